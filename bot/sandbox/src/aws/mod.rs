@@ -1,0 +1,1 @@
+//! The sandbox AWS: STS, EKS and S3 with SigV4 really verified.

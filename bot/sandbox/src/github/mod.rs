@@ -1,0 +1,1 @@
+//! The sandbox GitHub: REST, GraphQL, git over HTTP, signed webhooks.
