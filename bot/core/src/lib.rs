@@ -1,1 +1,12 @@
-//! stub
+//! The functional core of Slipway.
+//!
+//! What a pull request, a comment or a timer leads to is decided here, as plain functions of an
+//! [`event`] and the [`facts`] gathered about it. Nothing in this crate reads a clock, the
+//! environment, a file or the network: its `Cargo.toml` names no crate that could. The effects
+//! that a decision asks for are described as values and reached through the traits in [`ports`].
+
+pub mod command;
+pub mod config;
+pub mod ids;
+pub mod plan;
+pub mod report;

@@ -1,0 +1,1 @@
+//! Comment text to [`Command`]s, from one table.

@@ -1,0 +1,1 @@
+//! The deploy.toml model and its validation.

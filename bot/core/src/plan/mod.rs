@@ -1,0 +1,1 @@
+//! Terraform plan JSON to changes, hazards and masked diffs.

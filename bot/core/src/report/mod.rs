@@ -1,0 +1,1 @@
+//! Outcomes to Markdown and check-run output, within the limits of GitHub.
