@@ -277,6 +277,13 @@ impl RunId {
     pub fn short(&self) -> &str {
         &self.0[..8]
     }
+
+    /// The code by which a person takes the second step of this run. It says "I mean this run",
+    /// not "I am this person": who says it is checked apart.
+    #[must_use]
+    pub fn confirm_code(&self) -> &str {
+        &self.0[26..]
+    }
 }
 
 #[cfg(test)]

@@ -7,6 +7,13 @@
 
 pub mod command;
 pub mod config;
+pub mod event;
+pub mod facts;
 pub mod ids;
+pub mod intent;
+pub mod outcome;
 pub mod plan;
+pub mod ports;
 pub mod report;
+pub mod run;
+pub mod spec;

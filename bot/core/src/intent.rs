@@ -1,0 +1,287 @@
+//! What a decision asks for, as values. The store carries all intents of one decision out in the
+//! same transaction that marks its delivery done; the runner and the reporter take it from there.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::facts::{Hold, Lock, LockTarget};
+use crate::ids::{CommentId, CommitSha, DeliveryId, EnvName, PrNumber, RunId};
+use crate::outcome::Outcome;
+use crate::ports::Reaction;
+use crate::report::CheckOutput;
+use crate::run::{Move, RunOrder, RunState};
+
+/// What a decision came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Decision {
+    /// What is to happen, in this order.
+    pub intents: Vec<Intent>,
+    /// Why, in a sentence for the log; above all when nothing is to happen.
+    pub because: String,
+}
+
+impl Decision {
+    /// Nothing is to happen, for this reason.
+    #[must_use]
+    pub fn ignore(because: impl Into<String>) -> Self {
+        Self {
+            intents: Vec::new(),
+            because: because.into(),
+        }
+    }
+}
+
+/// One thing that is to happen.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Intent {
+    /// Make a run.
+    Start(NewRun),
+    /// End a run that is not over. One under way is asked to stop and ends by itself.
+    End {
+        /// Which.
+        run: RunId,
+        /// `Cancel`, `Supersede`, `Skip` or `Refuse`.
+        mv: Move,
+        /// What is told about it.
+        outcome: Option<Outcome>,
+    },
+    /// Take the second step of a run.
+    Confirm(RunId),
+    /// Set a lock, in place of any on the same target.
+    Lock(Lock),
+    /// Free a lock.
+    Unlock(LockTarget),
+    /// Set a hold, in place of any on the same environment.
+    Hold(Hold),
+    /// Lift the hold of an environment.
+    Resume(EnvName),
+    /// Mark the release that this run made as no longer good.
+    Disgrace(RunId),
+    /// Let the plans of this head commit run although its author may not plan.
+    Bless(CommitSha),
+    /// Say something on GitHub once.
+    Say(ReportKey, Content),
+    /// Project the store onto GitHub anew.
+    Refresh(ReportKey),
+    /// Look for awaited images now rather than at the next poll.
+    LookForImages,
+}
+
+/// A run to be made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewRun {
+    /// What it is to do.
+    pub order: RunOrder,
+    /// `Queued`, or `Unconfirmed` where a second step is asked for.
+    pub state: RunState,
+    /// The places, among the [`Intent::Start`]s of this decision, of runs that must succeed first.
+    pub after: Vec<usize>,
+}
+
+/// Something that GitHub shows on behalf of the bot, and by which it is found again.
+///
+/// Its text form is the key in the store, the marker in a comment and the `external_id` of a check.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum ReportKey {
+    /// The one comment with the plans of a pull request.
+    PlanComment(PrNumber),
+    /// The check run with the plans of a head commit in an environment.
+    PlanCheck(PrNumber, CommitSha, EnvName),
+    /// The comment with what became of the applies of one cause in an environment.
+    ApplyComment(PrNumber, DeliveryId, EnvName),
+    /// The check run of the same.
+    ApplyCheck(DeliveryId, EnvName),
+    /// The comment of a deploy run.
+    DeployComment(RunId),
+    /// The check run of a deploy run.
+    DeployCheck(RunId),
+    /// The GitHub deployment of a deploy run.
+    Deployment(RunId),
+    /// The check run with the validation of a changed deploy.toml.
+    ConfigCheck(CommitSha),
+    /// The answer to a delivery.
+    Reply(PrNumber, DeliveryId),
+    /// A sign on a comment.
+    Reaction(CommentId, Reaction),
+}
+
+impl fmt::Display for ReportKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::PlanComment(pr) => write!(f, "plan-comment/{pr}"),
+            Self::PlanCheck(pr, sha, env) => write!(f, "plan-check/{pr}/{sha}/{env}"),
+            Self::ApplyComment(pr, cause, env) => write!(f, "apply-comment/{pr}/{cause}/{env}"),
+            Self::ApplyCheck(cause, env) => write!(f, "apply-check/{cause}/{env}"),
+            Self::DeployComment(run) => write!(f, "deploy-comment/{run}"),
+            Self::DeployCheck(run) => write!(f, "deploy-check/{run}"),
+            Self::Deployment(run) => write!(f, "deployment/{run}"),
+            Self::ConfigCheck(sha) => write!(f, "config-check/{sha}"),
+            Self::Reply(pr, cause) => write!(f, "reply/{pr}/{cause}"),
+            Self::Reaction(comment, reaction) => write!(f, "reaction/{comment}/{reaction:?}"),
+        }
+    }
+}
+
+/// A text that is not the key of a report.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is not the key of a report")]
+pub struct InvalidReportKey(String);
+
+impl ReportKey {
+    /// The key that a text stands for.
+    ///
+    /// # Errors
+    /// [`InvalidReportKey`] if it stands for none.
+    pub fn parse(text: &str) -> Result<Self, InvalidReportKey> {
+        Self::read(text).ok_or_else(|| InvalidReportKey(text.chars().take(200).collect()))
+    }
+
+    fn read(text: &str) -> Option<Self> {
+        let pr = |text: &str| text.parse().ok().map(PrNumber);
+        let parts: Vec<&str> = text.split('/').collect();
+        Some(match *parts.as_slice() {
+            ["plan-comment", number] => Self::PlanComment(pr(number)?),
+            ["plan-check", number, sha, env] => Self::PlanCheck(
+                pr(number)?,
+                CommitSha::parse(sha).ok()?,
+                EnvName::parse(env).ok()?,
+            ),
+            ["apply-comment", number, cause, env] => Self::ApplyComment(
+                pr(number)?,
+                DeliveryId::parse(cause).ok()?,
+                EnvName::parse(env).ok()?,
+            ),
+            ["apply-check", cause, env] => Self::ApplyCheck(
+                DeliveryId::parse(cause).ok()?,
+                EnvName::parse(env).ok()?,
+            ),
+            ["deploy-comment", run] => Self::DeployComment(RunId::parse(run).ok()?),
+            ["deploy-check", run] => Self::DeployCheck(RunId::parse(run).ok()?),
+            ["deployment", run] => Self::Deployment(RunId::parse(run).ok()?),
+            ["config-check", sha] => Self::ConfigCheck(CommitSha::parse(sha).ok()?),
+            ["reply", number, cause] => {
+                Self::Reply(pr(number)?, DeliveryId::parse(cause).ok()?)
+            }
+            ["reaction", comment, word] => {
+                let reaction = [
+                    Reaction::Eyes,
+                    Reaction::Rocket,
+                    Reaction::ThumbsDown,
+                    Reaction::Confused,
+                ]
+                .into_iter()
+                .find(|reaction| format!("{reaction:?}") == word)?;
+                Self::Reaction(CommentId(comment.parse().ok()?), reaction)
+            }
+            _ => return None,
+        })
+    }
+}
+
+impl TryFrom<String> for ReportKey {
+    type Error = InvalidReportKey;
+    fn try_from(text: String) -> Result<Self, InvalidReportKey> {
+        Self::parse(&text)
+    }
+}
+
+impl From<ReportKey> for String {
+    fn from(key: ReportKey) -> Self {
+        key.to_string()
+    }
+}
+
+/// The content of a report that is said once, as it was when it was decided. Reports without one
+/// are projections: their content is made from the store at the moment of writing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "is", rename_all = "snake_case")]
+pub enum Content {
+    /// A comment on a pull request.
+    Comment {
+        /// Markdown.
+        body: String,
+    },
+    /// A reaction; the key says which.
+    Reaction,
+    /// A check run.
+    Check {
+        /// The commit.
+        sha: CommitSha,
+        /// What it shows.
+        output: Box<CheckOutput>,
+    },
+}
+
+/// The reports that show a run, to be projected anew whenever it moves.
+#[must_use]
+pub fn reports_of(id: &RunId, order: &RunOrder) -> Vec<ReportKey> {
+    use crate::run::Work;
+    let mut keys = Vec::new();
+    match &order.work {
+        Work::Plan(_) => {
+            if let Some(pr) = order.pr {
+                keys.push(ReportKey::PlanComment(pr));
+                keys.push(ReportKey::PlanCheck(
+                    pr,
+                    order.commit.clone(),
+                    order.env.clone(),
+                ));
+            }
+        }
+        Work::Apply(_) => {
+            if let Some(pr) = order.pr {
+                keys.push(ReportKey::PlanComment(pr));
+                keys.push(ReportKey::ApplyComment(
+                    pr,
+                    order.cause.clone(),
+                    order.env.clone(),
+                ));
+            }
+            keys.push(ReportKey::ApplyCheck(
+                order.cause.clone(),
+                order.env.clone(),
+            ));
+        }
+        Work::Deploy(_) => {
+            if order.pr.is_some() {
+                keys.push(ReportKey::DeployComment(id.clone()));
+            }
+            keys.push(ReportKey::DeployCheck(id.clone()));
+            keys.push(ReportKey::Deployment(id.clone()));
+        }
+    }
+    keys
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_leads_back_to_its_report() {
+        let sha = CommitSha::parse("a".repeat(40)).unwrap();
+        let env = EnvName::parse("dev").unwrap();
+        let cause = DeliveryId::parse("72d3162e-cc78-11e3-81ab-4c9367dc0958").unwrap();
+        let run = RunId::from_bits(7);
+        let pr = PrNumber(42);
+        for key in [
+            ReportKey::PlanComment(pr),
+            ReportKey::PlanCheck(pr, sha.clone(), env.clone()),
+            ReportKey::ApplyComment(pr, cause.clone(), env.clone()),
+            ReportKey::ApplyCheck(cause.clone(), env),
+            ReportKey::DeployComment(run.clone()),
+            ReportKey::DeployCheck(run.clone()),
+            ReportKey::Deployment(run),
+            ReportKey::ConfigCheck(sha),
+            ReportKey::Reply(pr, cause),
+            ReportKey::Reaction(CommentId(9), Reaction::ThumbsDown),
+        ] {
+            assert_eq!(ReportKey::parse(&key.to_string()), Ok(key));
+        }
+        for wrong in ["", "plan-comment", "plan-comment/x", "reaction/1/Heart", "a/b/c/d/e"] {
+            assert!(ReportKey::parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

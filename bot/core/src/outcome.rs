@@ -1,0 +1,151 @@
+//! What came of a run, kept with it: reports and later decisions are made from this alone.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::ids::{CommitSha, Digest, PrNumber, RunId};
+use crate::plan::{Counts, Diagnostic, Plan};
+use crate::report::GateRow;
+
+/// What came of a run, or what can be told of it so far.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Outcome {
+    /// It is under way; a line for people ("3 of 6 ready").
+    Progress(Progress),
+    /// A plan was made and saved.
+    Planned(Box<Planned>),
+    /// A plan was applied.
+    Applied(Box<Applied>),
+    /// A service runs.
+    Deployed(Box<Deployed>),
+    /// Gates were closed right before the effect.
+    Refused {
+        /// The closed gates.
+        gates: Vec<GateRow>,
+    },
+    /// It ended without having done its work: failed, interrupted, skipped, cancelled.
+    Stopped(Box<Stopped>),
+}
+
+/// How far a run is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Progress {
+    /// A line for people.
+    pub line: String,
+    /// Done and all, where things are counted.
+    pub counted: Option<(u32, u32)>,
+    /// The role in use, once there is one.
+    pub evidence: Option<Evidence>,
+    /// The digest, once the image was found.
+    pub digest: Option<Digest>,
+}
+
+/// Which role was used, proven by `GetCallerIdentity`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evidence {
+    /// The name of the role.
+    pub role: String,
+    /// The account.
+    pub account: String,
+    /// The name of the session, as CloudTrail shows it.
+    pub session: String,
+}
+
+/// A saved plan.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Planned {
+    /// Its changes, sensitive values masked.
+    pub plan: Plan,
+    /// Equal for plans that change the same things in the same way.
+    pub fingerprint: String,
+    /// Where the plan file is kept.
+    pub artifact: String,
+    /// SHA-256 of the plan file, hexadecimal.
+    pub sha256: String,
+    /// The base that the head was merged into.
+    pub base: CommitSha,
+    /// The role used.
+    pub evidence: Evidence,
+}
+
+/// An apply that succeeded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Applied {
+    /// What Terraform says it did.
+    pub counts: Counts,
+    /// Outputs that are not sensitive.
+    pub outputs: Vec<(String, String)>,
+    /// How long the apply took.
+    pub took: Duration,
+    /// The role used.
+    pub evidence: Evidence,
+}
+
+/// A rollout that succeeded.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Deployed {
+    /// The digest that runs.
+    pub digest: Digest,
+    /// Whether the image was proven to come from the commit.
+    pub proven: bool,
+    /// Ready pods.
+    pub ready: u32,
+    /// From the start of the run to the last pod ready.
+    pub took: Duration,
+    /// What ran before.
+    pub previous: Option<PreviousRelease>,
+    /// The role used.
+    pub evidence: Evidence,
+    /// When all was ready.
+    pub at: Timestamp,
+}
+
+/// The release that was live before.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PreviousRelease {
+    /// Its commit.
+    pub commit: CommitSha,
+    /// Its pull request.
+    pub pr: Option<PrNumber>,
+}
+
+/// Why and where a run stopped short.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Stopped {
+    /// What happened, in a sentence.
+    pub what: String,
+    /// What to do next, in a sentence.
+    pub fix: String,
+    /// Terraform's own diagnostics.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The state of failing pods, their events and last log lines.
+    pub pods: Vec<PodTrouble>,
+    /// The role in use at that time.
+    pub evidence: Option<Evidence>,
+    /// The digest that was being rolled out.
+    pub digest: Option<Digest>,
+    /// The run that undoes this one, if one was started.
+    pub rolled_back_by: Option<RunId>,
+}
+
+/// What is wrong with one pod (or with the workload itself).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PodTrouble {
+    /// The pod, or `Deployment/name` if no pod came to be.
+    pub pod: String,
+    /// The container.
+    pub container: Option<String>,
+    /// `ImagePullBackOff`, `CrashLoopBackOff`, `Unschedulable`, … .
+    pub reason: String,
+    /// What Kubernetes says about it.
+    pub message: String,
+    /// The exit code of the last termination.
+    pub exit_code: Option<i32>,
+    /// Its last log lines.
+    pub log: Vec<String>,
+    /// Its latest events, newest last.
+    pub events: Vec<String>,
+}
