@@ -1,1 +1,28 @@
 //! The deploy.toml model and its validation.
+//!
+//! [`Config::parse`] is the only door: text in, either a [`Config`] in which every value is parsed
+//! and every name exists, or [`Diagnostic`]s that point at the lines to change. It reads no file.
+
+mod aws;
+mod diagnostic;
+mod duration;
+mod image;
+mod invalid;
+mod model;
+mod path;
+mod template;
+mod who;
+mod window;
+
+pub use aws::{AccountId, Aws, Region, RoleArn};
+pub use diagnostic::{Diagnostic, Severity};
+pub use duration::{format_duration, parse_duration, parse_duration_within};
+pub use image::{ImageRepository, Tool, ToolVersion};
+pub use invalid::Invalid;
+pub use model::{
+    Checks, Config, Environment, OnFailure, Outside, Provenance, PullRequest, Service, Stack,
+};
+pub use path::{Globs, RepoPath};
+pub use template::{TagTemplate, Template};
+pub use who::{Allow, Who};
+pub use window::Window;

@@ -1,0 +1,180 @@
+//! The hours in which an environment takes changes.
+//!
+//! Asked with a moment, never looking at a clock. Time zones come from the database bundled with
+//! the program, so that every machine answers alike.
+
+use std::fmt;
+
+use jiff::civil::{Date, Time, Weekday};
+use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::{Span, Timestamp, ToSpan};
+
+use super::Invalid;
+
+const DAYS: [(&str, Weekday); 7] = [
+    ("Mon", Weekday::Monday),
+    ("Tue", Weekday::Tuesday),
+    ("Wed", Weekday::Wednesday),
+    ("Thu", Weekday::Thursday),
+    ("Fri", Weekday::Friday),
+    ("Sat", Weekday::Saturday),
+    ("Sun", Weekday::Sunday),
+];
+
+/// How far ahead an opening is looked for: a weekly window whose next turn falls into the hour
+/// that daylight saving skips opens only in the week after.
+const DAYS_AHEAD: i32 = 15;
+
+/// A weekly window: on some days, from one time of day to another, in a time zone.
+///
+/// A window whose end is not after its start ends on the following day. It opens and closes at
+/// moments, not at readings of the clock: where the clock is set forward over the start, it opens
+/// with the jump; where an hour comes twice, its first pass counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Window {
+    days: [bool; 7],
+    from: Time,
+    /// Midnight at the end of the day is kept as midnight of the next.
+    to: Time,
+    time_zone: TimeZone,
+    text: String,
+}
+
+impl Window {
+    /// The only way in: `Mon-Thu 09:00-16:00 Europe/Berlin`, with days also as `Mon,Wed,Fri`.
+    ///
+    /// # Errors
+    /// When a part is missing or malformed, or the time zone is not in the bundled database.
+    pub fn parse(text: &str) -> Result<Self, Invalid> {
+        let invalid = |problem: String| {
+            Invalid::new(format!("{text:?} is not a window: {problem}"))
+                .with_help("write it like \"Mon-Thu 09:00-16:00 Europe/Berlin\"")
+        };
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let [days, hours, zone] = words.as_slice() else {
+            return Err(invalid("it takes days, hours and a time zone".to_owned()));
+        };
+        let days = parse_days(days).map_err(invalid)?;
+        let (from, to) = parse_hours(hours).map_err(invalid)?;
+        let time_zone = parse_time_zone(zone).map_err(invalid)?;
+        Ok(Self { days, from, to, time_zone, text: words.join(" ") })
+    }
+
+    /// Whether the window is open at this moment. Its first moment is in, its last is not.
+    #[must_use]
+    pub fn contains(&self, now: Timestamp) -> bool {
+        // The day before too: its window may reach into today.
+        self.turns(now, -1, 0).any(|(opens, closes)| opens <= now && now < closes)
+    }
+
+    /// When the window opens next, `now` itself where it is open already.
+    ///
+    /// `None` only at the end of the calendar that can be computed with.
+    #[must_use]
+    pub fn next_opening(&self, now: Timestamp) -> Option<Timestamp> {
+        if self.contains(now) {
+            return Some(now);
+        }
+        self.turns(now, 0, DAYS_AHEAD).map(|(opens, _)| opens).find(|opens| *opens > now)
+    }
+
+    /// The openings and closings on the days around `now`, in order.
+    fn turns(
+        &self,
+        now: Timestamp,
+        first: i32,
+        last: i32,
+    ) -> impl Iterator<Item = (Timestamp, Timestamp)> {
+        let today = self.time_zone.to_datetime(now).date();
+        (first..=last).filter_map(move |offset| self.turn(shift(today, offset)?))
+    }
+
+    fn turn(&self, day: Date) -> Option<(Timestamp, Timestamp)> {
+        let index = usize::try_from(day.weekday().to_monday_zero_offset()).ok()?;
+        if !*self.days.get(index)? {
+            return None;
+        }
+        let last_day = if self.to > self.from { day } else { shift(day, 1)? };
+        let (opens, closes) = (self.moment(day, self.from)?, self.moment(last_day, self.to)?);
+        (opens < closes).then_some((opens, closes))
+    }
+
+    /// The moment of a reading of the clock: the jump itself for a skipped one, the first of two.
+    fn moment(&self, day: Date, time: Time) -> Option<Timestamp> {
+        let reading = self.time_zone.to_ambiguous_timestamp(day.to_datetime(time));
+        match reading.offset() {
+            AmbiguousOffset::Gap { .. } => {
+                let before = reading.earlier().ok()?;
+                self.time_zone.following(before).next().map(|transition| transition.timestamp())
+            }
+            AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => {
+                reading.earlier().ok()
+            }
+        }
+    }
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+fn shift(day: Date, days: i32) -> Option<Date> {
+    let span: Span = days.days();
+    day.checked_add(span).ok()
+}
+
+fn parse_days(text: &str) -> Result<[bool; 7], String> {
+    let index = |name: &str| {
+        DAYS.iter()
+            .position(|(day, _)| day.eq_ignore_ascii_case(name))
+            .ok_or_else(|| format!("{name:?} is not a day, they are Mon, Tue, Wed, Thu, Fri, Sat, Sun"))
+    };
+    let mut days = [false; 7];
+    for part in text.split(',') {
+        let (first, last) = part.split_once('-').unwrap_or((part, part));
+        let (first, last) = (index(first)?, index(last)?);
+        let length = (last + 7 - first) % 7;
+        for day in first..=first + length {
+            days[day % 7] = true;
+        }
+    }
+    Ok(days)
+}
+
+fn parse_hours(text: &str) -> Result<(Time, Time), String> {
+    let (from, to) =
+        text.split_once('-').ok_or_else(|| format!("{text:?} is not a span of hours like 09:00-16:00"))?;
+    let from = parse_time(from)?;
+    if to == "24:00" {
+        return Ok((from, Time::midnight()));
+    }
+    let to = parse_time(to)?;
+    if from == to {
+        return Err(format!("{text:?} ends when it starts"));
+    }
+    Ok((from, to))
+}
+
+fn parse_time(text: &str) -> Result<Time, String> {
+    let invalid = || format!("{text:?} is not a time of day like 09:00");
+    let (hour, minute) = text.split_once(':').ok_or_else(invalid)?;
+    let number = |part: &str| -> Result<i8, String> {
+        if part.len() == 2 && part.bytes().all(|b| b.is_ascii_digit()) {
+            part.parse().map_err(|_| invalid())
+        } else {
+            Err(invalid())
+        }
+    };
+    Time::new(number(hour)?, number(minute)?, 0, 0).map_err(|_| invalid())
+}
+
+fn parse_time_zone(name: &str) -> Result<TimeZone, String> {
+    let unknown = || format!("{name:?} is not a time zone of the IANA database");
+    // Places and UTC only: `CET` or `EST` say less than they seem to.
+    if name != "UTC" && !name.contains('/') {
+        return Err(unknown());
+    }
+    TimeZone::get(name).map_err(|_| unknown())
+}
