@@ -36,7 +36,7 @@ impl Decision {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Intent {
     /// Make a run.
-    Start(NewRun),
+    Start(Box<NewRun>),
     /// End a run that is not over. One under way is asked to stop and ends by itself.
     End {
         /// Which.

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::Invalid;
 
 /// The AWS side of an environment.
@@ -25,7 +27,8 @@ pub struct Aws {
 }
 
 /// The id of an AWS account: twelve digits.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct AccountId(String);
 
 impl AccountId {
@@ -45,6 +48,19 @@ impl AccountId {
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl TryFrom<String> for AccountId {
+    type Error = Invalid;
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        Self::parse(&text)
+    }
+}
+
+impl From<AccountId> for String {
+    fn from(value: AccountId) -> Self {
+        value.0
     }
 }
 
@@ -104,7 +120,8 @@ impl fmt::Debug for Region {
 }
 
 /// The ARN of an IAM role, with or without a path.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct RoleArn {
     text: String,
     account: AccountId,
@@ -168,6 +185,19 @@ fn is_role_part(text: &str) -> bool {
         && text
             .bytes()
             .all(|b| b.is_ascii_alphanumeric() || b"_+=,.@-".contains(&b))
+}
+
+impl TryFrom<String> for RoleArn {
+    type Error = Invalid;
+    fn try_from(text: String) -> Result<Self, Invalid> {
+        Self::parse(&text)
+    }
+}
+
+impl From<RoleArn> for String {
+    fn from(value: RoleArn) -> Self {
+        value.text
+    }
 }
 
 impl fmt::Display for RoleArn {

@@ -179,7 +179,7 @@ pub trait Forge: Send + Sync {
 }
 
 /// An answer to a comment that is only a sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reaction {
     /// 👀: seen.
