@@ -246,18 +246,28 @@ impl RawLine {
             "planned_change" => {
                 let change = self.change?;
                 let (address, action) = (change.resource.addr, change.action);
-                UiEvent::PlannedChange { address, action, reason: change.reason }
+                UiEvent::PlannedChange {
+                    address,
+                    action,
+                    reason: change.reason,
+                }
             }
             "resource_drift" => {
                 let change = self.change?;
-                UiEvent::Drift { address: change.resource.addr, action: change.action }
+                UiEvent::Drift {
+                    address: change.resource.addr,
+                    action: change.action,
+                }
             }
             "change_summary" => self.changes?.read(),
             "outputs" => UiEvent::Outputs(outputs(self.outputs?)),
             "apply_start" | "apply_progress" | "apply_complete" | "apply_errored" => {
                 self.hook?.read(&self.kind)?
             }
-            _ => UiEvent::Message { kind: self.kind, text: self.message },
+            _ => UiEvent::Message {
+                kind: self.kind,
+                text: self.message,
+            },
         };
         Some(event)
     }
@@ -270,9 +280,21 @@ impl RawHook {
         let elapsed_seconds = whole_seconds(self.elapsed_seconds);
         match kind {
             "apply_start" => Some(UiEvent::ApplyStart { address, action }),
-            "apply_progress" => Some(UiEvent::ApplyProgress { address, action, elapsed_seconds }),
-            "apply_complete" => Some(UiEvent::ApplyComplete { address, action, elapsed_seconds }),
-            "apply_errored" => Some(UiEvent::ApplyErrored { address, action, elapsed_seconds }),
+            "apply_progress" => Some(UiEvent::ApplyProgress {
+                address,
+                action,
+                elapsed_seconds,
+            }),
+            "apply_complete" => Some(UiEvent::ApplyComplete {
+                address,
+                action,
+                elapsed_seconds,
+            }),
+            "apply_errored" => Some(UiEvent::ApplyErrored {
+                address,
+                action,
+                elapsed_seconds,
+            }),
             _ => None,
         }
     }
@@ -299,7 +321,11 @@ impl RawDiagnostic {
     fn read(self) -> Diagnostic {
         Diagnostic {
             // An unknown severity is taken for the worse one: it is shown, not lost.
-            severity: if self.severity == "warning" { Severity::Warning } else { Severity::Error },
+            severity: if self.severity == "warning" {
+                Severity::Warning
+            } else {
+                Severity::Error
+            },
             summary: self.summary,
             detail: self.detail,
             address: self.address.filter(|a| !a.is_empty()),
@@ -324,9 +350,20 @@ impl RawRange {
 fn outputs(raw: serde_json::Map<String, Value>) -> Vec<OutputValue> {
     raw.into_iter()
         .map(|(name, output)| {
-            let sensitive = output.get("sensitive").and_then(Value::as_bool).unwrap_or(true);
-            let value = if sensitive { None } else { output.get("value").cloned() };
-            OutputValue { name, sensitive, value }
+            let sensitive = output
+                .get("sensitive")
+                .and_then(Value::as_bool)
+                .unwrap_or(true);
+            let value = if sensitive {
+                None
+            } else {
+                output.get("value").cloned()
+            };
+            OutputValue {
+                name,
+                sensitive,
+                value,
+            }
         })
         .collect()
 }

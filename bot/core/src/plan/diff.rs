@@ -15,7 +15,11 @@ pub struct DiffLimits {
 
 impl Default for DiffLimits {
     fn default() -> Self {
-        Self { resources: 200, value_chars: 300, value_lines: 60 }
+        Self {
+            resources: 200,
+            value_chars: 300,
+            value_lines: 60,
+        }
     }
 }
 

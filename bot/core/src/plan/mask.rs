@@ -90,7 +90,9 @@ impl Node {
     fn is_leaf(&self) -> bool {
         match self {
             Self::Map(fields) => fields.is_empty(),
-            Self::List(items) => items.iter().all(|i| !matches!(i, Self::Map(_) | Self::List(_))),
+            Self::List(items) => items
+                .iter()
+                .all(|i| !matches!(i, Self::Map(_) | Self::List(_))),
             Self::Null | Self::Scalar(_) | Self::Unknown | Self::Sensitive(_) => true,
         }
     }
@@ -100,7 +102,9 @@ impl Node {
         match self {
             Self::Null => None,
             Self::Unknown => Some(Shown::Unknown),
-            Self::Sensitive(_) => Some(Shown::Sensitive { changed: other.is_some_and(|o| o.bare() != self.bare()) }),
+            Self::Sensitive(_) => Some(Shown::Sensitive {
+                changed: other.is_some_and(|o| o.bare() != self.bare()),
+            }),
             Self::Scalar(_) | Self::List(_) | Self::Map(_) => Some(Shown::Value(self.masked())),
         }
     }
@@ -118,9 +122,12 @@ impl Node {
             Self::Null => Value::Null,
             Self::Scalar(json) => serde_json::from_str(json).unwrap_or(Value::Null),
             Self::List(items) => Value::Array(items.iter().map(Self::masked).collect()),
-            Self::Map(fields) => {
-                Value::Object(fields.iter().map(|(k, v)| (k.clone(), v.masked())).collect())
-            }
+            Self::Map(fields) => Value::Object(
+                fields
+                    .iter()
+                    .map(|(k, v)| (k.clone(), v.masked()))
+                    .collect(),
+            ),
             Self::Unknown => UNKNOWN.into(),
             Self::Sensitive(_) => SENSITIVE.into(),
         }
@@ -145,7 +152,9 @@ pub(super) fn path_text(path: &[Value]) -> String {
 
 fn field(path: &str, name: &str) -> String {
     let plain = !name.is_empty()
-        && name.chars().all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || c == '_' || c == '-')
         && !name.starts_with(|c: char| c.is_ascii_digit());
     match (plain, path.is_empty()) {
         (true, true) => name.to_owned(),
@@ -155,13 +164,21 @@ fn field(path: &str, name: &str) -> String {
 }
 
 /// The leaves that differ, and how many top-level attributes don't.
-pub(super) fn diff(before: &Node, after: &Node, replace_paths: &[String]) -> (Vec<AttributeDiff>, usize) {
-    let mut found = Differences { leaves: Vec::new(), replace_paths };
+pub(super) fn diff(
+    before: &Node,
+    after: &Node,
+    replace_paths: &[String],
+) -> (Vec<AttributeDiff>, usize) {
+    let mut found = Differences {
+        leaves: Vec::new(),
+        replace_paths,
+    };
     found.compare("", Some(before), Some(after));
     let unchanged = match (before, after) {
-        (Node::Map(before), Node::Map(after)) => {
-            before.iter().filter(|(key, value)| after.get(*key) == Some(value)).count()
-        }
+        (Node::Map(before), Node::Map(after)) => before
+            .iter()
+            .filter(|(key, value)| after.get(*key) == Some(value))
+            .count(),
         _ => 0,
     };
     (found.leaves, unchanged)
@@ -191,7 +208,12 @@ impl Differences<'_> {
         }
     }
 
-    fn maps(&mut self, path: &str, before: &BTreeMap<String, Node>, after: &BTreeMap<String, Node>) {
+    fn maps(
+        &mut self,
+        path: &str,
+        before: &BTreeMap<String, Node>,
+        after: &BTreeMap<String, Node>,
+    ) {
         let only_after = after.keys().filter(|key| !before.contains_key(*key));
         let mut keys: Vec<&String> = before.keys().chain(only_after).collect();
         keys.sort_unstable();
@@ -219,7 +241,10 @@ impl Differences<'_> {
     }
 
     fn leaf(&mut self, path: &str, before: &Node, after: &Node) {
-        let forces_replacement = self.replace_paths.iter().any(|forcing| is_within(path, forcing));
+        let forces_replacement = self
+            .replace_paths
+            .iter()
+            .any(|forcing| is_within(path, forcing));
         self.leaves.push(AttributeDiff {
             path: path.to_owned(),
             before: before.shown(None),
@@ -231,5 +256,6 @@ impl Differences<'_> {
 
 /// True when `path` is `outer` or lies in it.
 fn is_within(path: &str, outer: &str) -> bool {
-    path.strip_prefix(outer).is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+    path.strip_prefix(outer)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
 }

@@ -234,8 +234,11 @@ impl fmt::Display for Counts {
             (self.moved, format!("{} moved", self.moved)),
             (self.forget, format!("{} forgotten", self.forget)),
         ];
-        let mut told: Vec<String> =
-            parts.into_iter().filter(|(n, _)| *n > 0).map(|(_, text)| text).collect();
+        let mut told: Vec<String> = parts
+            .into_iter()
+            .filter(|(n, _)| *n > 0)
+            .map(|(_, text)| text)
+            .collect();
         if told.is_empty() {
             told.push(format!("{} outputs", self.outputs));
         }
@@ -247,9 +250,16 @@ impl Plan {
     /// Adds up the changes.
     #[must_use]
     pub fn counts(&self) -> Counts {
-        let mut counts =
-            self.resources.iter().map(ResourceChange::counts).fold(Counts::default(), |a, b| a + b);
-        counts.outputs = self.outputs.iter().filter(|o| o.action != Action::NoOp).count();
+        let mut counts = self
+            .resources
+            .iter()
+            .map(ResourceChange::counts)
+            .fold(Counts::default(), |a, b| a + b);
+        counts.outputs = self
+            .outputs
+            .iter()
+            .filter(|o| o.action != Action::NoOp)
+            .count();
         counts
     }
 

@@ -10,9 +10,7 @@ use serde_json::Value;
 
 use super::fingerprint::fingerprint;
 use super::mask::{self, Node};
-use super::model::{
-    Action, FailedCheck, Mode, OutputChange, Plan, Reason, ResourceChange,
-};
+use super::model::{Action, FailedCheck, Mode, OutputChange, Plan, Reason, ResourceChange};
 
 /// Why a plan could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -27,7 +25,6 @@ pub enum PlanError {
 
 #[derive(Deserialize)]
 struct RawPlan {
-    format_version: String,
     #[serde(default)]
     terraform_version: String,
     #[serde(default)]
@@ -167,7 +164,11 @@ impl Plan {
             resources,
             outputs,
             drift,
-            failed_checks: raw.checks.into_iter().filter_map(RawCheck::failed).collect(),
+            failed_checks: raw
+                .checks
+                .into_iter()
+                .filter_map(RawCheck::failed)
+                .collect(),
             fingerprint: fingerprint(hashed),
         })
     }
@@ -193,20 +194,32 @@ fn shape(error: &serde_json::Error) -> PlanError {
         serde_json::error::Category::Eof => "it ends too early",
         serde_json::error::Category::Io => "it could not be read",
     };
-    PlanError::Shape(format!("{what} (line {}, column {})", error.line(), error.column()))
+    PlanError::Shape(format!(
+        "{what} (line {}, column {})",
+        error.line(),
+        error.column()
+    ))
 }
 
 impl RawResource {
     fn read(self) -> (ResourceChange, Unmasked) {
         let action = action(self.change.actions);
-        let before = Node::merge(self.change.before, &Value::Null, &self.change.before_sensitive);
+        let before = Node::merge(
+            self.change.before,
+            &Value::Null,
+            &self.change.before_sensitive,
+        );
         let after = Node::merge(
             self.change.after,
             &self.change.after_unknown,
             &self.change.after_sensitive,
         );
-        let replace_paths: Vec<String> =
-            self.change.replace_paths.iter().map(|path| mask::path_text(path)).collect();
+        let replace_paths: Vec<String> = self
+            .change
+            .replace_paths
+            .iter()
+            .map(|path| mask::path_text(path))
+            .collect();
         let (attributes, unchanged_attributes) = mask::diff(&before, &after, &replace_paths);
         let importing = self.change.importing.map(|i| i.id.unwrap_or_default());
         let previous_address = self.previous_address.filter(|old| *old != self.address);
@@ -225,7 +238,11 @@ impl RawResource {
         let shown = ResourceChange {
             address: self.address,
             module: self.module_address.filter(|m| !m.is_empty()),
-            mode: if self.mode == "data" { Mode::Data } else { Mode::Managed },
+            mode: if self.mode == "data" {
+                Mode::Data
+            } else {
+                Mode::Managed
+            },
             kind: self.kind,
             name: self.name,
             deposed: self.deposed,
@@ -255,7 +272,14 @@ impl RawChange {
             before,
             after,
         };
-        (OutputChange { name, action, attributes }, unmasked)
+        (
+            OutputChange {
+                name,
+                action,
+                attributes,
+            },
+            unmasked,
+        )
     }
 }
 
@@ -264,9 +288,17 @@ impl RawCheck {
         if !matches!(self.status.as_str(), "fail" | "error") {
             return None;
         }
-        let problems =
-            self.instances.into_iter().flat_map(|i| i.problems).map(|p| p.message).collect();
-        Some(FailedCheck { address: self.address.to_display, status: self.status, problems })
+        let problems = self
+            .instances
+            .into_iter()
+            .flat_map(|i| i.problems)
+            .map(|p| p.message)
+            .collect();
+        Some(FailedCheck {
+            address: self.address.to_display,
+            status: self.status,
+            problems,
+        })
     }
 }
 
@@ -278,7 +310,9 @@ fn action(actions: Vec<String>) -> Action {
         ["read"] => Action::Read,
         ["update"] => Action::Update,
         ["delete"] => Action::Delete,
-        ["delete", "create"] => Action::Replace { create_first: false },
+        ["delete", "create"] => Action::Replace {
+            create_first: false,
+        },
         ["create", "delete"] => Action::Replace { create_first: true },
         ["forget"] => Action::Forget,
         _ => Action::Other(actions),
