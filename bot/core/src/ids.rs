@@ -317,7 +317,12 @@ mod tests {
 
     #[test]
     fn short_forms_are_for_reading() {
-        assert_eq!(CommitSha::parse("abcdef0".repeat(6)[..40].to_owned()).unwrap().short(), "abcdef0");
+        assert_eq!(
+            CommitSha::parse("abcdef0".repeat(6)[..40].to_owned())
+                .unwrap()
+                .short(),
+            "abcdef0"
+        );
         let digest = Digest::parse(format!("sha256:{}", "9f3c".repeat(16))).unwrap();
         assert_eq!(digest.short(), "sha256:9f3c9f3c");
         assert_eq!(RunId::from_bits(0xff).as_str().len(), 32);

@@ -9,7 +9,7 @@ use crate::facts::{Hold, Lock, LockTarget};
 use crate::ids::{CommentId, CommitSha, DeliveryId, EnvName, PrNumber, RunId};
 use crate::outcome::Outcome;
 use crate::ports::Reaction;
-use crate::report::CheckOutput;
+use crate::report::check::CheckOutput;
 use crate::run::{Move, RunOrder, RunState};
 
 /// What a decision came to.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{CommitSha, Digest, PrNumber, RunId};
 use crate::plan::{Counts, Diagnostic, Plan};
-use crate::report::GateRow;
+use crate::report::refusal::GateRow;
 
 /// What came of a run, or what can be told of it so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

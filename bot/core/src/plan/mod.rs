@@ -1,1 +1,21 @@
-//! Terraform plan JSON to changes, hazards and masked diffs.
+//! Terraform's plan, read for people: what changes, what it destroys, and is it what was reviewed.
+//!
+//! [`Plan::parse`] reads `terraform show -json PLANFILE`. Values that Terraform marks as sensitive
+//! are gone after that one function: a parsed plan can be stored and shown. Everything else here
+//! works on the parsed form and may not ask for the JSON again.
+
+pub mod diagnostics;
+pub mod diff;
+mod fingerprint;
+mod hazard;
+mod mask;
+mod model;
+mod parse;
+
+pub use diagnostics::Diagnostic;
+pub use hazard::{Hazard, HazardKind};
+pub use model::{
+    Action, AttributeDiff, Counts, FailedCheck, Mode, OutputChange, Plan, Reason, ResourceChange,
+    Shown,
+};
+pub use parse::PlanError;

@@ -25,7 +25,7 @@ use crate::ids::{
 };
 use crate::outcome::{Evidence, PodTrouble};
 use crate::plan::Diagnostic;
-use crate::report::CheckOutput;
+use crate::report::check::CheckOutput;
 
 pub use store::*;
 

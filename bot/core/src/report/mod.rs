@@ -1,18 +1,24 @@
 //! Outcomes to Markdown and check-run output, within the limits of GitHub.
-use serde::{Deserialize, Serialize};
-/// Row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct GateRow {
-    /// g
-    pub gate: String,
-    /// s
-    pub state: String,
-    /// o
-    pub opens: String,
-}
-/// C.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CheckOutput {
-    /// n
-    pub name: String,
-}
+//!
+//! Everything here is a plain function of plain data: times and durations are passed in, links are
+//! passed in, and nothing is looked up. Text that comes from people, Terraform, Kubernetes or the
+//! network goes through [`markdown`] before it becomes part of a document.
+
+pub mod apply_comment;
+pub mod board;
+pub mod check;
+pub mod deploy_comment;
+pub mod evidence;
+pub mod fit;
+pub mod locks;
+pub mod markdown;
+pub mod plan_check;
+pub mod plan_comment;
+pub mod refusal;
+
+/// Bytes that a comment may take. GitHub refuses more than 65,536 characters; bytes are never fewer
+/// than characters, so a limit in bytes holds for both.
+pub const COMMENT_LIMIT: usize = 65_000;
+
+/// Bytes that a check run's summary and text may take each (GitHub's limit is 65,535 characters).
+pub const CHECK_LIMIT: usize = 65_000;

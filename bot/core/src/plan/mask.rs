@@ -1,0 +1,261 @@
+//! One tree from a value and its sensitive and unknown marks, and the difference of two such trees.
+//!
+//! This is the only place that sees sensitive values. [`Node`] keeps them, to compare and to hash;
+//! it must not leave the module `plan`, has no `Debug` and no serde. What leaves is [`AttributeDiff`].
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+use similar::{Algorithm, DiffOp, capture_diff_slices};
+
+use super::model::{AttributeDiff, Shown};
+
+/// What stands for a sensitive value inside a list.
+const SENSITIVE: &str = "(sensitive)";
+/// What stands for an unknown value inside a list.
+const UNKNOWN: &str = "(known after apply)";
+
+/// A value merged with its marks. Null, absent and "null because unknown" are told apart here.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Node {
+    Null,
+    /// A bool, number or string; kept as JSON text so that it has an order and a hash.
+    Scalar(String),
+    List(Vec<Node>),
+    Map(BTreeMap<String, Node>),
+    Unknown,
+    Sensitive(Box<Node>),
+}
+
+impl Node {
+    /// Merges a value with the structures that mark parts of it: `true` marks the whole part.
+    pub(super) fn merge(value: Value, unknown: &Value, sensitive: &Value) -> Self {
+        if sensitive == &Value::Bool(true) {
+            return Self::Sensitive(Box::new(Self::merge(value, unknown, &Value::Null)));
+        }
+        if unknown == &Value::Bool(true) {
+            return Self::Unknown;
+        }
+        match value {
+            Value::Object(_) | Value::Null if has_fields(unknown) || value.is_object() => {
+                Self::merge_map(value, unknown, sensitive)
+            }
+            Value::Array(_) | Value::Null if has_items(unknown) || value.is_array() => {
+                Self::merge_list(value, unknown, sensitive)
+            }
+            Value::Null => Self::Null,
+            scalar => Self::Scalar(scalar.to_string()),
+        }
+    }
+
+    fn merge_map(value: Value, unknown: &Value, sensitive: &Value) -> Self {
+        let mut fields = match value {
+            Value::Object(fields) => fields,
+            _ => serde_json::Map::new(),
+        };
+        if let Value::Object(marks) = unknown {
+            for key in marks.keys() {
+                fields.entry(key.clone()).or_insert(Value::Null);
+            }
+        }
+        let merged = fields.into_iter().map(|(key, field)| {
+            let unknown = unknown.get(&key).unwrap_or(&Value::Null);
+            let sensitive = sensitive.get(&key).unwrap_or(&Value::Null);
+            let node = Self::merge(field, unknown, sensitive);
+            (key, node)
+        });
+        // In a plan null and absent mean the same: not set.
+        Self::Map(merged.filter(|(_, node)| *node != Self::Null).collect())
+    }
+
+    fn merge_list(value: Value, unknown: &Value, sensitive: &Value) -> Self {
+        let mut items = match value {
+            Value::Array(items) => items,
+            _ => Vec::new(),
+        };
+        if let Value::Array(marks) = unknown
+            && marks.len() > items.len()
+        {
+            items.resize(marks.len(), Value::Null);
+        }
+        let merged = items.into_iter().enumerate().map(|(i, item)| {
+            let unknown = unknown.get(i).unwrap_or(&Value::Null);
+            let sensitive = sensitive.get(i).unwrap_or(&Value::Null);
+            Self::merge(item, unknown, sensitive)
+        });
+        Self::List(merged.collect())
+    }
+
+    /// True for a value that is shown on one line of its own, a list of scalars included.
+    fn is_leaf(&self) -> bool {
+        match self {
+            Self::Map(fields) => fields.is_empty(),
+            Self::List(items) => items
+                .iter()
+                .all(|i| !matches!(i, Self::Map(_) | Self::List(_))),
+            Self::Null | Self::Scalar(_) | Self::Unknown | Self::Sensitive(_) => true,
+        }
+    }
+
+    /// The value as it may be shown; `other` is what it is compared with.
+    fn shown(&self, other: Option<&Self>) -> Option<Shown> {
+        match self {
+            Self::Null => None,
+            Self::Unknown => Some(Shown::Unknown),
+            Self::Sensitive(_) => Some(Shown::Sensitive {
+                changed: other.is_some_and(|o| o.bare() != self.bare()),
+            }),
+            Self::Scalar(_) | Self::List(_) | Self::Map(_) => Some(Shown::Value(self.masked())),
+        }
+    }
+
+    /// Without the sensitive mark, so that a value which only gains or loses the mark is unchanged.
+    fn bare(&self) -> &Self {
+        match self {
+            Self::Sensitive(inner) => inner.bare(),
+            Self::Null | Self::Scalar(_) | Self::List(_) | Self::Map(_) | Self::Unknown => self,
+        }
+    }
+
+    fn masked(&self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Scalar(json) => serde_json::from_str(json).unwrap_or(Value::Null),
+            Self::List(items) => Value::Array(items.iter().map(Self::masked).collect()),
+            Self::Map(fields) => Value::Object(
+                fields
+                    .iter()
+                    .map(|(k, v)| (k.clone(), v.masked()))
+                    .collect(),
+            ),
+            Self::Unknown => UNKNOWN.into(),
+            Self::Sensitive(_) => SENSITIVE.into(),
+        }
+    }
+}
+
+fn has_fields(marks: &Value) -> bool {
+    marks.as_object().is_some_and(|m| !m.is_empty())
+}
+
+fn has_items(marks: &Value) -> bool {
+    marks.as_array().is_some_and(|m| !m.is_empty())
+}
+
+/// A path of names and indexes as Terraform writes it.
+pub(super) fn path_text(path: &[Value]) -> String {
+    path.iter().fold(String::new(), |text, step| match step {
+        Value::String(name) => field(&text, name),
+        other => format!("{text}[{other}]"),
+    })
+}
+
+fn field(path: &str, name: &str) -> String {
+    let plain = !name.is_empty()
+        && name
+            .chars()
+            .all(|c| c.is_alphanumeric() || c == '_' || c == '-')
+        && !name.starts_with(|c: char| c.is_ascii_digit());
+    match (plain, path.is_empty()) {
+        (true, true) => name.to_owned(),
+        (true, false) => format!("{path}.{name}"),
+        (false, _) => format!("{path}[{}]", Value::from(name)),
+    }
+}
+
+/// The leaves that differ, and how many top-level attributes don't.
+pub(super) fn diff(
+    before: &Node,
+    after: &Node,
+    replace_paths: &[String],
+) -> (Vec<AttributeDiff>, usize) {
+    let mut found = Differences {
+        leaves: Vec::new(),
+        replace_paths,
+    };
+    found.compare("", Some(before), Some(after));
+    let unchanged = match (before, after) {
+        (Node::Map(before), Node::Map(after)) => before
+            .iter()
+            .filter(|(key, value)| after.get(*key) == Some(value))
+            .count(),
+        _ => 0,
+    };
+    (found.leaves, unchanged)
+}
+
+struct Differences<'a> {
+    leaves: Vec<AttributeDiff>,
+    replace_paths: &'a [String],
+}
+
+impl Differences<'_> {
+    fn compare(&mut self, path: &str, before: Option<&Node>, after: Option<&Node>) {
+        let (before, after) = (before.unwrap_or(&Node::Null), after.unwrap_or(&Node::Null));
+        if before == after {
+            return;
+        }
+        match (before, after) {
+            (Node::Map(b), Node::Map(a)) => self.maps(path, b, a),
+            (Node::Map(b), Node::Null) if !b.is_empty() => self.maps(path, b, &BTreeMap::new()),
+            (Node::Null, Node::Map(a)) if !a.is_empty() => self.maps(path, &BTreeMap::new(), a),
+            (Node::List(b), Node::List(a)) if !(before.is_leaf() && after.is_leaf()) => {
+                self.lists(path, b, a);
+            }
+            (Node::List(b), Node::Null) if !before.is_leaf() => self.lists(path, b, &[]),
+            (Node::Null, Node::List(a)) if !after.is_leaf() => self.lists(path, &[], a),
+            _ => self.leaf(path, before, after),
+        }
+    }
+
+    fn maps(
+        &mut self,
+        path: &str,
+        before: &BTreeMap<String, Node>,
+        after: &BTreeMap<String, Node>,
+    ) {
+        let only_after = after.keys().filter(|key| !before.contains_key(*key));
+        let mut keys: Vec<&String> = before.keys().chain(only_after).collect();
+        keys.sort_unstable();
+        for key in keys {
+            self.compare(&field(path, key), before.get(key), after.get(key));
+        }
+    }
+
+    /// Elements that stay are matched first, so that one that is taken out of the middle does not
+    /// show as a change of all that follow. Indexes are those of the new list, of the old one for
+    /// what is removed.
+    fn lists(&mut self, path: &str, before: &[Node], after: &[Node]) {
+        for op in capture_diff_slices(Algorithm::Myers, before, after) {
+            if matches!(op, DiffOp::Equal { .. }) {
+                continue;
+            }
+            let (old, new) = (op.old_range(), op.new_range());
+            for i in 0..old.len().max(new.len()) {
+                let (b, a) = (old.clone().nth(i), new.clone().nth(i));
+                let index = a.or(b).unwrap_or_default();
+                let (b, a) = (b.and_then(|b| before.get(b)), a.and_then(|a| after.get(a)));
+                self.compare(&format!("{path}[{index}]"), b, a);
+            }
+        }
+    }
+
+    fn leaf(&mut self, path: &str, before: &Node, after: &Node) {
+        let forces_replacement = self
+            .replace_paths
+            .iter()
+            .any(|forcing| is_within(path, forcing));
+        self.leaves.push(AttributeDiff {
+            path: path.to_owned(),
+            before: before.shown(None),
+            after: after.shown((*before != Node::Null).then_some(before)),
+            forces_replacement,
+        });
+    }
+}
+
+/// True when `path` is `outer` or lies in it.
+fn is_within(path: &str, outer: &str) -> bool {
+    path.strip_prefix(outer)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+}
