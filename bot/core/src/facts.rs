@@ -3,7 +3,7 @@
 //! The shell reads it eagerly, before a decision; a decision never reads anything by itself. What
 //! could not be read is there as [`Unread`], so that a gate can close instead of guessing.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -134,8 +134,11 @@ pub struct PullFacts {
     pub base: CommitSha,
     /// The files that it changes.
     pub files: Read<ChangedFiles>,
-    /// All reviews, oldest first.
+    /// All reviews, oldest first, of people who can write to the repository: GitHub lets anybody
+    /// review a public repository, but only such a review counts.
     pub reviews: Read<Vec<Review>>,
+    /// deploy.toml as the head would have it, if the pull request changes it.
+    pub proposed_config: Option<Read<Vec<Diagnostic>>>,
     /// Checks of its head, the bot's own left out.
     pub checks: Read<Vec<Check>>,
     /// The names of the checks that its base branch requires.
@@ -245,8 +248,10 @@ pub struct StoreFacts {
     pub blessed: BTreeSet<CommitSha>,
     /// The run behind the button or check that the event is about.
     pub subject: Option<Run>,
-    /// For each active run of an older commit: whether the event's commit contains it.
+    /// The active runs whose commit the merge commit of the event's pull request contains.
     pub contained: BTreeSet<RunId>,
+    /// By how many commits the default branch is ahead of each live commit.
+    pub behind: BTreeMap<CommitSha, u64>,
 }
 
 /// What a lock is a claim on.

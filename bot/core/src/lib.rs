@@ -7,8 +7,10 @@
 
 pub mod command;
 pub mod config;
+pub mod decide;
 pub mod event;
 pub mod facts;
+pub mod gates;
 pub mod ids;
 pub mod intent;
 pub mod outcome;
@@ -17,3 +19,4 @@ pub mod ports;
 pub mod report;
 pub mod run;
 pub mod spec;
+pub mod stacks;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::ids::{CommitSha, Digest, PrNumber, RunId};
+use crate::ids::{CommitSha, Digest, PrNumber};
 use crate::plan::{Counts, Diagnostic, Plan};
 use crate::report::refusal::GateRow;
 
@@ -127,8 +127,8 @@ pub struct Stopped {
     pub evidence: Option<Evidence>,
     /// The digest that was being rolled out.
     pub digest: Option<Digest>,
-    /// The run that undoes this one, if one was started.
-    pub rolled_back_by: Option<RunId>,
+    /// Whether the effect was begun, so that the world may have changed.
+    pub reached_the_world: bool,
 }
 
 /// What is wrong with one pod (or with the workload itself).

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{AccountId, Provenance, RoleArn};
-use crate::ids::{ServiceName, StackName};
+use crate::config::{AccountId, Environment, Provenance, RoleArn, Service, Stack};
+use crate::ids::{EnvName, ServiceName, StackName};
 
 /// How to reach one environment's AWS account.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,4 +58,52 @@ pub struct ServiceSpec {
     pub rollout: Duration,
     /// How the image is proven to come from the commit.
     pub provenance: Provenance,
+}
+
+impl AwsAccess {
+    /// How a role of an environment is reached; the caller says which of its roles.
+    #[must_use]
+    pub fn new(env: &Environment, role: &RoleArn) -> Self {
+        Self {
+            region: env.aws.region.as_str().to_owned(),
+            account: env.aws.account.clone(),
+            role: role.clone(),
+            external_id: env.aws.external_id.clone(),
+            session: env.aws.session,
+        }
+    }
+}
+
+impl StackSpec {
+    /// A stack as it is in an environment.
+    #[must_use]
+    pub fn new(stack: &Stack, env: &EnvName) -> Self {
+        let render = |templates: &[crate::config::Template]| {
+            templates.iter().map(|template| template.render(env)).collect()
+        };
+        Self {
+            name: stack.name.clone(),
+            dir: stack.dir.as_str().to_owned(),
+            workspace: stack.workspace.render(env),
+            var_files: render(&stack.var_files),
+            backend_config: render(&stack.backend_config),
+        }
+    }
+}
+
+impl ServiceSpec {
+    /// A service as it is in an environment.
+    #[must_use]
+    pub fn new(service: &Service, env: &EnvName) -> Self {
+        Self {
+            name: service.name.clone(),
+            image: service.image.as_str().to_owned(),
+            manifests: service.manifests.render(env),
+            cluster: service.cluster.render(env),
+            namespace: service.namespace.render(env),
+            image_wait: service.image_wait,
+            rollout: service.rollout,
+            provenance: service.provenance,
+        }
+    }
 }

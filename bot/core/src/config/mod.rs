@@ -4,13 +4,21 @@
 //! and every name exists, or [`Diagnostic`]s that point at the lines to change. It reads no file.
 
 mod aws;
+mod build;
+mod check;
 mod diagnostic;
 mod duration;
+mod findings;
 mod image;
 mod invalid;
 mod model;
+mod parse;
 mod path;
+mod raw;
+mod read;
+mod schema;
 mod template;
+mod unenforced;
 mod who;
 mod window;
 
@@ -22,7 +30,9 @@ pub use invalid::Invalid;
 pub use model::{
     Checks, Config, Environment, OnFailure, Outside, Provenance, PullRequest, Service, Stack,
 };
+pub use parse::Checked;
 pub use path::{Globs, RepoPath};
+pub use schema::schema;
 pub use template::{TagTemplate, Template};
 pub use who::{Allow, Who};
 pub use window::Window;

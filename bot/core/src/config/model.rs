@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -128,7 +129,8 @@ pub enum Checks {
 }
 
 /// How far along a pull request has to be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum PullRequest {
     /// Open is enough: deploy before the merge.
     Open,
@@ -137,7 +139,8 @@ pub enum PullRequest {
 }
 
 /// What happens to a change outside the windows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Outside {
     /// It waits for the next opening.
     Queue,
@@ -146,7 +149,8 @@ pub enum Outside {
 }
 
 /// What happens after a failed rollout.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum OnFailure {
     /// The previous good release is rolled out again.
     Rollback,

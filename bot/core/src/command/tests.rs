@@ -1,0 +1,1 @@
+//! Understanding, one step at a time.

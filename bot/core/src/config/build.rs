@@ -1,0 +1,383 @@
+//! The file as it was written to the model: values parsed, defaults filled in.
+
+use std::time::Duration;
+
+use url::Url;
+
+use crate::ids::{EnvName, InvalidId, ServiceName, StackName};
+
+use super::aws::{AccountId, Aws, Region, RoleArn};
+use super::duration::parse_duration_within;
+use super::findings::Findings;
+use super::image::{ImageRepository, ToolVersion};
+use super::model::{
+    Checks, Environment, OnFailure, Outside, Provenance, PullRequest, Service, Stack,
+};
+use super::path::{Globs, RepoPath, stays_inside};
+use super::raw::{
+    Located, Named, RawAllow, RawAws, RawEnvironment, RawProvenance, RawService, RawStack, Texts,
+    WordOrList,
+};
+use super::template::{TagTemplate, Template};
+use super::who::{Allow, Who};
+use super::window::Window;
+use super::{Config, Invalid};
+
+const SECOND: Duration = Duration::from_secs(1);
+const MINUTE: Duration = Duration::from_secs(60);
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// Which files touch a stack where it does not say so itself.
+const WHEN_MODIFIED: [&str; 4] = ["**/*.tf", "**/*.tf.json", "**/*.tfvars", ".terraform.lock.hcl"];
+
+/// The file's tables, each in the order of the text.
+pub(super) struct Tables<'f> {
+    pub(super) environments: Vec<(&'f Located<String>, &'f RawEnvironment)>,
+    pub(super) stacks: Vec<(&'f Located<String>, &'f RawStack)>,
+    pub(super) services: Vec<(&'f Located<String>, &'f RawService)>,
+}
+
+pub(super) fn in_order<T>(tables: Option<&Named<T>>) -> Vec<(&Located<String>, &T)> {
+    let mut tables: Vec<_> = tables.into_iter().flatten().collect();
+    tables.sort_by_key(|(name, _)| name.span().start);
+    tables
+}
+
+/// Parses every value. What can't be parsed is told; a table that lacks what it needs is left out.
+pub(super) fn build(tables: &Tables<'_>, findings: &mut Findings<'_>) -> Config {
+    let mut config = Config { environments: Vec::new(), stacks: Vec::new(), services: Vec::new() };
+    for (name, raw) in &tables.environments {
+        config.environments.extend(environment(name, raw, findings));
+    }
+    let all: Vec<EnvName> =
+        tables.environments.iter().filter_map(|(name, _)| EnvName::parse(name.text()).ok()).collect();
+    for (name, raw) in &tables.stacks {
+        config.stacks.extend(stack(name, raw, &all, findings));
+    }
+    for (name, raw) in &tables.services {
+        config.services.extend(service(name, raw, findings));
+    }
+    config
+}
+
+fn named<T>(parse: impl Fn(String) -> Result<T, InvalidId>) -> impl Fn(&str) -> Result<T, Invalid> {
+    move |text| parse(text.to_owned()).map_err(|error| Invalid::new(error.to_string()))
+}
+
+fn lasting(least: Duration, most: Duration) -> impl Fn(&str) -> Result<Duration, Invalid> {
+    move |text| parse_duration_within(text, least, most)
+}
+
+fn environment(
+    name: &Located<String>,
+    raw: &RawEnvironment,
+    findings: &mut Findings<'_>,
+) -> Option<Environment> {
+    let production = raw.production.unwrap_or(false);
+    let name = findings.parse(name, named(EnvName::parse));
+    let aws = raw.aws.as_ref().and_then(|raw| aws(raw, findings));
+    let url = findings.parse_optional(raw.url.as_ref(), parse_url);
+    let after = findings.parse_list(raw.after.as_ref(), named(EnvName::parse));
+    let soak = findings.parse_optional(raw.soak.as_ref(), lasting(Duration::ZERO, 30 * DAY));
+    let checks = match &raw.checks {
+        Some(written) => checks(written, findings)?,
+        None if production => Checks::Required,
+        None => Checks::None,
+    };
+    let windows = findings.parse_list(raw.windows.as_ref(), Window::parse);
+    let allow = raw.allow.as_ref().map(|raw| allow(raw, findings)).unwrap_or_default();
+    Some(Environment {
+        name: name?,
+        url,
+        production,
+        auto_deploy: raw.auto_deploy.as_ref().is_some_and(|on| *on.value()),
+        auto_apply: raw.auto_apply.as_ref().is_some_and(|on| *on.value()),
+        after,
+        soak: soak.unwrap_or(Duration::ZERO),
+        approvals: raw.approvals.unwrap_or(u32::from(production)),
+        checks,
+        up_to_date: raw.up_to_date.unwrap_or(production),
+        pull_request: raw.pull_request.unwrap_or(if production {
+            PullRequest::Merged
+        } else {
+            PullRequest::Open
+        }),
+        confirm: raw.confirm.unwrap_or(production),
+        windows,
+        outside: raw.outside.as_ref().map_or(Outside::Queue, |outside| *outside.value()),
+        on_failure: raw.on_failure.unwrap_or(OnFailure::Rollback),
+        aws: aws?,
+        allow,
+    })
+}
+
+fn parse_url(text: &str) -> Result<Url, Invalid> {
+    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    url.ok_or_else(|| {
+        Invalid::new(format!("{text:?} is not the address of a web page"))
+            .with_help("write it like \"https://dev.shop.example.com\"")
+    })
+}
+
+fn checks(written: &Located<WordOrList>, findings: &mut Findings<'_>) -> Option<Checks> {
+    match written.value() {
+        WordOrList::Word(word) if word == "all" => Some(Checks::All),
+        WordOrList::Word(word) if word == "required" => Some(Checks::Required),
+        WordOrList::List(names) if names.is_empty() => Some(Checks::None),
+        WordOrList::List(names) if names.iter().all(|name| !name.trim().is_empty()) => {
+            Some(Checks::Named(names.clone()))
+        }
+        WordOrList::List(_) => {
+            findings.error(written.span(), Invalid::new("a check needs a name"));
+            None
+        }
+        WordOrList::Word(word) => {
+            let error = Invalid::new(format!("{word:?} says nothing about checks")).with_help(
+                "it takes \"all\", \"required\" or a list of names; an empty list asks for none",
+            );
+            findings.error(written.span(), error);
+            None
+        }
+    }
+}
+
+fn aws(raw: &RawAws, findings: &mut Findings<'_>) -> Option<Aws> {
+    let region = findings.parse_optional(raw.region.as_ref(), Region::parse);
+    let account = findings.parse_optional(raw.account.as_ref(), AccountId::parse);
+    let mut role = |written: Option<&Located<String>>| {
+        let role = findings.parse_optional(written, RoleArn::parse)?;
+        if let (Some(account), Some(written)) = (&account, written)
+            && role.account() != account
+        {
+            let error = Invalid::new(format!(
+                "this role is in account {}, the environment in {account}",
+                role.account()
+            ));
+            findings.error(written.span(), error.with_help("every role of an environment is in its account"));
+        }
+        Some(role)
+    };
+    let plan_role = role(raw.plan_role.as_ref());
+    let apply_role = role(raw.apply_role.as_ref());
+    let deploy_role = role(raw.deploy_role.as_ref());
+    let external_id = findings.parse_optional(raw.external_id.as_ref(), parse_external_id);
+    let session = findings.parse_optional(raw.session.as_ref(), lasting(15 * MINUTE, 12 * HOUR));
+    Some(Aws {
+        region: region?,
+        account: account?,
+        plan_role,
+        apply_role,
+        deploy_role,
+        external_id,
+        session: session.unwrap_or(HOUR),
+    })
+}
+
+/// STS API reference, `AssumeRole`, `ExternalId`.
+fn parse_external_id(text: &str) -> Result<String, Invalid> {
+    let valid = (2..=1224).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b));
+    if valid {
+        return Ok(text.to_owned());
+    }
+    Err(Invalid::new("this is not an external id")
+        .with_help("it takes 2 to 1224 letters, digits and any of _+=,.@:/-"))
+}
+
+fn allow(raw: &RawAllow, findings: &mut Findings<'_>) -> Allow {
+    let mut list = |written: Option<&Texts>| {
+        let Some(written) = written else {
+            return vec![Who::Write];
+        };
+        let mut list: Vec<Who> = Vec::new();
+        for text in written {
+            let Some(who) = findings.parse(text, Who::parse) else {
+                continue;
+            };
+            if list.iter().any(|other| other.is_same_as(&who)) {
+                findings.error(text.span(), Invalid::new(format!("\"{who}\" stands here twice")));
+            } else {
+                list.push(who);
+            }
+        }
+        list
+    };
+    Allow {
+        plan: list(raw.plan.as_ref()),
+        apply: list(raw.apply.as_ref()),
+        deploy: list(raw.deploy.as_ref()),
+    }
+}
+
+fn stack(
+    name: &Located<String>,
+    raw: &RawStack,
+    all: &[EnvName],
+    findings: &mut Findings<'_>,
+) -> Option<Stack> {
+    let name = findings.parse(name, named(StackName::parse));
+    let dir = findings.parse_optional(raw.dir.as_ref(), RepoPath::parse);
+    let environments = match &raw.environments {
+        Some(written) => findings.parse_list(Some(written), named(EnvName::parse)),
+        None => all.to_vec(),
+    };
+    let workspace = match &raw.workspace {
+        Some(written) => findings.parse(written, parse_workspace),
+        None => Template::parse("{environment}").ok(),
+    };
+    let var_files = findings.parse_list(raw.var_files.as_ref(), parse_path_template);
+    let backend_config = findings.parse_list(raw.backend_config.as_ref(), parse_backend_config);
+    let depends_on = findings.parse_list(raw.depends_on.as_ref(), named(StackName::parse));
+    let when_modified = match &raw.when_modified {
+        Some(written) => globs(written, findings),
+        None => Globs::parse(&WHEN_MODIFIED).ok(),
+    };
+    let terraform = findings.parse_optional(raw.terraform.as_ref(), ToolVersion::parse);
+    Some(Stack {
+        name: name?,
+        dir: dir?,
+        environments,
+        workspace: workspace?,
+        var_files,
+        backend_config,
+        depends_on,
+        when_modified: when_modified?,
+        terraform,
+    })
+}
+
+fn globs(written: &Texts, findings: &mut Findings<'_>) -> Option<Globs> {
+    let patterns: Vec<&str> = written.iter().map(Located::text).collect();
+    match Globs::parse(&patterns) {
+        Ok(globs) => Some(globs),
+        Err((index, what)) => {
+            findings.error(written.get(index).map_or(0..0, Located::span), what);
+            None
+        }
+    }
+}
+
+/// A template whose text for some environment has to pass `check`. One stands for all: the names
+/// of environments have one form.
+fn template(
+    text: &str,
+    check: impl Fn(&str) -> Result<(), Invalid>,
+) -> Result<Template, Invalid> {
+    let template = Template::parse(text)?;
+    check(&text.replace("{environment}", "environment"))?;
+    Ok(template)
+}
+
+/// Terraform takes as the name of a workspace what is the same in a URL.
+fn parse_workspace(text: &str) -> Result<Template, Invalid> {
+    template(text, |text| {
+        let valid = (1..=90).contains(&text.len())
+            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
+        if valid {
+            return Ok(());
+        }
+        Err(Invalid::new(format!("{text:?} is not the name of a workspace"))
+            .with_help("it takes letters, digits, `_`, `.` and `-`"))
+    })
+}
+
+fn parse_path_template(text: &str) -> Result<Template, Invalid> {
+    template(text, |rendered| {
+        stays_inside(rendered)
+            .map_err(|problem| Invalid::new(format!("{text:?} is not a path: {problem}")))
+    })
+}
+
+fn parse_backend_config(text: &str) -> Result<Template, Invalid> {
+    let Some((key, value)) = text.split_once('=') else {
+        return parse_path_template(text);
+    };
+    let is_key = !key.is_empty()
+        && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
+    if is_key && !value.chars().any(char::is_control) {
+        return Template::parse(text);
+    }
+    Err(Invalid::new(format!("{text:?} is not a setting of a backend"))
+        .with_help("it takes key=value, or the path of a file"))
+}
+
+fn parse_manifests(text: &str) -> Result<Template, Invalid> {
+    if text == "." {
+        return Template::parse(text);
+    }
+    let trimmed = text.strip_prefix("./").unwrap_or(text);
+    parse_path_template(trimmed.strip_suffix('/').unwrap_or(trimmed))
+}
+
+/// EKS API reference, `CreateCluster`, `name`.
+fn parse_cluster(text: &str) -> Result<Template, Invalid> {
+    template(text, |rendered| {
+        let valid = (1..=100).contains(&rendered.len())
+            && rendered.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
+            && rendered.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+        if valid {
+            return Ok(());
+        }
+        Err(Invalid::new(format!("{text:?} is not the name of an EKS cluster"))
+            .with_help("it takes up to 100 letters, digits, `-` and `_`, and starts with one of the first two"))
+    })
+}
+
+/// A Kubernetes namespace is a DNS label (RFC 1123).
+fn parse_namespace(text: &str) -> Result<Template, Invalid> {
+    template(text, |rendered| {
+        let valid = (1..=63).contains(&rendered.len())
+            && rendered.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            && !rendered.starts_with('-')
+            && !rendered.ends_with('-');
+        if valid {
+            return Ok(());
+        }
+        Err(Invalid::new(format!("{text:?} is not a Kubernetes namespace"))
+            .with_help("it takes up to 63 lower-case letters, digits and inner hyphens"))
+    })
+}
+
+fn service(
+    name: &Located<String>,
+    raw: &RawService,
+    findings: &mut Findings<'_>,
+) -> Option<Service> {
+    let name = findings.parse(name, named(ServiceName::parse));
+    let image = findings.parse_optional(raw.image.as_ref(), ImageRepository::parse);
+    let tag = match &raw.tag {
+        Some(written) => findings.parse(written, TagTemplate::parse),
+        None => TagTemplate::parse("sha-{sha}").ok(),
+    };
+    let paths = match &raw.paths {
+        Some(written) => Some(globs(written, findings)?),
+        None => None,
+    };
+    let manifests = findings.parse_optional(raw.manifests.as_ref(), parse_manifests);
+    let cluster = findings.parse_optional(raw.cluster.as_ref(), parse_cluster);
+    let namespace = findings.parse_optional(raw.namespace.as_ref(), parse_namespace);
+    let after_stacks = findings.parse_list(raw.after_stacks.as_ref(), named(StackName::parse));
+    let wait = lasting(SECOND, 6 * HOUR);
+    let image_wait = findings.parse_optional(raw.image_wait.as_ref(), &wait);
+    let rollout = findings.parse_optional(raw.rollout.as_ref(), &wait);
+    let provenance = raw.provenance.as_ref().map_or(RawProvenance::Label, |written| *written.value());
+    Some(Service {
+        name: name?,
+        image: image?,
+        tag: tag?,
+        paths,
+        manifests: manifests?,
+        cluster: cluster?,
+        namespace: namespace?,
+        after_stacks,
+        image_wait: image_wait.unwrap_or(20 * MINUTE),
+        rollout: rollout.unwrap_or(10 * MINUTE),
+        provenance: match provenance {
+            RawProvenance::Off => Provenance::Off,
+            // What asks for more than this version can see to is refused as a whole elsewhere;
+            // were it not, the label would still be asked for.
+            RawProvenance::Label | RawProvenance::Attestation => Provenance::Label,
+        },
+    })
+}

@@ -1,0 +1,335 @@
+//! `/apply`: exactly the plans shown, if every gate is open.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::runs::{apply_of, environments, latest_plan, planned};
+use super::{Ask, Draft, plan};
+use crate::config::Environment;
+use crate::facts::{Facts, PullFacts, PullState};
+use crate::gates::{self, Asked, Gate, Verdicts};
+use crate::ids::{EnvName, StackName};
+use crate::intent::Decision;
+use crate::ports::Reaction;
+use crate::report::markdown::code;
+use crate::report::refusal::{GateRow, refusal};
+use crate::run::{PlanToApply, Run, RunState, Work};
+use crate::stacks;
+
+/// Where the plan of one stack stands, as seen by somebody who wants to apply it.
+enum PlanState<'f> {
+    /// Made for this head and base, with changes.
+    Fresh(&'f Run),
+    /// Made, and there is nothing to change.
+    Nothing,
+    /// Applied already.
+    Applied,
+    /// Being applied right now.
+    Applying,
+    /// Not to be applied; a sentence each for state and way out, and whether to plan again.
+    Not(GateRow, Again),
+}
+
+/// Whether planning again is the way out.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Again {
+    Yes,
+    No,
+}
+
+/// `/apply`.
+pub(super) fn on_command(
+    ask: Ask<'_>,
+    named_env: Option<&EnvName>,
+    named: &[StackName],
+) -> Decision {
+    let mut draft = Draft::new(ask.facts, ask.cause);
+    let mut said = Vec::new();
+    for env in environments(ask.config, named_env) {
+        let names = wanted(ask, env, named);
+        if names.is_empty() {
+            if named_env.is_some() {
+                said.push(nothing(env, named));
+            }
+            continue;
+        }
+        said.extend(apply_in(&mut draft, ask, env, &names));
+    }
+    if draft.starts == 0 && said.is_empty() {
+        said.push("### Nothing to apply\n\nNo stack of this pull request was planned. `/plan` first.".to_owned());
+    }
+    if !said.is_empty() {
+        draft.reply(ask.pr, said.join("\n\n"));
+        draft.react(ask.trigger, Reaction::ThumbsDown);
+    }
+    let because = format!("{} runs", draft.starts);
+    draft.done(because)
+}
+
+/// The stacks that a command is about: those named, or all that were planned for this pull request.
+fn wanted(ask: Ask<'_>, env: &Environment, named: &[StackName]) -> BTreeSet<StackName> {
+    if !named.is_empty() {
+        return ask
+            .config
+            .stacks_in(&env.name)
+            .filter(|stack| named.contains(&stack.name))
+            .map(|stack| stack.name.clone())
+            .collect();
+    }
+    ask.config
+        .stacks_in(&env.name)
+        .filter(|stack| latest_plan(ask.facts, &env.name, &stack.name).is_some())
+        .map(|stack| stack.name.clone())
+        .collect()
+}
+
+/// Applies the stacks of one environment, or says why not.
+fn apply_in(
+    draft: &mut Draft<'_>,
+    ask: Ask<'_>,
+    env: &Environment,
+    names: &BTreeSet<StackName>,
+) -> Option<String> {
+    if let PullState::Merged(merge) = &ask.pr.pull.state {
+        return apply_merged(draft, ask, env, names, merge);
+    }
+    let states: Vec<_> = stacks::in_order(ask.config, names)
+        .into_iter()
+        .map(|stack| (stack, plan_state(ask.facts, ask.pr, &env.name, &stack.name)))
+        .collect();
+    let mut gates = gates::for_apply(env, ask.facts, Asked::ByPerson);
+    let mut plan_again = BTreeSet::new();
+    for (stack, state) in &states {
+        if let PlanState::Not(row, again) = state {
+            gates.push(Gate {
+                row: row.clone(),
+                waits: None,
+            });
+            if *again == Again::Yes {
+                plan_again.insert(stack.name.clone());
+            }
+        }
+    }
+    let not_before = match gates::verdict(&gates) {
+        Verdicts::Refuse(rows) => {
+            let may_plan = gates::may_plan(env, ask.actor);
+            let mut body = refusal("applied", &env.name, &rows);
+            if may_plan && !plan_again.is_empty() {
+                plan::start(draft, ask.config, env, &plan_again, ask.pr, ask.into(), true);
+                body.push_str("\n\nPlanning again now: look at the new plan, then `/apply` once more.");
+            }
+            return Some(body);
+        }
+        Verdicts::Queue { not_before } => not_before,
+        Verdicts::Pass => None,
+    };
+    let mut places = BTreeMap::new();
+    for (stack, state) in &states {
+        let PlanState::Fresh(run) = state else {
+            continue;
+        };
+        let plan = PlanToApply::Saved(run.id.clone());
+        let Some(mut order) =
+            draft.apply_order(env, stack, ask.pr, &ask.pr.pull.head, plan, ask.into())
+        else {
+            return Some(no_role(env));
+        };
+        order.not_before = not_before;
+        let after = stack
+            .depends_on
+            .iter()
+            .filter_map(|needed| places.get(needed).copied())
+            .collect();
+        places.insert(
+            stack.name.clone(),
+            draft.start(order, RunState::Queued, after),
+        );
+    }
+    if places.is_empty() {
+        return Some(why_nothing(env, &states));
+    }
+    None
+}
+
+/// After the merge the saved plans are void, since the base moved: each stack is planned again on
+/// the merge commit and applied if its changes are the ones reviewed.
+fn apply_merged(
+    draft: &mut Draft<'_>,
+    ask: Ask<'_>,
+    env: &Environment,
+    names: &BTreeSet<StackName>,
+    merge: &crate::ids::CommitSha,
+) -> Option<String> {
+    let gates = gates::for_apply(env, ask.facts, Asked::ByPerson);
+    let not_before = match gates::verdict(&gates) {
+        Verdicts::Refuse(rows) => return Some(refusal("applied", &env.name, &rows)),
+        Verdicts::Queue { not_before } => not_before,
+        Verdicts::Pass => None,
+    };
+    let mut places = BTreeMap::new();
+    for stack in stacks::in_order(ask.config, names) {
+        let plan = PlanToApply::Again {
+            reviewed: reviewed(ask.facts, ask.pr, &env.name, &stack.name).map(|run| run.id.clone()),
+        };
+        let Some(mut order) = draft.apply_order(env, stack, ask.pr, merge, plan, ask.into()) else {
+            return Some(no_role(env));
+        };
+        order.not_before = not_before;
+        let after = stack
+            .depends_on
+            .iter()
+            .filter_map(|needed| places.get(needed).copied())
+            .collect();
+        places.insert(
+            stack.name.clone(),
+            draft.start(order, RunState::Queued, after),
+        );
+    }
+    None
+}
+
+/// The plan of the merged head that people looked at.
+pub(super) fn reviewed<'f>(
+    facts: &'f Facts,
+    pr: &PullFacts,
+    env: &EnvName,
+    stack: &StackName,
+) -> Option<&'f Run> {
+    facts.store.runs.iter().find(|run| {
+        matches!(run.order.work, Work::Plan(_))
+            && run.order.env == *env
+            && run.order.stack() == Some(stack)
+            && run.order.commit == pr.pull.head
+            && planned(run).is_some()
+    })
+}
+
+fn plan_state<'f>(
+    facts: &'f Facts,
+    pr: &PullFacts,
+    env: &EnvName,
+    stack: &StackName,
+) -> PlanState<'f> {
+    let row = |state: String, opens: &str| GateRow {
+        gate: format!("plan of {stack}"),
+        open: false,
+        state,
+        opens: opens.to_owned(),
+    };
+    let Some(run) = latest_plan(facts, env, stack) else {
+        return PlanState::Not(row("not planned".to_owned(), "`/plan`"), Again::Yes);
+    };
+    let Work::Plan(work) = &run.order.work else {
+        return PlanState::Not(row("not planned".to_owned(), "`/plan`"), Again::Yes);
+    };
+    if run.order.commit != pr.pull.head {
+        let state = format!("of {}, the head is {} now", code(run.order.commit.short()), code(pr.pull.head.short()));
+        return PlanState::Not(row(state, "a new plan"), Again::Yes);
+    }
+    if work.base != pr.base || work.base_ref != pr.pull.base_ref {
+        let state = format!(
+            "onto {}, {} is at {} now",
+            code(work.base.short()),
+            code(&pr.pull.base_ref),
+            code(pr.base.short())
+        );
+        return PlanState::Not(row(state, "a new plan"), Again::Yes);
+    }
+    if !run.state.is_final() {
+        return PlanState::Not(row("under way".to_owned(), "wait for it to end"), Again::No);
+    }
+    let Some(planned) = planned(run) else {
+        return PlanState::Not(
+            row(run.state.as_str().to_owned(), "`/plan` once the cause is mended"),
+            Again::No,
+        );
+    };
+    match apply_of(facts, run) {
+        Some(apply) if apply.state == RunState::Succeeded => PlanState::Applied,
+        Some(apply) if !apply.state.is_final() => PlanState::Applying,
+        // A plan file whose apply was begun is spent: Terraform itself would call it stale.
+        Some(apply) if apply.started_at.is_some() && apply.state != RunState::Refused => {
+            PlanState::Not(
+                row(format!("its apply {}", apply.state.as_str()), "a new plan"),
+                Again::Yes,
+            )
+        }
+        _ if planned.plan.is_noop() => PlanState::Nothing,
+        _ => PlanState::Fresh(run),
+    }
+}
+
+/// The gates of an apply with those of its plans, for `/explain`.
+pub(super) fn explain(
+    facts: &Facts,
+    pr: &PullFacts,
+    env: &Environment,
+    names: &BTreeSet<StackName>,
+) -> Vec<GateRow> {
+    let mut rows = gates::rows(&gates::for_apply(env, facts, Asked::ByPerson));
+    for stack in names {
+        rows.push(match plan_state(facts, pr, &env.name, stack) {
+            PlanState::Not(row, _) => row,
+            PlanState::Fresh(_) => open_row(stack, "fresh"),
+            PlanState::Nothing => open_row(stack, "no changes"),
+            PlanState::Applied => open_row(stack, "applied"),
+            PlanState::Applying => open_row(stack, "being applied"),
+        });
+        if let Some(lock) = gates::stack_lock(facts, &env.name, stack) {
+            let view = crate::report::locks::LockView::of(lock, facts.now);
+            rows.push(GateRow {
+                gate: format!("lock of {stack}"),
+                open: false,
+                state: view.sentence(),
+                opens: "by itself, when that pull request is merged or closed".to_owned(),
+            });
+        }
+    }
+    rows
+}
+
+fn open_row(stack: &StackName, state: &str) -> GateRow {
+    GateRow {
+        gate: format!("plan of {stack}"),
+        open: true,
+        state: state.to_owned(),
+        opens: String::new(),
+    }
+}
+
+fn why_nothing(env: &Environment, states: &[(&crate::config::Stack, PlanState<'_>)]) -> String {
+    let list: Vec<String> = states
+        .iter()
+        .map(|(stack, state)| {
+            let why = match state {
+                PlanState::Applied => "applied already",
+                PlanState::Applying => "being applied right now",
+                _ => "its plan has no changes",
+            };
+            format!("- {}: {why}", code(stack.name.as_str()))
+        })
+        .collect();
+    format!("### Nothing to apply in {}\n\n{}", env.name, list.join("\n"))
+}
+
+fn nothing(env: &Environment, named: &[StackName]) -> String {
+    if named.is_empty() {
+        format!(
+            "### Nothing to apply in {}\n\nNo stack was planned there for this pull request. \
+             `/plan {}` first.",
+            env.name, env.name
+        )
+    } else {
+        format!(
+            "### Nothing to apply in {}\n\nThe stacks named don't exist in this environment.",
+            env.name
+        )
+    }
+}
+
+fn no_role(env: &Environment) -> String {
+    format!(
+        "### ⛔ Not applied to {}\n\n`environments.{}.aws` in deploy.toml names no `apply_role`: \
+         stacks are planned there and never applied.",
+        env.name, env.name
+    )
+}

@@ -1,0 +1,310 @@
+//! Comments: from text to the flow that it asks for.
+
+use std::collections::BTreeSet;
+
+use super::runs::active_of;
+use super::{Ask, Draft, apply, config, deploy, lock, plan, rollback};
+use crate::command::{self, Command, Parsed, RunPrefix};
+use crate::config::Environment;
+use crate::facts::{ConfigFacts, Facts, PullState};
+use crate::gates::{self, Asked, Candidate, Operation};
+use crate::ids::{CommentId, DeliveryId, EnvName};
+use crate::intent::Decision;
+use crate::ports::Reaction;
+use crate::report::board::{BoardRow, LiveRelease, board};
+use crate::report::evidence::ReleaseRef;
+use crate::report::locks::LockView;
+use crate::report::markdown::{code, text};
+use crate::report::refusal::{GateRow, explain, refusal};
+use crate::run::{ImageToDeploy, Move, PlanToApply, Run, RunState, Trigger, Work};
+
+/// A person wrote a comment.
+pub(super) fn on_comment(
+    comment: CommentId,
+    body: &str,
+    facts: &Facts,
+    cause: &DeliveryId,
+) -> Decision {
+    let request = match command::parse(body) {
+        Parsed::NotACommand => return Decision::ignore("the comment is not a command"),
+        Parsed::Invalid(error) => return confused(comment, error.markdown(), facts, cause),
+        Parsed::Command(request) => request,
+    };
+    if let ConfigFacts::Missing | ConfigFacts::Invalid(_) = facts.config
+        && request.spec().name == "help"
+    {
+        return confused(comment, command::help(None), facts, cause);
+    }
+    let config = match config(facts) {
+        Ok(config) => config,
+        Err(body) => return confused(comment, body, facts, cause),
+    };
+    let command = match request.resolve(config) {
+        Ok(command) => command,
+        Err(error) => return confused(comment, error.markdown(), facts, cause),
+    };
+    let (Some(pr), Some(actor)) = (&facts.pr, &facts.actor) else {
+        return Decision::ignore("a command without a pull request or a person");
+    };
+    run(
+        Ask {
+            facts,
+            config,
+            pr,
+            actor,
+            trigger: Trigger::Comment(comment),
+            cause,
+        },
+        &command,
+    )
+}
+
+fn confused(comment: CommentId, body: String, facts: &Facts, cause: &DeliveryId) -> Decision {
+    let mut draft = Draft::new(facts, cause);
+    if let Some(pr) = &facts.pr {
+        draft.reply(pr, body);
+    }
+    draft.react_to(comment, Reaction::Confused);
+    draft.done("the command was not understood")
+}
+
+/// What a command, said or pressed, leads to.
+pub(super) fn run(ask: Ask<'_>, command: &Command) -> Decision {
+    match command {
+        Command::Plan { env, stacks } => plan::on_command(ask, env.as_ref(), stacks),
+        Command::Apply { env, stacks } => apply::on_command(ask, env.as_ref(), stacks),
+        Command::Deploy { env, service, sha } => {
+            deploy::on_command(ask, env, service.as_ref(), sha.as_ref())
+        }
+        Command::Promote { from, to, service } => {
+            deploy::on_promote(ask, from, to, service.as_ref())
+        }
+        Command::Rollback { env, service, to } => {
+            rollback::on_command(ask, env, service.as_ref(), to.as_ref())
+        }
+        Command::Resume { env } => rollback::on_resume(ask, env),
+        Command::Lock { env, ttl, reason } => lock::on_lock(ask, env, *ttl, reason.as_deref()),
+        Command::Unlock { env } => lock::on_unlock(ask, env),
+        Command::Where => on_where(ask),
+        Command::Explain { env } => on_explain(ask, env),
+        Command::Confirm { code } => deploy::on_confirm(ask, code),
+        Command::Cancel { run } => on_cancel(ask, run.as_ref()),
+        Command::Retry => on_retry(ask),
+        Command::Help => ask.answer(
+            command::help(Some(ask.config)),
+            Reaction::Rocket,
+            "help was asked for",
+        ),
+    }
+}
+
+/// `/where`.
+fn on_where(ask: Ask<'_>) -> Decision {
+    let facts = ask.facts;
+    let mut rows = Vec::new();
+    for env in &ask.config.environments {
+        let lock = facts
+            .store
+            .locks
+            .iter()
+            .find(|lock| lock.target.env == env.name && lock.target.stack.is_none())
+            .map(|lock| LockView::of(lock, facts.now));
+        let hold = facts.store.holds.iter().find(|hold| hold.env == env.name);
+        for service in ask.config.services_in(&env.name) {
+            let live = gates::live(facts, &env.name, &service.name);
+            rows.push(BoardRow {
+                env: env.name.clone(),
+                service: service.name.clone(),
+                live: live.map(|release| LiveRelease {
+                    release: ReleaseRef {
+                        commit: release.commit.clone(),
+                        pr: release.pr,
+                        digest: Some(release.digest.clone()),
+                    },
+                    by: Some(release.actor.clone()),
+                    age: facts
+                        .now
+                        .duration_since(release.live_at)
+                        .max(jiff::SignedDuration::ZERO)
+                        .unsigned_abs(),
+                    as_deployed: release.good,
+                }),
+                lock: lock.clone(),
+                hold: hold.map(|hold| hold.reason.clone()),
+                behind: live.and_then(|release| facts.store.behind.get(&release.commit).copied()),
+            });
+        }
+    }
+    ask.answer(board(&rows, None), Reaction::Rocket, "the board was asked for")
+}
+
+/// `/explain`: every gate of everything that could be done here, changing nothing.
+fn on_explain(ask: Ask<'_>, name: &EnvName) -> Decision {
+    let Some(env) = ask.config.environment(name) else {
+        return Decision::ignore("the environment is gone");
+    };
+    let mut rows = apply_rows(ask, env);
+    let commit = match &ask.pr.pull.state {
+        PullState::Merged(merge) => merge,
+        PullState::Open | PullState::Closed => &ask.pr.pull.head,
+    };
+    for service in ask.config.services_in(name) {
+        let what = Candidate {
+            commit: commit.clone(),
+            digest: None,
+        };
+        let gates = gates::for_deploy(env, &service.name, &what, ask.facts, Asked::ByPerson);
+        for row in gates::rows(&gates) {
+            push_row(&mut rows, row, &format!("deploy {}", service.name));
+        }
+    }
+    ask.answer(explain(name, &rows), Reaction::Rocket, "an explanation was asked for")
+}
+
+fn apply_rows(ask: Ask<'_>, env: &Environment) -> Vec<GateRow> {
+    let planned: BTreeSet<_> = ask
+        .config
+        .stacks_in(&env.name)
+        .filter(|stack| super::runs::latest_plan(ask.facts, &env.name, &stack.name).is_some())
+        .map(|stack| stack.name.clone())
+        .collect();
+    if planned.is_empty() {
+        return Vec::new();
+    }
+    let mut rows = Vec::new();
+    for row in apply::explain(ask.facts, ask.pr, env, &planned) {
+        push_row(&mut rows, row, "apply");
+    }
+    rows
+}
+
+/// Adds a row for one operation; a row that says the same for several names them all.
+fn push_row(rows: &mut Vec<GateRow>, row: GateRow, operation: &str) {
+    let same = |other: &&mut GateRow| {
+        other.state == row.state
+            && other.open == row.open
+            && other.gate.split(" (").next() == Some(row.gate.as_str())
+    };
+    match rows.iter_mut().find(same) {
+        Some(other) => {
+            let names = other.gate.trim_end_matches(')').to_owned();
+            other.gate = format!("{names}, {operation})");
+        }
+        None => rows.push(GateRow {
+            gate: format!("{} ({operation})", row.gate),
+            ..row
+        }),
+    }
+}
+
+/// `/cancel`.
+fn on_cancel(ask: Ask<'_>, named: Option<&RunPrefix>) -> Decision {
+    let runs: Vec<Run> = match named {
+        Some(prefix) => ask
+            .facts
+            .store
+            .active
+            .iter()
+            .filter(|run| prefix.matches(&run.id))
+            .cloned()
+            .collect(),
+        None => active_of(ask.facts, ask.pr),
+    };
+    if runs.is_empty() {
+        let body = named.map_or_else(
+            || "### Nothing to cancel\n\nNo run of this pull request is queued or under way.".to_owned(),
+            |prefix| format!("### Nothing to cancel\n\nNo run {} is queued or under way.", code(prefix.as_str())),
+        );
+        return ask.answer(body, Reaction::ThumbsDown, "nothing to cancel");
+    }
+    let mut draft = Draft::new(ask.facts, ask.cause);
+    let mut said = Vec::new();
+    let mut refused = Vec::new();
+    for run in &runs {
+        let right = right_for(ask, run);
+        if let Some(row) = right {
+            refused.push(refusal("cancelled", &run.order.env, &[row]));
+            continue;
+        }
+        let by = text(ask.actor.login.as_str());
+        draft.end(&run.id, Move::Cancel, format!("cancelled by {by}"), "`/retry` runs it again");
+        said.push(format!(
+            "- {} of {} in {} ({}){}",
+            run.order.kind(),
+            code(run.order.subject()),
+            run.order.env,
+            code(run.id.short()),
+            if run.state == RunState::Running {
+                ": stops after the step in hand"
+            } else {
+                ""
+            }
+        ));
+    }
+    let sign = if refused.is_empty() {
+        Reaction::Rocket
+    } else {
+        Reaction::ThumbsDown
+    };
+    let mut body = Vec::new();
+    if !said.is_empty() {
+        body.push(format!("### ✋ Cancelled\n\n{}", said.join("\n")));
+    }
+    body.extend(refused);
+    draft.reply(ask.pr, body.join("\n\n"));
+    draft.react(ask.trigger, sign);
+    draft.done(format!("{} runs cancelled", said.len()))
+}
+
+/// The closed gate of somebody who may not do what the run does.
+fn right_for(ask: Ask<'_>, run: &Run) -> Option<GateRow> {
+    let operation = match run.order.work {
+        Work::Plan(_) => Operation::Plan,
+        Work::Apply(_) => Operation::Apply,
+        Work::Deploy(_) => Operation::Deploy,
+    };
+    let env = ask.config.environment(&run.order.env)?;
+    let gate = gates::right(operation, env, Some(ask.actor));
+    (!gate.is_open()).then_some(gate.row)
+}
+
+/// `/retry`: what did not succeed of the last thing asked for, with all its gates.
+fn on_retry(ask: Ask<'_>) -> Decision {
+    let last = ask.facts.store.runs.iter().find(|run| {
+        run.state.is_final() && !matches!(run.state, RunState::Succeeded | RunState::Superseded)
+    });
+    match last {
+        Some(run) => retry(ask, &run.clone()),
+        None => ask.answer(
+            "### Nothing to retry\n\nNo run of this pull request has failed.".to_owned(),
+            Reaction::ThumbsDown,
+            "nothing to retry",
+        ),
+    }
+}
+
+/// Does again what a run did.
+pub(super) fn retry(ask: Ask<'_>, run: &Run) -> Decision {
+    let env = &run.order.env;
+    match &run.order.work {
+        Work::Plan(work) => plan::on_command(ask, Some(env), std::slice::from_ref(&work.stack.name)),
+        // A plan file is spent once its apply was begun: the new plan is what is to be looked at.
+        Work::Apply(work) => match &work.plan {
+            PlanToApply::Saved(_) => {
+                plan::on_command(ask, Some(env), std::slice::from_ref(&work.stack.name))
+            }
+            PlanToApply::Again { .. } => {
+                apply::on_command(ask, Some(env), std::slice::from_ref(&work.stack.name))
+            }
+        },
+        Work::Deploy(work) => match (&work.rollback, &work.image) {
+            (Some(_), _) => rollback::on_command(ask, env, Some(&work.service.name), None),
+            (None, ImageToDeploy::Tag(_)) => {
+                deploy::on_retry(ask, env, &work.service.name, &run.order.commit)
+            }
+            (None, ImageToDeploy::Digest(digest)) => {
+                deploy::on_digest(ask, env, &work.service.name, &run.order.commit, digest)
+            }
+        },
+    }
+}

@@ -1,0 +1,160 @@
+//! After a merge: apply what was reviewed, then deploy; and clean up after every close.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::runs::{Asker, active_of};
+use super::{Decision, Draft, apply, config, deploy};
+use crate::config::{Config, Environment};
+use crate::facts::{Facts, PullFacts};
+use crate::gates::{self, Asked, Verdicts};
+use crate::ids::{CommitSha, DeliveryId, StackName};
+use crate::intent::Intent;
+use crate::report::refusal::refusal;
+use crate::run::{Move, PlanToApply, RunState, Trigger, Work};
+use crate::stacks;
+
+/// The pull request was merged.
+pub(super) fn on_merge(
+    pr: &PullFacts,
+    merge: &CommitSha,
+    facts: &Facts,
+    cause: &DeliveryId,
+) -> Decision {
+    let mut draft = Draft::new(facts, cause);
+    end_plans(&mut draft, pr);
+    if pr.pull.base_ref != facts.default_branch {
+        free_locks(&mut draft, pr);
+        return draft.done("merged to another branch than the default one");
+    }
+    let config = match config(facts) {
+        Ok(config) => config,
+        Err(_) => {
+            free_locks(&mut draft, pr);
+            return draft.done("merged, but there is no valid deploy.toml");
+        }
+    };
+    if facts.store.runs.iter().any(|run| run.order.trigger == Trigger::Merge) {
+        return draft.done("this merge was worked off before");
+    }
+    let asker = Asker {
+        login: &pr.pull.author,
+        trigger: Trigger::Merge,
+    };
+    let mut said = Vec::new();
+    for env in &config.environments {
+        let mut applies = BTreeMap::new();
+        if env.auto_apply {
+            match apply_stacks(&mut draft, config, env, pr, merge, asker) {
+                Ok(places) => applies = places,
+                Err(why) => {
+                    // A failed half stops the rest: no deploy over stacks that were not applied.
+                    said.push(why);
+                    continue;
+                }
+            }
+        }
+        if env.auto_deploy {
+            said.extend(deploy::after_merge(
+                &mut draft, config, env, pr, merge, &applies, asker,
+            ));
+        }
+    }
+    if draft.starts == 0 {
+        free_locks(&mut draft, pr);
+    }
+    if !said.is_empty() {
+        draft.reply(pr, said.join("\n\n"));
+    }
+    let because = format!("merged: {} runs", draft.starts);
+    draft.done(because)
+}
+
+/// The pull request was closed without a merge.
+pub(super) fn on_close(pr: &PullFacts, facts: &Facts, cause: &DeliveryId) -> Decision {
+    let mut draft = Draft::new(facts, cause);
+    end_plans(&mut draft, pr);
+    let mut under_way = false;
+    for run in active_of(facts, pr) {
+        match run.state {
+            RunState::Running => under_way = true,
+            _ if !matches!(run.order.work, Work::Plan(_)) => {
+                draft.end(&run.id, Move::Cancel, "the pull request was closed", "");
+            }
+            _ => {}
+        }
+    }
+    // While a run is under way its lock stays; it is freed when the run ends.
+    if !under_way {
+        free_locks(&mut draft, pr);
+    }
+    draft.done("closed: cleaned up")
+}
+
+/// Frees the stack locks of a pull request. Locks that a person set by `/lock` are theirs to free.
+pub(super) fn free_locks(draft: &mut Draft<'_>, pr: &PullFacts) {
+    for lock in &draft.facts.store.locks {
+        if lock.pr == Some(pr.pull.number) && lock.target.stack.is_some() {
+            draft.intents.push(Intent::Unlock(lock.target.clone()));
+        }
+    }
+}
+
+fn end_plans(draft: &mut Draft<'_>, pr: &PullFacts) {
+    for run in active_of(draft.facts, pr) {
+        if matches!(run.order.work, Work::Plan(_)) {
+            draft.end(&run.id, Move::Supersede, "the pull request was closed", "");
+        }
+    }
+}
+
+/// Applies the touched stacks of one environment on the merge commit.
+fn apply_stacks(
+    draft: &mut Draft<'_>,
+    config: &Config,
+    env: &Environment,
+    pr: &PullFacts,
+    merge: &CommitSha,
+    asker: Asker<'_>,
+) -> Result<BTreeMap<StackName, usize>, String> {
+    let facts = draft.facts;
+    let files = pr.files.as_ref().map_err(|why| {
+        format!(
+            "### ⛔ Nothing applied or deployed in {}\n\nThe files of this pull request could not be \
+             read ({why}). `/apply {}`, then `/deploy {}`.",
+            env.name, env.name, env.name
+        )
+    })?;
+    let names: BTreeSet<StackName> = stacks::touched(config, files)
+        .into_iter()
+        .filter(|(_, envs)| envs.contains(&env.name))
+        .map(|(name, _)| name)
+        .collect();
+    if names.is_empty() {
+        return Ok(BTreeMap::new());
+    }
+    let not_before = match gates::verdict(&gates::for_apply(env, facts, Asked::ByItself)) {
+        Verdicts::Refuse(rows) => return Err(refusal("applied", &env.name, &rows)),
+        Verdicts::Queue { not_before } => not_before,
+        Verdicts::Pass => None,
+    };
+    let mut places = BTreeMap::new();
+    for stack in stacks::in_order(config, &names) {
+        let plan = PlanToApply::Again {
+            reviewed: apply::reviewed(facts, pr, &env.name, &stack.name).map(|run| run.id.clone()),
+        };
+        let Some(mut order) = draft.apply_order(env, stack, pr, merge, plan, asker) else {
+            continue;
+        };
+        order.not_before = not_before;
+        let after = stack
+            .depends_on
+            .iter()
+            .filter_map(|needed| places.get(needed).copied())
+            .collect();
+        places.insert(
+            stack.name.clone(),
+            draft.start(order, RunState::Queued, after),
+        );
+    }
+    Ok(places)
+}

@@ -1,0 +1,394 @@
+//! Planning: by itself when a pull request changes, and on `/plan`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::runs::{Asker, active_of, environments, latest_plan, planned};
+use super::{Ask, Draft, config};
+use crate::config::{Config, Diagnostic, Environment};
+use crate::facts::{ConfigFacts, Facts, PullFacts};
+use crate::gates;
+use crate::ids::{DeliveryId, EnvName, StackName};
+use crate::intent::{Content, Decision, Intent, ReportKey};
+use crate::ports::Reaction;
+use crate::report::check::{
+    Annotation, AnnotationLevel, Buttons, CheckOutput, CheckStatus, Conclusion,
+};
+use crate::report::markdown::{code, text};
+use crate::report::plan_check::check_name;
+use crate::run::{Move, RunState, Trigger, Work};
+use crate::stacks;
+
+/// Which stacks are to be planned where.
+type Targets = BTreeMap<EnvName, BTreeSet<StackName>>;
+
+/// A pull request was opened, pushed to, made ready or retargeted.
+pub(super) fn on_change(pr: &PullFacts, facts: &Facts, cause: &DeliveryId) -> Decision {
+    let mut draft = Draft::new(facts, cause);
+    check_proposed_config(&mut draft, pr);
+    let config = match &facts.config {
+        ConfigFacts::Valid(config) => config,
+        ConfigFacts::Missing => return draft.done("the default branch has no deploy.toml"),
+        ConfigFacts::Invalid(diagnostics) => {
+            say_config(&mut draft, pr, diagnostics, &facts.default_branch);
+            return draft.done("deploy.toml of the default branch has errors");
+        }
+    };
+    supersede_older(&mut draft, pr);
+    let targets = match touched(config, pr) {
+        Ok(targets) => targets,
+        Err(why) => {
+            for env in with_stacks(config) {
+                say_check(&mut draft, pr, &env.name, &Verdict::Unread(why.clone()));
+            }
+            return draft.done("the changed files could not be read");
+        }
+    };
+    for env in with_stacks(config) {
+        if !targets.contains_key(&env.name) {
+            say_check(&mut draft, pr, &env.name, &Verdict::Nothing);
+        }
+    }
+    if targets.is_empty() {
+        return draft.done("the change touches no stack");
+    }
+    if pr.pull.draft {
+        for env in targets.keys() {
+            say_check(&mut draft, pr, env, &Verdict::Draft);
+        }
+        return draft.done("a draft is planned on /plan only");
+    }
+    let asker = Asker {
+        login: &pr.pull.author,
+        trigger: Trigger::PullRequest,
+    };
+    for env in environments(config, None) {
+        let Some(names) = targets.get(&env.name) else {
+            continue;
+        };
+        if !trusted(env, pr, facts) {
+            say_check(&mut draft, pr, &env.name, &Verdict::Untrusted);
+            continue;
+        }
+        start(&mut draft, config, env, names, pr, asker, false);
+    }
+    let because = format!("{} runs for {} environments", draft.starts, targets.len());
+    draft.done(because)
+}
+
+/// `/plan`.
+pub(super) fn on_command(
+    ask: Ask<'_>,
+    named_env: Option<&EnvName>,
+    named: &[StackName],
+) -> Decision {
+    let targets = if named.is_empty() {
+        match touched(ask.config, ask.pr) {
+            Ok(targets) => targets,
+            Err(why) => {
+                let body = format!("### ⛔ Not planned\n\nThe changed files could not be read: {}\n\nTry `/plan` again in a minute.", text(&why));
+                return ask.answer(body, Reaction::ThumbsDown, "the changed files could not be read");
+            }
+        }
+    } else {
+        all_of(ask.config, named)
+    };
+    let envs: Vec<&Environment> = environments(ask.config, named_env)
+        .into_iter()
+        .filter(|env| targets.contains_key(&env.name))
+        .collect();
+    if envs.is_empty() {
+        let body = nothing_to_plan(ask.config, named_env);
+        return ask.answer(body, Reaction::ThumbsDown, "nothing to plan");
+    }
+    let mut draft = Draft::new(ask.facts, ask.cause);
+    let mut refused = Vec::new();
+    let mut blessed = false;
+    for env in envs {
+        let right = gates::right(gates::Operation::Plan, env, Some(ask.actor));
+        if !right.is_open() {
+            refused.push(crate::report::refusal::refusal(
+                "planned",
+                &env.name,
+                &[right.row],
+            ));
+            continue;
+        }
+        if !blessed {
+            // The word covers this head commit and no later one.
+            draft.push(Intent::Bless(ask.pr.pull.head.clone()));
+            supersede_older(&mut draft, ask.pr);
+            blessed = true;
+        }
+        if let Some(names) = targets.get(&env.name) {
+            start(&mut draft, ask.config, env, names, ask.pr, ask.into(), true);
+        }
+    }
+    if !refused.is_empty() {
+        draft.reply(ask.pr, refused.join("\n\n"));
+        draft.react(ask.trigger, Reaction::ThumbsDown);
+    }
+    let because = format!("{} plan runs asked for", draft.starts);
+    draft.done(because)
+}
+
+/// All checks of the head were asked for again.
+pub(super) fn again(facts: &Facts, cause: &DeliveryId) -> Decision {
+    match (&facts.pr, &facts.actor, config(facts)) {
+        (Some(pr), Some(actor), Ok(config)) => on_command(
+            Ask {
+                facts,
+                config,
+                pr,
+                actor,
+                trigger: Trigger::Button,
+                cause,
+            },
+            None,
+            &[],
+        ),
+        _ => Decision::ignore("no pull request has this head commit"),
+    }
+}
+
+/// Plans the stacks of one environment, dependencies first. Without `anew`, a stack whose plan for
+/// this head and base is there or under way already is left alone.
+pub(super) fn start(
+    draft: &mut Draft<'_>,
+    config: &Config,
+    env: &Environment,
+    names: &BTreeSet<StackName>,
+    pr: &PullFacts,
+    asker: Asker<'_>,
+    anew: bool,
+) {
+    let mut places = BTreeMap::new();
+    for stack in stacks::in_order(config, names) {
+        if let Some(old) = latest_plan(draft.facts, &env.name, &stack.name)
+            && old.order.commit == pr.pull.head
+            && matches!(&old.order.work, Work::Plan(work) if work.base == pr.base)
+        {
+            if !anew && (planned(old).is_some() || !old.state.is_final()) {
+                continue;
+            }
+            if !old.state.is_final() {
+                draft.end(&old.id, Move::Supersede, "planned anew", "");
+            }
+        }
+        let after: Vec<usize> = stack
+            .depends_on
+            .iter()
+            .filter_map(|needed| places.get(needed).copied())
+            .collect();
+        let Some(order) = draft.plan_order(env, stack, pr, asker) else {
+            continue;
+        };
+        let place = draft.start(order, RunState::Queued, after);
+        places.insert(stack.name.clone(), place);
+    }
+    draft.push(Intent::Refresh(ReportKey::PlanComment(pr.pull.number)));
+}
+
+/// Ends plans of older heads and bases: they must never report over newer ones.
+fn supersede_older(draft: &mut Draft<'_>, pr: &PullFacts) {
+    for run in active_of(draft.facts, pr) {
+        let Work::Plan(work) = &run.order.work else {
+            continue;
+        };
+        if run.order.commit != pr.pull.head || work.base != pr.base {
+            draft.end(
+                &run.id,
+                Move::Supersede,
+                format!("overtaken by {}", pr.pull.head.short()),
+                "",
+            );
+        }
+    }
+}
+
+fn touched(config: &Config, pr: &PullFacts) -> Result<Targets, String> {
+    let files = pr.files.as_ref().map_err(ToString::to_string)?;
+    let mut targets = Targets::new();
+    for (stack, envs) in stacks::touched(config, files) {
+        for env in envs {
+            targets.entry(env).or_default().insert(stack.clone());
+        }
+    }
+    Ok(targets)
+}
+
+fn all_of(config: &Config, named: &[StackName]) -> Targets {
+    let mut targets = Targets::new();
+    for stack in config.stacks.iter().filter(|stack| named.contains(&stack.name)) {
+        for env in &stack.environments {
+            targets
+                .entry(env.clone())
+                .or_default()
+                .insert(stack.name.clone());
+        }
+    }
+    targets
+}
+
+/// Whether a pull request may be planned without anybody's word: its author has the right to plan
+/// and its head lives in this repository, or somebody with the right has spoken for this head.
+fn trusted(env: &Environment, pr: &PullFacts, facts: &Facts) -> bool {
+    facts.store.blessed.contains(&pr.pull.head)
+        || (!pr.pull.fork && gates::may_plan(env, &pr.author))
+}
+
+fn with_stacks(config: &Config) -> impl Iterator<Item = &Environment> {
+    config
+        .environments
+        .iter()
+        .filter(|env| config.stacks_in(&env.name).next().is_some())
+}
+
+fn nothing_to_plan(config: &Config, env: Option<&EnvName>) -> String {
+    let place = env.map_or_else(String::new, |env| format!(" in {env}"));
+    let stacks: Vec<String> = config
+        .stacks
+        .iter()
+        .map(|stack| format!("{} ({})", code(stack.name.as_str()), code(stack.dir.as_str())))
+        .collect();
+    format!(
+        "### Nothing to plan{place}\n\nThis pull request touches no stack there. Stacks: {}. \
+         Plan one all the same: `/plan ENV STACK`.",
+        stacks.join(", ")
+    )
+}
+
+// --- checks that are complete without a run
+
+/// Why an environment's plan check is complete without a run.
+enum Verdict {
+    Nothing,
+    Draft,
+    Untrusted,
+    Unread(String),
+}
+
+fn say_check(draft: &mut Draft<'_>, pr: &PullFacts, env: &EnvName, verdict: &Verdict) {
+    let (conclusion, title, summary) = match verdict {
+        Verdict::Nothing => (
+            Conclusion::Success,
+            "nothing to do".to_owned(),
+            format!("This change touches no stack in {env}."),
+        ),
+        Verdict::Draft => (
+            Conclusion::Neutral,
+            "a draft is not planned".to_owned(),
+            "Comment `/plan`, or mark the pull request ready for review.".to_owned(),
+        ),
+        Verdict::Untrusted => (
+            Conclusion::ActionRequired,
+            "waits for somebody's /plan".to_owned(),
+            format!(
+                "The author may not plan in {env}, or the head lives in a fork. Somebody who may \
+                 plan looks at the change and comments `/plan`; that covers `{}` and no later \
+                 commit.",
+                pr.pull.head.short()
+            ),
+        ),
+        Verdict::Unread(why) => (
+            Conclusion::Failure,
+            "the changed files could not be read".to_owned(),
+            format!("{}. Comment `/plan` to try again.", text(why)),
+        ),
+    };
+    let output = CheckOutput {
+        name: check_name(env),
+        status: CheckStatus::Completed,
+        conclusion: Some(conclusion),
+        title,
+        summary,
+        text: String::new(),
+        annotations: Vec::new(),
+        buttons: Buttons::default(),
+    };
+    let key = ReportKey::PlanCheck(pr.pull.number, pr.pull.head.clone(), env.clone());
+    draft.push(Intent::Say(
+        key,
+        Content::Check {
+            sha: pr.pull.head.clone(),
+            output: Box::new(output),
+        },
+    ));
+}
+
+/// A pull request that changes deploy.toml gets the new file checked.
+fn check_proposed_config(draft: &mut Draft<'_>, pr: &PullFacts) {
+    match &pr.proposed_config {
+        None => {}
+        Some(Ok(diagnostics)) => say_config(draft, pr, diagnostics, "this pull request"),
+        Some(Err(why)) => {
+            let output = config_output(
+                Conclusion::Failure,
+                "deploy.toml could not be read".to_owned(),
+                text(&why.to_string()),
+                Vec::new(),
+            );
+            push_config(draft, pr, output);
+        }
+    }
+}
+
+fn say_config(draft: &mut Draft<'_>, pr: &PullFacts, diagnostics: &[Diagnostic], of: &str) {
+    let errors = diagnostics.iter().filter(|d| d.is_error()).count();
+    let (conclusion, title) = if errors == 0 {
+        (Conclusion::Success, "deploy.toml is good".to_owned())
+    } else {
+        (
+            Conclusion::Failure,
+            format!("deploy.toml has {}", crate::report::markdown::counted(errors, "error", "errors")),
+        )
+    };
+    let summary = format!(
+        "deploy.toml of {}. Its rules count once they are on the default branch.",
+        code(of)
+    );
+    let annotations = diagnostics
+        .iter()
+        .map(|diagnostic| Annotation {
+            path: "deploy.toml".to_owned(),
+            start_line: diagnostic.line as u64,
+            end_line: diagnostic.end_line as u64,
+            columns: None,
+            level: if diagnostic.is_error() {
+                AnnotationLevel::Failure
+            } else {
+                AnnotationLevel::Warning
+            },
+            title: diagnostic.message.chars().take(255).collect(),
+            message: diagnostic.help.clone().unwrap_or_else(|| diagnostic.message.clone()),
+        })
+        .collect();
+    push_config(draft, pr, config_output(conclusion, title, summary, annotations));
+}
+
+fn config_output(
+    conclusion: Conclusion,
+    title: String,
+    summary: String,
+    annotations: Vec<Annotation>,
+) -> CheckOutput {
+    CheckOutput {
+        name: "deploy.toml".to_owned(),
+        status: CheckStatus::Completed,
+        conclusion: Some(conclusion),
+        title,
+        summary,
+        text: String::new(),
+        annotations,
+        buttons: Buttons::default(),
+    }
+}
+
+fn push_config(draft: &mut Draft<'_>, pr: &PullFacts, output: CheckOutput) {
+    draft.push(Intent::Say(
+        ReportKey::ConfigCheck(pr.pull.head.clone()),
+        Content::Check {
+            sha: pr.pull.head.clone(),
+            output: Box::new(output),
+        },
+    ));
+}

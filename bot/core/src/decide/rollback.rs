@@ -1,0 +1,202 @@
+//! `/rollback` and `/resume`: back to a good release, and a hold until people say go.
+
+use super::{Ask, Draft};
+use crate::command::ShaPrefix;
+use crate::config::{Environment, Service};
+use crate::facts::{Facts, Hold, Release};
+use crate::gates::{self, Verdicts};
+use crate::ids::{EnvName, Login, RunId, ServiceName};
+use crate::intent::{Decision, Intent};
+use crate::ports::Reaction;
+use crate::report::markdown::{code, text, time};
+use crate::report::refusal::refusal;
+use crate::run::{ImageToDeploy, Rollback, RunState};
+
+/// `/rollback`.
+pub(super) fn on_command(
+    ask: Ask<'_>,
+    env: &EnvName,
+    service: Option<&ServiceName>,
+    to: Option<&ShaPrefix>,
+) -> Decision {
+    let Some(env) = ask.config.environment(env) else {
+        return Decision::ignore("the environment is gone");
+    };
+    let gates = gates::for_rollback(env, ask.facts);
+    if let Verdicts::Refuse(rows) = gates::verdict(&gates) {
+        let body = refusal("rolled back in", &env.name, &rows);
+        return ask.answer(body, Reaction::ThumbsDown, "a gate is closed");
+    }
+    let mut draft = Draft::new(ask.facts, ask.cause);
+    let mut said = Vec::new();
+    for service in services(ask, env, service) {
+        match target(ask.facts, &env.name, &service.name, to) {
+            Ok((live, release)) => {
+                start(&mut draft, ask, env, service, live, release);
+            }
+            Err(body) => said.push(body),
+        }
+    }
+    if draft.starts > 0 {
+        set_hold(&mut draft, env, &ask.actor.login, "rolled back");
+    }
+    if !said.is_empty() {
+        draft.reply(ask.pr, said.join("\n\n"));
+        draft.react(ask.trigger, Reaction::ThumbsDown);
+    }
+    let because = format!("{} rollbacks", draft.starts);
+    draft.done(because)
+}
+
+/// `/resume`.
+pub(super) fn on_resume(ask: Ask<'_>, env: &EnvName) -> Decision {
+    let Some(environment) = ask.config.environment(env) else {
+        return Decision::ignore("the environment is gone");
+    };
+    let right = gates::right(gates::Operation::Deploy, environment, Some(ask.actor));
+    if !right.is_open() {
+        let body = refusal("resumed", env, &[right.row]);
+        return ask.answer(body, Reaction::ThumbsDown, "no right to resume");
+    }
+    let Some(hold) = ask.facts.store.holds.iter().find(|hold| hold.env == *env) else {
+        let body = format!("### {env} is not on hold\n\nAutomatic deploys go through there.");
+        return ask.answer(body, Reaction::ThumbsDown, "there is no hold");
+    };
+    let mut draft = Draft::new(ask.facts, ask.cause);
+    draft.push(Intent::Resume(env.clone()));
+    draft.reply(
+        ask.pr,
+        format!(
+            "### ▶️ {env} is resumed\n\nThe hold that {} set at {} ({}) is lifted: the next merge \
+             deploys by itself again. What was merged meanwhile is not deployed by itself: {}.",
+            text(hold.by.as_str()),
+            time(hold.since),
+            text(&hold.reason),
+            code(&format!("/deploy {env}"))
+        ),
+    );
+    draft.react(ask.trigger, Reaction::Rocket);
+    draft.done("the hold is lifted")
+}
+
+/// Sets a hold: automation must not undo a rollback.
+pub(super) fn set_hold(draft: &mut Draft<'_>, env: &Environment, by: &Login, reason: &str) {
+    draft.push(Intent::Hold(Hold {
+        env: env.name.clone(),
+        by: by.clone(),
+        reason: reason.to_owned(),
+        since: draft.facts.now,
+    }));
+}
+
+fn services<'c>(ask: Ask<'c>, env: &Environment, named: Option<&ServiceName>) -> Vec<&'c Service> {
+    let touched = super::deploy::touched(ask.config, ask.pr, env);
+    let all: Vec<&Service> = ask.config.services_in(&env.name).collect();
+    match named {
+        Some(name) => all.into_iter().filter(|s| s.name == *name).collect(),
+        None if touched.is_empty() => all,
+        None => touched,
+    }
+}
+
+/// The release that is live and the one to go back to.
+fn target<'f>(
+    facts: &'f Facts,
+    env: &EnvName,
+    service: &ServiceName,
+    to: Option<&ShaPrefix>,
+) -> Result<(&'f Release, &'f Release), String> {
+    let refused = |why: String| Err(format!("### ⛔ {service} is not rolled back in {env}\n\n{why}"));
+    let Some(live) = gates::live(facts, env, service) else {
+        return refused("Nothing of it was ever released there.".to_owned());
+    };
+    let earlier: Vec<&Release> = facts
+        .store
+        .releases
+        .iter()
+        .filter(|release| {
+            release.env == *env
+                && release.service == *service
+                && release.good
+                && release.digest != live.digest
+        })
+        .collect();
+    let found = match to {
+        None => earlier.first().copied(),
+        Some(prefix) => earlier
+            .iter()
+            .copied()
+            .find(|release| prefix.matches(&release.commit)),
+    };
+    if let Some(release) = found {
+        return Ok((live, release));
+    }
+    if earlier.is_empty() {
+        return refused(format!(
+            "There is no earlier good release to go back to; {} is the first. Roll forward: merge a \
+             fix, or {}.",
+            code(live.commit.short()),
+            code(&format!("/deploy {env} {service} --sha SHA"))
+        ));
+    }
+    let list: Vec<String> = earlier
+        .iter()
+        .take(5)
+        .map(|release| {
+            format!(
+                "- {} live since {}: {}",
+                code(release.commit.short()),
+                time(release.live_at),
+                code(&format!("/rollback {env} {service} --to {}", release.commit.short()))
+            )
+        })
+        .collect();
+    refused(format!(
+        "No good release of that commit. The latest ones:\n\n{}",
+        list.join("\n")
+    ))
+}
+
+fn start(
+    draft: &mut Draft<'_>,
+    ask: Ask<'_>,
+    env: &Environment,
+    service: &Service,
+    live: &Release,
+    release: &Release,
+) {
+    let rollback = Rollback {
+        from: Some(live.commit.clone()),
+        failed: None,
+    };
+    let image = ImageToDeploy::Digest(release.digest.clone());
+    let Some(order) = draft.deploy_order(
+        env,
+        service,
+        Some(ask.pr),
+        &release.commit,
+        image,
+        Some(rollback),
+        ask.into(),
+    ) else {
+        return;
+    };
+    super::deploy::supersede(draft, ask.facts, env, service, |_| true);
+    draft.push(Intent::Disgrace(live.run.clone()));
+    draft.start(order, RunState::Queued, Vec::new());
+}
+
+/// The release that a failed rollout goes back to: the live one, since the failed one never was.
+pub(super) fn back_to<'f>(
+    facts: &'f Facts,
+    env: &EnvName,
+    service: &ServiceName,
+    failed: &RunId,
+) -> Option<&'f Release> {
+    facts.store.releases.iter().find(|release| {
+        release.env == *env
+            && release.service == *service
+            && release.good
+            && release.run != *failed
+    })
+}

@@ -1,0 +1,172 @@
+//! Orders for runs, filled in from deploy.toml and the facts.
+
+use super::{Ask, Draft};
+use crate::config::{Config, Environment, OnFailure, Service, Stack};
+use crate::facts::{Facts, PullFacts};
+use crate::ids::{CommitSha, EnvName, Login, StackName};
+use crate::outcome::{Outcome, Planned};
+use crate::run::{
+    ApplyWork, DeployWork, ImageToDeploy, PlanToApply, PlanWork, Rollback, Run, RunOrder, RunState,
+    Trigger, Work,
+};
+use crate::spec::{AwsAccess, ServiceSpec, StackSpec};
+
+/// Who asks for runs and how.
+#[derive(Clone, Copy)]
+pub(super) struct Asker<'a> {
+    pub(super) login: &'a Login,
+    pub(super) trigger: Trigger,
+}
+
+impl<'a> From<Ask<'a>> for Asker<'a> {
+    fn from(ask: Ask<'a>) -> Self {
+        Self {
+            login: &ask.actor.login,
+            trigger: ask.trigger,
+        }
+    }
+}
+
+impl Draft<'_> {
+    fn order(
+        &self,
+        env: &EnvName,
+        pr: Option<&PullFacts>,
+        commit: &CommitSha,
+        asker: Asker<'_>,
+        work: Work,
+    ) -> RunOrder {
+        RunOrder {
+            repo: self.facts.repo.clone(),
+            env: env.clone(),
+            pr: pr.map(|pr| pr.pull.number),
+            commit: commit.clone(),
+            actor: asker.login.clone(),
+            trigger: asker.trigger,
+            cause: self.cause.clone(),
+            not_before: None,
+            work,
+        }
+    }
+
+    /// A plan of one stack in one environment; `None` if the environment has no role to plan with.
+    pub(super) fn plan_order(
+        &self,
+        env: &Environment,
+        stack: &Stack,
+        pr: &PullFacts,
+        asker: Asker<'_>,
+    ) -> Option<RunOrder> {
+        let role = env.aws.plan_role.as_ref()?;
+        let work = Work::Plan(PlanWork {
+            stack: StackSpec::new(stack, &env.name),
+            aws: AwsAccess::new(env, role),
+            base_ref: pr.pull.base_ref.clone(),
+            base: pr.base.clone(),
+        });
+        Some(self.order(&env.name, Some(pr), &pr.pull.head, asker, work))
+    }
+
+    /// An apply of one stack in one environment; `None` if the environment has no role for it.
+    pub(super) fn apply_order(
+        &self,
+        env: &Environment,
+        stack: &Stack,
+        pr: &PullFacts,
+        commit: &CommitSha,
+        plan: PlanToApply,
+        asker: Asker<'_>,
+    ) -> Option<RunOrder> {
+        let role = env.aws.apply_role.as_ref()?;
+        let work = Work::Apply(ApplyWork {
+            stack: StackSpec::new(stack, &env.name),
+            aws: AwsAccess::new(env, role),
+            plan,
+        });
+        Some(self.order(&env.name, Some(pr), commit, asker, work))
+    }
+
+    /// A deploy of one service to one environment; `None` if the environment has no role for it.
+    pub(super) fn deploy_order(
+        &self,
+        env: &Environment,
+        service: &Service,
+        pr: Option<&PullFacts>,
+        commit: &CommitSha,
+        image: ImageToDeploy,
+        rollback: Option<Rollback>,
+        asker: Asker<'_>,
+    ) -> Option<RunOrder> {
+        let role = env.aws.deploy_role.as_ref()?;
+        let work = Work::Deploy(DeployWork {
+            service: ServiceSpec::new(service, &env.name),
+            aws: AwsAccess::new(env, role),
+            url: env.url.as_ref().map(ToString::to_string),
+            production: env.production,
+            image,
+            roll_back_on_failure: rollback.is_none() && env.on_failure == OnFailure::Rollback,
+            rollback,
+        });
+        Some(self.order(&env.name, pr, commit, asker, work))
+    }
+}
+
+/// The latest run of a kind of work on a stack in an environment.
+pub(super) fn latest<'f>(
+    facts: &'f Facts,
+    env: &EnvName,
+    stack: &StackName,
+    is_kind: fn(&Work) -> bool,
+) -> Option<&'f Run> {
+    facts.store.runs.iter().find(|run| {
+        run.order.env == *env && run.order.stack() == Some(stack) && is_kind(&run.order.work)
+    })
+}
+
+/// The latest plan run of a stack in an environment.
+pub(super) fn latest_plan<'f>(
+    facts: &'f Facts,
+    env: &EnvName,
+    stack: &StackName,
+) -> Option<&'f Run> {
+    latest(facts, env, stack, |work| matches!(work, Work::Plan(_)))
+}
+
+/// What a plan run came to, if it succeeded.
+pub(super) fn planned(run: &Run) -> Option<&Planned> {
+    match (&run.state, &run.outcome) {
+        (RunState::Succeeded, Some(Outcome::Planned(planned))) => Some(planned),
+        _ => None,
+    }
+}
+
+/// Whether an apply of exactly this saved plan was begun, whatever came of it.
+pub(super) fn apply_of<'f>(facts: &'f Facts, plan: &Run) -> Option<&'f Run> {
+    facts.store.runs.iter().find(|run| match &run.order.work {
+        Work::Apply(work) => work.plan == PlanToApply::Saved(plan.id.clone()),
+        _ => false,
+    })
+}
+
+/// The runs of the pull request that are not over.
+pub(super) fn active_of(facts: &Facts, pr: &PullFacts) -> Vec<Run> {
+    facts
+        .store
+        .active
+        .iter()
+        .filter(|run| run.order.pr == Some(pr.pull.number) && !run.state.is_final())
+        .cloned()
+        .collect()
+}
+
+/// The environments that a command is about: the one named, or all.
+pub(super) fn environments<'c>(
+    config: &'c Config,
+    named: Option<&EnvName>,
+) -> Vec<&'c Environment> {
+    config
+        .environments
+        .iter()
+        .filter(|env| named.is_none_or(|name| env.name == *name))
+        .collect()
+}

@@ -1,0 +1,561 @@
+//! The conditions that a run must meet, each a function of the facts that explains itself.
+//!
+//! Gates fail closed: what could not be read is not passed. The same functions serve the refusal,
+//! `/explain` and the last look right before an effect, so that none can say what another doesn't.
+
+use std::collections::BTreeMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::config::{Checks, Environment, Outside, PullRequest, Who};
+use crate::facts::{
+    ActorFacts, CheckState, Facts, LockTarget, Permission, PullFacts, PullState, Read, Release,
+    Verdict,
+};
+use crate::ids::{CommitSha, Digest, EnvName, Login, ServiceName, StackName};
+use crate::report::locks::LockView;
+use crate::report::markdown::{code, duration, text, time};
+use crate::report::refusal::GateRow;
+
+/// What somebody wants to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// Have stacks planned.
+    Plan,
+    /// Have plans applied.
+    Apply,
+    /// Have a service rolled out.
+    Deploy,
+}
+
+/// Why a closed gate needs no refusal: it opens by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OpensByItself {
+    /// When the lock is freed.
+    Freed,
+    /// At this moment.
+    At(Timestamp),
+}
+
+/// One gate and its state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gate {
+    /// As shown.
+    pub row: GateRow,
+    /// Set if the run may wait for the gate in the queue.
+    pub waits: Option<OpensByItself>,
+}
+
+impl Gate {
+    fn open(gate: &str, state: impl Into<String>) -> Self {
+        Self {
+            row: GateRow {
+                gate: gate.to_owned(),
+                open: true,
+                state: state.into(),
+                opens: String::new(),
+            },
+            waits: None,
+        }
+    }
+
+    fn closed(gate: &str, state: impl Into<String>, opens: impl Into<String>) -> Self {
+        Self {
+            row: GateRow {
+                gate: gate.to_owned(),
+                open: false,
+                state: state.into(),
+                opens: opens.into(),
+            },
+            waits: None,
+        }
+    }
+
+    fn waiting(self, waits: OpensByItself) -> Self {
+        Self {
+            waits: Some(waits),
+            ..self
+        }
+    }
+
+    fn unread<T>(gate: &str, read: &Read<T>) -> Option<Self> {
+        let why = read.as_ref().err()?;
+        Some(Self::closed(
+            gate,
+            format!("could not be read: {}", text(&why.to_string())),
+            "try again in a minute; what can't be read is not passed",
+        ))
+    }
+
+    /// Whether it lets the run through.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        self.row.open
+    }
+}
+
+/// What all gates together say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdicts {
+    /// Go on.
+    Pass,
+    /// Go on, but wait in the queue: for a lock, and not before a moment.
+    Queue {
+        /// Not before this moment, if a window has to open.
+        not_before: Option<Timestamp>,
+    },
+    /// No: these are closed.
+    Refuse(Vec<GateRow>),
+}
+
+/// Adds the gates up.
+#[must_use]
+pub fn verdict(gates: &[Gate]) -> Verdicts {
+    let closed: Vec<&Gate> = gates.iter().filter(|gate| !gate.is_open()).collect();
+    if closed.is_empty() {
+        return Verdicts::Pass;
+    }
+    if closed.iter().any(|gate| gate.waits.is_none()) {
+        return Verdicts::Refuse(closed.iter().map(|gate| gate.row.clone()).collect());
+    }
+    let not_before = closed
+        .iter()
+        .filter_map(|gate| match gate.waits {
+            Some(OpensByItself::At(moment)) => Some(moment),
+            _ => None,
+        })
+        .max();
+    Verdicts::Queue { not_before }
+}
+
+/// All rows, for `/explain`.
+#[must_use]
+pub fn rows(gates: &[Gate]) -> Vec<GateRow> {
+    gates.iter().map(|gate| gate.row.clone()).collect()
+}
+
+// --- rights
+
+/// Whether an entry of an allow list lets a person in.
+fn admits(who: &Who, actor: &ActorFacts) -> Read<bool> {
+    let has = |needed| {
+        actor
+            .permission
+            .clone()
+            .map(|permission| permission >= needed)
+    };
+    match who {
+        Who::Read => has(Permission::Read),
+        Who::Write => has(Permission::Write),
+        Who::Maintain => has(Permission::Maintain),
+        Who::Admin => has(Permission::Admin),
+        Who::User(login) => Ok(login.as_str().eq_ignore_ascii_case(actor.login.as_str())),
+        Who::Team { org, slug } => {
+            let team = format!("{org}/{slug}").to_ascii_lowercase();
+            actor.teams.clone().map(|teams| teams.contains(&team))
+        }
+    }
+}
+
+/// Whether the person may do this here, by `allow` of the environment.
+#[must_use]
+pub fn right(operation: Operation, env: &Environment, actor: Option<&ActorFacts>) -> Gate {
+    let (word, allowed) = match operation {
+        Operation::Plan => ("plan", &env.allow.plan),
+        Operation::Apply => ("apply", &env.allow.apply),
+        Operation::Deploy => ("deploy", &env.allow.deploy),
+    };
+    let Some(actor) = actor else {
+        return Gate::closed("right", "nobody is known to ask", "ask by a comment");
+    };
+    let answers: Vec<Read<bool>> = allowed.iter().map(|who| admits(who, actor)).collect();
+    if answers.contains(&Ok(true)) {
+        return Gate::open("right", format!("@\u{200b}{} may {word}", actor.login));
+    }
+    if let Some(gate) = answers.iter().find_map(|answer| Gate::unread("right", answer)) {
+        return gate;
+    }
+    let names: Vec<String> = allowed.iter().map(|who| code(&who.to_string())).collect();
+    Gate::closed(
+        "right",
+        format!("{} may not {word} in {}", text(actor.login.as_str()), env.name),
+        format!("somebody of {}", names.join(", ")),
+    )
+}
+
+/// Whether the person may plan in the environment.
+#[must_use]
+pub fn may_plan(env: &Environment, actor: &ActorFacts) -> bool {
+    right(Operation::Plan, env, Some(actor)).is_open()
+}
+
+// --- the pull request
+
+/// Whether the pull request is far enough along for a deploy.
+fn pull_request(env: &Environment, pr: &PullFacts) -> Gate {
+    match (&pr.pull.state, env.pull_request) {
+        (PullState::Closed, _) => Gate::closed(
+            "pull request",
+            "closed without a merge",
+            "reopen it, or deploy from another pull request",
+        ),
+        (PullState::Open, PullRequest::Merged) => {
+            Gate::closed("pull request", "open", "merge it first")
+        }
+        (PullState::Open, PullRequest::Open) if pr.pull.draft => {
+            Gate::closed("pull request", "draft", "mark it ready for review")
+        }
+        (PullState::Open, PullRequest::Open) => Gate::open("pull request", "open"),
+        (PullState::Merged(_), _) => Gate::open("pull request", "merged"),
+    }
+}
+
+/// Whether the pull request may have its plans applied.
+fn appliable(pr: &PullFacts) -> Gate {
+    match &pr.pull.state {
+        PullState::Closed => Gate::closed("pull request", "closed without a merge", "reopen it"),
+        PullState::Open if pr.pull.draft => {
+            Gate::closed("pull request", "draft", "mark it ready for review")
+        }
+        PullState::Open => Gate::open("pull request", "open"),
+        PullState::Merged(_) => Gate::open("pull request", "merged"),
+    }
+}
+
+/// Whether enough people other than the author approve of the very head commit.
+fn approval(env: &Environment, pr: &PullFacts) -> Option<Gate> {
+    if env.approvals == 0 {
+        return None;
+    }
+    let reviews = match &pr.reviews {
+        Ok(reviews) => reviews,
+        unread => return Gate::unread("approval", unread),
+    };
+    // The latest review with a verdict is the one that counts of each reviewer.
+    let mut latest = BTreeMap::new();
+    for review in reviews {
+        if review.author != pr.pull.author && review.verdict != Verdict::Commented {
+            latest.insert(&review.author, review);
+        }
+    }
+    if let Some(against) = latest
+        .values()
+        .find(|review| review.verdict == Verdict::ChangesRequested)
+    {
+        let name = text(against.author.as_str());
+        return Some(Gate::closed(
+            "approval",
+            format!("{name} requests changes"),
+            format!("an approval by {name}, or their review dismissed"),
+        ));
+    }
+    let approved = |review: &&&crate::facts::Review| review.verdict == Verdict::Approved;
+    let approvals: Vec<_> = latest.values().filter(approved).collect();
+    let current = approvals
+        .iter()
+        .filter(|review| review.commit.as_ref() == Some(&pr.pull.head))
+        .count();
+    let state = format!("{current} of {}", env.approvals);
+    if current >= env.approvals as usize {
+        return Some(Gate::open("approval", state));
+    }
+    let older = approvals.len() - current;
+    let state = if older > 0 {
+        format!("{state} ({older} of an older commit)")
+    } else {
+        state
+    };
+    Some(Gate::closed(
+        "approval",
+        state,
+        format!(
+            "a review of {} by someone other than {}",
+            code(pr.pull.head.short()),
+            text(pr.pull.author.as_str())
+        ),
+    ))
+}
+
+/// Whether the checks that deploy.toml asks for have passed on the head commit.
+fn checks(env: &Environment, pr: &PullFacts) -> Option<Gate> {
+    let wanted: Option<Vec<String>> = match &env.checks {
+        Checks::None => return None,
+        Checks::All => None,
+        Checks::Named(names) => Some(names.clone()),
+        Checks::Required => match &pr.required_checks {
+            Ok(names) => Some(names.clone()),
+            unread => return Gate::unread("checks", unread),
+        },
+    };
+    let all = match &pr.checks {
+        Ok(checks) => checks,
+        unread => return Gate::unread("checks", unread),
+    };
+    let own: Vec<&str> = all
+        .iter()
+        .filter(|check| check.own)
+        .map(|check| check.name.as_str())
+        .collect();
+    let states: BTreeMap<&str, CheckState> = all
+        .iter()
+        .filter(|check| !check.own)
+        .map(|check| (check.name.as_str(), check.state))
+        .collect();
+    let wanted: Vec<&str> = match &wanted {
+        None => states.keys().copied().collect(),
+        Some(names) => names
+            .iter()
+            .map(String::as_str)
+            .filter(|name| !own.contains(name))
+            .collect(),
+    };
+    let missing: Vec<String> = wanted
+        .iter()
+        .filter_map(|name| match states.get(name) {
+            Some(CheckState::Passed) => None,
+            Some(CheckState::Pending) => Some(format!("{} is pending", code(name))),
+            Some(CheckState::Failed) => Some(format!("{} failed", code(name))),
+            None => Some(format!("{} has not reported", code(name))),
+        })
+        .collect();
+    if missing.is_empty() {
+        return Some(Gate::open("checks", format!("{} passed", wanted.len())));
+    }
+    Some(Gate::closed(
+        "checks",
+        missing.join(", "),
+        format!("success of each on {}", code(pr.pull.head.short())),
+    ))
+}
+
+/// Whether the head contains the tip of its base. A merged pull request does by its merge.
+fn up_to_date(env: &Environment, pr: &PullFacts) -> Option<Gate> {
+    if !env.up_to_date || matches!(pr.pull.state, PullState::Merged(_)) {
+        return None;
+    }
+    let behind = match &pr.behind_by {
+        Ok(behind) => *behind,
+        unread => return Gate::unread("up to date", unread),
+    };
+    if behind == 0 {
+        return Some(Gate::open(
+            "up to date",
+            format!("contains {}", code(&pr.pull.base_ref)),
+        ));
+    }
+    Some(Gate::closed(
+        "up to date",
+        format!("{behind} behind {}", code(&pr.pull.base_ref)),
+        format!("merge {} into the pull request", code(&pr.pull.base_ref)),
+    ))
+}
+
+// --- the environment
+
+/// Whether the windows of the environment are open.
+fn window(env: &Environment, now: Timestamp) -> Option<Gate> {
+    if env.windows.is_empty() {
+        return None;
+    }
+    if env.is_open(now) {
+        return Some(Gate::open("window", "open"));
+    }
+    let opening = env.next_opening(now);
+    let opens = opening.map_or_else(
+        || "never: no window opens again".to_owned(),
+        |moment| format!("by itself at {}", time(moment)),
+    );
+    let gate = Gate::closed("window", "outside the windows", opens);
+    Some(match (env.outside, opening) {
+        (Outside::Queue, Some(moment)) => gate.waiting(OpensByItself::At(moment)),
+        _ => gate,
+    })
+}
+
+/// Whether somebody else has locked the environment.
+fn lock(env: &EnvName, actor: Option<&Login>, facts: &Facts) -> Gate {
+    let target = LockTarget {
+        env: env.clone(),
+        stack: None,
+    };
+    let Some(lock) = facts.store.locks.iter().find(|lock| lock.target == target) else {
+        return Gate::open("lock", "free");
+    };
+    let pr = facts.pr.as_ref().map(|pr| pr.pull.number);
+    if Some(&lock.holder) == actor || (lock.pr.is_some() && lock.pr == pr) {
+        return Gate::open("lock", "held by you");
+    }
+    let view = LockView::of(lock, facts.now);
+    Gate::closed("lock", view.sentence(), format!("{} by {} or an admin", code(&format!("/unlock {env}")), text(lock.holder.as_str())))
+        .waiting(OpensByItself::Freed)
+}
+
+/// Whether automatic deploys are on hold.
+fn hold(env: &EnvName, facts: &Facts) -> Gate {
+    facts
+        .store
+        .holds
+        .iter()
+        .find(|hold| hold.env == *env)
+        .map_or_else(
+            || Gate::open("hold", "none"),
+            |hold| {
+                Gate::closed(
+                    "hold",
+                    format!("set by {}: {}", text(hold.by.as_str()), text(&hold.reason)),
+                    code(&format!("/resume {env}")),
+                )
+            },
+        )
+}
+
+/// The release that is live: the newest one, good or not.
+#[must_use]
+pub fn live<'f>(facts: &'f Facts, env: &EnvName, service: &ServiceName) -> Option<&'f Release> {
+    facts
+        .store
+        .releases
+        .iter()
+        .find(|release| release.env == *env && release.service == *service)
+}
+
+/// Whether what is to be deployed is live and has soaked in the environments before this one.
+fn order(env: &Environment, service: &ServiceName, what: &Candidate, facts: &Facts) -> Vec<Gate> {
+    env.after
+        .iter()
+        .flat_map(|before| {
+            let Some(release) = live(facts, before, service).filter(|release| release.good) else {
+                return vec![Gate::closed(
+                    "order",
+                    format!("{before} runs no good release of {service}"),
+                    format!("{} first", code(&format!("/deploy {before}"))),
+                )];
+            };
+            if !what.is(release) {
+                return vec![Gate::closed(
+                    "order",
+                    format!(
+                        "{before} runs {}, this is {}",
+                        code(release.commit.short()),
+                        code(what.commit.short())
+                    ),
+                    format!("{} first", code(&format!("/deploy {before}"))),
+                )];
+            }
+            let order = Gate::open("order", format!("live in {before}"));
+            vec![order, soak(env, before, release, facts.now)]
+        })
+        .collect()
+}
+
+fn soak(env: &Environment, before: &EnvName, release: &Release, now: Timestamp) -> Gate {
+    let since = now.duration_since(release.live_at).max(SignedDuration::ZERO);
+    let since = since.unsigned_abs();
+    if since >= env.soak {
+        return Gate::open("soak", format!("{} in {before}", duration(since)));
+    }
+    Gate::closed(
+        "soak",
+        format!("{} of {} in {before}", duration(since), duration(env.soak)),
+        format!("by itself in {}", duration(env.soak - since)),
+    )
+}
+
+/// What is to be deployed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// The commit.
+    pub commit: CommitSha,
+    /// The digest, once it is known.
+    pub digest: Option<Digest>,
+}
+
+impl Candidate {
+    /// Whether a release is the very same.
+    fn is(&self, release: &Release) -> bool {
+        match &self.digest {
+            Some(digest) => release.digest == *digest,
+            None => release.commit == self.commit,
+        }
+    }
+}
+
+// --- together
+
+/// The gates of an apply in an environment, the freshness of plans left out (see
+/// [`crate::decide::apply`]).
+#[must_use]
+pub fn for_apply(env: &Environment, facts: &Facts, asked: Asked) -> Vec<Gate> {
+    let mut gates = Vec::new();
+    if asked == Asked::ByPerson {
+        gates.push(right(Operation::Apply, env, facts.actor.as_ref()));
+    }
+    if let Some(pr) = &facts.pr {
+        gates.push(appliable(pr));
+        gates.extend(approval(env, pr));
+        gates.extend(checks(env, pr));
+        gates.extend(up_to_date(env, pr));
+    }
+    gates.extend(window(env, facts.now));
+    gates.push(lock(&env.name, facts.actor.as_ref().map(|actor| &actor.login), facts));
+    gates
+}
+
+/// The gates of a deploy of one service to an environment.
+#[must_use]
+pub fn for_deploy(
+    env: &Environment,
+    service: &ServiceName,
+    what: &Candidate,
+    facts: &Facts,
+    asked: Asked,
+) -> Vec<Gate> {
+    let mut gates = Vec::new();
+    if asked == Asked::ByPerson {
+        gates.push(right(Operation::Deploy, env, facts.actor.as_ref()));
+    }
+    if let Some(pr) = &facts.pr {
+        gates.push(pull_request(env, pr));
+        gates.extend(approval(env, pr));
+        gates.extend(checks(env, pr));
+        gates.extend(up_to_date(env, pr));
+    }
+    gates.extend(order(env, service, what, facts));
+    gates.extend(window(env, facts.now));
+    gates.push(lock(&env.name, facts.actor.as_ref().map(|actor| &actor.login), facts));
+    if asked == Asked::ByItself {
+        gates.push(hold(&env.name, facts));
+    }
+    gates
+}
+
+/// The gates of a rollback: only a right and the lock. Going back must be possible at any hour.
+#[must_use]
+pub fn for_rollback(env: &Environment, facts: &Facts) -> Vec<Gate> {
+    vec![
+        right(Operation::Deploy, env, facts.actor.as_ref()),
+        lock(&env.name, facts.actor.as_ref().map(|actor| &actor.login), facts),
+    ]
+}
+
+/// Whether a person asks, or a rule of deploy.toml leads to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Asked {
+    /// A person, whose right is looked at.
+    ByPerson,
+    /// `auto_apply` or `auto_deploy`, which a hold pauses.
+    ByItself,
+}
+
+/// The lock on a stack in an environment, if another pull request holds it.
+#[must_use]
+pub fn stack_lock<'f>(
+    facts: &'f Facts,
+    env: &EnvName,
+    stack: &StackName,
+) -> Option<&'f crate::facts::Lock> {
+    let pr = facts.pr.as_ref().map(|pr| pr.pull.number);
+    facts.store.locks.iter().find(|lock| {
+        lock.target.env == *env && lock.target.stack.as_ref() == Some(stack) && lock.pr != pr
+    })
+}
