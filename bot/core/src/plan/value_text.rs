@@ -101,7 +101,14 @@ fn changed(
         let _ = writeln!(text, "!{pad}{path}: {}{forces}", one_line(after));
         return;
     }
-    let (old, new) = (one_line(before), one_line(after));
+    let (mut old, mut new) = (one_line(before), one_line(after));
+    if !matches!((before, after), (Shown::Value(_), Shown::Value(_))) {
+        // There is nothing to compare with: the beginning tells which value it was.
+        old = shortened(&old, ONE_LINE / 2);
+        new = shortened(&new, ONE_LINE / 2);
+        let _ = writeln!(text, "!{pad}{path}: {old} -> {new}{forces}");
+        return;
+    }
     if old.chars().count() + new.chars().count() <= ONE_LINE {
         let _ = writeln!(text, "!{pad}{path}: {old} -> {new}{forces}");
         return;
