@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::{Identity, Link};
 use super::fit::{Section, fit};
-use super::markdown::{code, counted, link, marker, table, text};
+use super::markdown::{code, commands, counted, link, marker, table, text};
 use super::terraform_text::{counts_markdown, diagnostic_line, diagnostics_text};
 use crate::ids::{CommitSha, EnvName, Login, StackName};
 use crate::plan::diagnostics::{Diagnostic, Severity};
@@ -217,15 +217,6 @@ impl PlanComment {
         parts.extend(self.page.as_ref().map(Link::markdown));
         parts.join(" · ")
     }
-}
-
-/// Commands as code, `/a` or `/b`.
-pub(super) fn commands(commands: &[String]) -> String {
-    commands
-        .iter()
-        .map(|c| code(c))
-        .collect::<Vec<_>>()
-        .join(" or ")
 }
 
 /// One table row for each environment × stack.
