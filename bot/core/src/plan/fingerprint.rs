@@ -92,11 +92,12 @@ impl Canonical {
         keys.sort_unstable();
         keys.dedup();
         for key in keys {
-            let (old, new) = (before.get(key), after.get(key));
+            let old = before.get(key).map_or(Node::Null, Node::unmarked);
+            let new = after.get(key).map_or(Node::Null, Node::unmarked);
             if old != new {
                 self.text(key);
-                self.node(old.unwrap_or(&Node::Null));
-                self.node(new.unwrap_or(&Node::Null));
+                self.node(&old);
+                self.node(&new);
             }
         }
     }
@@ -105,14 +106,12 @@ impl Canonical {
         match node {
             Node::Null => self.0.update(b"n"),
             Node::Unknown => self.0.update(b"u"),
-            Node::Scalar(json) => {
+            Node::Scalar(scalar) => {
                 self.0.update(b"s");
-                self.text(json);
+                self.text(&scalar.to_string());
             }
-            Node::Sensitive(inner) => {
-                self.0.update(b"x");
-                self.node(inner);
-            }
+            // Which values are masked can depend on other parts of the plan; what they are does not.
+            Node::Sensitive(inner) => self.node(inner),
             Node::List(items) => {
                 self.0.update(b"l");
                 self.number(items.len());

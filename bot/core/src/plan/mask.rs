@@ -3,24 +3,29 @@
 //! This is the only place that sees sensitive values. [`Node`] keeps them, to compare and to hash;
 //! it must not leave the module `plan`, has no `Debug` and no serde. What leaves is [`AttributeDiff`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use serde_json::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::model::{AttributeDiff, Shown};
+use super::secrets::Secrets;
 
 /// What stands for a sensitive value inside a list.
 const SENSITIVE: &str = "(sensitive)";
 /// What stands for an unknown value inside a list.
 const UNKNOWN: &str = "(known after apply)";
 
+/// Lists longer than this (one length times the other) are compared by index: matching elements takes
+/// a time that grows with the square of the difference.
+const COMPARED_PAIRS: usize = 4_000_000;
+
 /// A value merged with its marks. Null, absent and "null because unknown" are told apart here.
-#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub(super) enum Node {
     Null,
-    /// A bool, number or string; kept as JSON text so that it has an order and a hash.
-    Scalar(String),
+    /// A bool, number or string.
+    Scalar(Value),
     List(Vec<Node>),
     Map(BTreeMap<String, Node>),
     Unknown,
@@ -44,7 +49,7 @@ impl Node {
                 Self::merge_list(value, unknown, sensitive)
             }
             Value::Null => Self::Null,
-            scalar => Self::Scalar(scalar.to_string()),
+            scalar => Self::Scalar(scalar),
         }
     }
 
@@ -54,6 +59,7 @@ impl Node {
             _ => serde_json::Map::new(),
         };
         if let Value::Object(marks) = unknown {
+            // Terraform leaves out of the value what is unknown.
             for key in marks.keys() {
                 fields.entry(key.clone()).or_insert(Value::Null);
             }
@@ -66,6 +72,57 @@ impl Node {
         });
         // In a plan null and absent mean the same: not set.
         Self::Map(merged.filter(|(_, node)| *node != Self::Null).collect())
+    }
+
+    /// Calls `see` with every text that is marked sensitive.
+    pub(super) fn sensitive_texts(&self, marked: bool, see: &mut impl FnMut(&str)) {
+        match self {
+            Self::Scalar(Value::String(text)) if marked => see(text),
+            Self::Sensitive(inner) => inner.sensitive_texts(true, see),
+            Self::List(items) => {
+                for item in items {
+                    item.sensitive_texts(marked, see);
+                }
+            }
+            Self::Map(fields) => {
+                for field in fields.values() {
+                    field.sensitive_texts(marked, see);
+                }
+            }
+            Self::Null | Self::Scalar(_) | Self::Unknown => {}
+        }
+    }
+
+    /// Marks as sensitive every text that holds one of the secrets.
+    pub(super) fn mark(self, secrets: &Secrets) -> Self {
+        match self {
+            Self::Scalar(Value::String(text)) if secrets.occur_in(&text) => {
+                Self::Sensitive(Box::new(Self::Scalar(Value::String(text))))
+            }
+            Self::List(items) => Self::List(items.into_iter().map(|i| i.mark(secrets)).collect()),
+            Self::Map(fields) => Self::Map(
+                fields
+                    .into_iter()
+                    .map(|(k, v)| (k, v.mark(secrets)))
+                    .collect(),
+            ),
+            Self::Null | Self::Scalar(_) | Self::Unknown | Self::Sensitive(_) => self,
+        }
+    }
+
+    /// Without any mark, so that two values are equal when what they mark is.
+    pub(super) fn unmarked(&self) -> Self {
+        match self {
+            Self::Sensitive(inner) => inner.unmarked(),
+            Self::List(items) => Self::List(items.iter().map(Self::unmarked).collect()),
+            Self::Map(fields) => Self::Map(
+                fields
+                    .iter()
+                    .map(|(k, v)| (k.clone(), v.unmarked()))
+                    .collect(),
+            ),
+            Self::Null | Self::Scalar(_) | Self::Unknown => self.clone(),
+        }
     }
 
     fn merge_list(value: Value, unknown: &Value, sensitive: &Value) -> Self {
@@ -103,24 +160,16 @@ impl Node {
             Self::Null => None,
             Self::Unknown => Some(Shown::Unknown),
             Self::Sensitive(_) => Some(Shown::Sensitive {
-                changed: other.is_some_and(|o| o.bare() != self.bare()),
+                changed: other.is_some_and(|o| o.unmarked() != self.unmarked()),
             }),
             Self::Scalar(_) | Self::List(_) | Self::Map(_) => Some(Shown::Value(self.masked())),
-        }
-    }
-
-    /// Without the sensitive mark, so that a value which only gains or loses the mark is unchanged.
-    fn bare(&self) -> &Self {
-        match self {
-            Self::Sensitive(inner) => inner.bare(),
-            Self::Null | Self::Scalar(_) | Self::List(_) | Self::Map(_) | Self::Unknown => self,
         }
     }
 
     fn masked(&self) -> Value {
         match self {
             Self::Null => Value::Null,
-            Self::Scalar(json) => serde_json::from_str(json).unwrap_or(Value::Null),
+            Self::Scalar(scalar) => scalar.clone(),
             Self::List(items) => Value::Array(items.iter().map(Self::masked).collect()),
             Self::Map(fields) => Value::Object(
                 fields
@@ -226,7 +275,22 @@ impl Differences<'_> {
     /// show as a change of all that follow. Indexes are those of the new list, of the old one for
     /// what is removed.
     fn lists(&mut self, path: &str, before: &[Node], after: &[Node]) {
-        for op in capture_diff_slices(Algorithm::Myers, before, after) {
+        if before.len() * after.len() > COMPARED_PAIRS {
+            for index in 0..before.len().max(after.len()) {
+                self.compare(
+                    &format!("{path}[{index}]"),
+                    before.get(index),
+                    after.get(index),
+                );
+            }
+            return;
+        }
+        let mut numbers = HashMap::new();
+        let (old, new) = (
+            numbered(before, &mut numbers),
+            numbered(after, &mut numbers),
+        );
+        for op in capture_diff_slices(Algorithm::Myers, &old, &new) {
             if matches!(op, DiffOp::Equal { .. }) {
                 continue;
             }
@@ -252,6 +316,16 @@ impl Differences<'_> {
             forces_replacement,
         });
     }
+}
+
+/// Equal nodes get equal numbers, so that they can be compared at no cost.
+fn numbered<'a>(nodes: &'a [Node], numbers: &mut HashMap<&'a Node, usize>) -> Vec<usize> {
+    let mut list = Vec::with_capacity(nodes.len());
+    for node in nodes {
+        let next = numbers.len();
+        list.push(*numbers.entry(node).or_insert(next));
+    }
+    list
 }
 
 /// True when `path` is `outer` or lies in it.

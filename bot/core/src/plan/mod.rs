@@ -11,6 +11,8 @@ mod hazard;
 mod mask;
 mod model;
 mod parse;
+mod secrets;
+mod value_text;
 
 pub use diagnostics::Diagnostic;
 pub use hazard::{Hazard, HazardKind};
@@ -19,3 +21,6 @@ pub use model::{
     Shown,
 };
 pub use parse::PlanError;
+
+#[cfg(test)]
+mod tests;

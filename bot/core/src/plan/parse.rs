@@ -11,6 +11,7 @@ use serde_json::Value;
 use super::fingerprint::fingerprint;
 use super::mask::{self, Node};
 use super::model::{Action, FailedCheck, Mode, OutputChange, Plan, Reason, ResourceChange};
+use super::secrets::Secrets;
 
 /// Why a plan could not be read.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +40,34 @@ struct RawPlan {
     complete: Option<bool>,
     #[serde(default)]
     errored: bool,
+    #[serde(default)]
+    variables: BTreeMap<String, RawVariable>,
+    #[serde(default)]
+    configuration: RawConfiguration,
+}
+
+#[derive(Deserialize)]
+struct RawVariable {
+    #[serde(default)]
+    value: Value,
+}
+
+#[derive(Default, Deserialize)]
+struct RawConfiguration {
+    #[serde(default)]
+    root_module: RawModule,
+}
+
+#[derive(Default, Deserialize)]
+struct RawModule {
+    #[serde(default)]
+    variables: BTreeMap<String, RawVariableBlock>,
+}
+
+#[derive(Deserialize)]
+struct RawVariableBlock {
+    #[serde(default)]
+    sensitive: bool,
 }
 
 #[derive(Deserialize)]
@@ -137,12 +166,13 @@ impl Plan {
         if version.split('.').next() != Some("1") {
             return Err(PlanError::Version(version.chars().take(40).collect()));
         }
-        let raw: RawPlan = serde_json::from_slice(json).map_err(|e| shape(&e))?;
+        let mut raw: RawPlan = serde_json::from_slice(json).map_err(|e| shape(&e))?;
+        let secrets = raw.secrets();
 
         let mut hashed = Vec::new();
         let mut resources = Vec::with_capacity(raw.resource_changes.len());
         for resource in raw.resource_changes {
-            let (shown, unmasked) = resource.read();
+            let (shown, unmasked) = resource.read(&secrets);
             if shown.is_change() {
                 hashed.push(unmasked);
             }
@@ -150,13 +180,17 @@ impl Plan {
         }
         let mut outputs = Vec::with_capacity(raw.output_changes.len());
         for (name, change) in raw.output_changes {
-            let (shown, unmasked) = change.read_output(name);
+            let (shown, unmasked) = change.read_output(name, &secrets);
             if shown.action != Action::NoOp {
                 hashed.push(unmasked);
             }
             outputs.push(shown);
         }
-        let drift = raw.resource_drift.into_iter().map(|r| r.read().0).collect();
+        let drift = raw
+            .resource_drift
+            .into_iter()
+            .map(|r| r.read(&secrets).0)
+            .collect();
         Ok(Self {
             terraform_version: raw.terraform_version,
             complete: raw.complete.unwrap_or(true),
@@ -167,7 +201,7 @@ impl Plan {
             failed_checks: raw
                 .checks
                 .into_iter()
-                .filter_map(RawCheck::failed)
+                .filter_map(|check| check.failed(&secrets))
                 .collect(),
             fingerprint: fingerprint(hashed),
         })
@@ -201,19 +235,41 @@ fn shape(error: &serde_json::Error) -> PlanError {
     ))
 }
 
+impl RawPlan {
+    /// Every text that Terraform calls sensitive somewhere: a provider hands some of them back in
+    /// attributes that carry no mark (`terraform_data.output` does), and Terraform shows those.
+    fn secrets(&mut self) -> Secrets {
+        let mut secrets = Secrets::default();
+        for (name, block) in &self.configuration.root_module.variables {
+            if block.sensitive
+                && let Some(variable) = self.variables.get_mut(name)
+            {
+                let value = std::mem::take(&mut variable.value);
+                secrets.learn(&Node::merge(value, &Value::Null, &Value::Bool(true)));
+            }
+        }
+        let resources = self
+            .resource_changes
+            .iter()
+            .chain(&self.resource_drift)
+            .map(|r| &r.change);
+        for change in resources.chain(self.output_changes.values()) {
+            let marked = [
+                (&change.before, &change.before_sensitive),
+                (&change.after, &change.after_sensitive),
+            ];
+            for (value, sensitive) in marked {
+                secrets.learn(&Node::merge(value.clone(), &Value::Null, sensitive));
+            }
+        }
+        secrets
+    }
+}
+
 impl RawResource {
-    fn read(self) -> (ResourceChange, Unmasked) {
-        let action = action(self.change.actions);
-        let before = Node::merge(
-            self.change.before,
-            &Value::Null,
-            &self.change.before_sensitive,
-        );
-        let after = Node::merge(
-            self.change.after,
-            &self.change.after_unknown,
-            &self.change.after_sensitive,
-        );
+    fn read(mut self, secrets: &Secrets) -> (ResourceChange, Unmasked) {
+        let action = action(std::mem::take(&mut self.change.actions));
+        let (before, after) = self.change.sides(secrets);
         let replace_paths: Vec<String> = self
             .change
             .replace_paths
@@ -259,10 +315,20 @@ impl RawResource {
 }
 
 impl RawChange {
-    fn read_output(self, name: String) -> (OutputChange, Unmasked) {
-        let action = action(self.actions);
-        let before = Node::merge(self.before, &Value::Null, &self.before_sensitive);
-        let after = Node::merge(self.after, &self.after_unknown, &self.after_sensitive);
+    /// The values before and after, merged with their marks; takes them out.
+    fn sides(&mut self, secrets: &Secrets) -> (Node, Node) {
+        let (before, after) = (
+            std::mem::take(&mut self.before),
+            std::mem::take(&mut self.after),
+        );
+        let before = Node::merge(before, &Value::Null, &self.before_sensitive);
+        let after = Node::merge(after, &self.after_unknown, &self.after_sensitive);
+        (before.mark(secrets), after.mark(secrets))
+    }
+
+    fn read_output(mut self, name: String, secrets: &Secrets) -> (OutputChange, Unmasked) {
+        let action = action(std::mem::take(&mut self.actions));
+        let (before, after) = self.sides(secrets);
         let (attributes, _) = mask::diff(&before, &after, &[]);
         let unmasked = Unmasked {
             key: format!("output.{name}"),
@@ -284,7 +350,7 @@ impl RawChange {
 }
 
 impl RawCheck {
-    fn failed(self) -> Option<FailedCheck> {
+    fn failed(self, secrets: &Secrets) -> Option<FailedCheck> {
         if !matches!(self.status.as_str(), "fail" | "error") {
             return None;
         }
@@ -292,7 +358,7 @@ impl RawCheck {
             .instances
             .into_iter()
             .flat_map(|i| i.problems)
-            .map(|p| p.message)
+            .map(|p| secrets.redact(&p.message))
             .collect();
         Some(FailedCheck {
             address: self.address.to_display,

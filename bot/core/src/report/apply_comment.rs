@@ -1,13 +1,19 @@
 //! What came of an apply, stack by stack.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::check::{Annotation, Buttons, CheckOutput, CheckStatus, Conclusion};
 use super::evidence::{Identity, Link};
+use super::fit::{Section, fit};
+use super::markdown::{code, commands, counted, duration, marker, table, text};
+use super::plan_check::{StackDir, annotation};
+use super::terraform_text::{counts_markdown, diagnostic_line, diagnostics_text};
 use crate::ids::{CommitSha, EnvName, Login, StackName};
 use crate::plan::Counts;
-use crate::plan::diagnostics::{Diagnostic, OutputValue};
+use crate::plan::diagnostics::{Diagnostic, OutputValue, Severity};
 
 /// An apply of one or more stacks in one environment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -95,9 +101,309 @@ pub enum ApplyState {
 }
 
 impl ApplyComment {
-    /// The comment's body, with its marker.
+    /// The comment's body, with its marker, in at most [`super::COMMENT_LIMIT`] bytes.
     #[must_use]
     pub fn markdown(&self) -> String {
-        super::markdown::marker(&self.key)
+        let marker = marker(&self.key);
+        let limit = super::COMMENT_LIMIT - marker.len();
+        let mut sections = vec![
+            Section::lines(0, format!("### {}", self.heading())),
+            Section::lines(0, self.overview()),
+            Section::lines(1, self.remarks()),
+        ];
+        sections.extend(
+            self.stacks
+                .iter()
+                .filter_map(StackApply::diagnostics_section),
+        );
+        sections.extend(self.stacks.iter().filter_map(StackApply::resources_section));
+        sections.extend(self.stacks.iter().filter_map(StackApply::outputs_section));
+        sections.push(Section::lines(0, self.footer()));
+        format!("{marker}{}", fit(&sections, limit, self.page.as_ref()))
+    }
+
+    /// The same as a check run. Buttons are the caller's.
+    #[must_use]
+    pub fn check(&self, name: &str, dirs: &[StackDir]) -> CheckOutput {
+        let (status, conclusion) = self.progress();
+        let summary = [
+            Section::lines(0, self.overview()),
+            Section::lines(1, self.remarks()),
+            Section::lines(0, self.footer()),
+        ];
+        let whole: Vec<Section> = self
+            .stacks
+            .iter()
+            .flat_map(|s| [s.diagnostics_section(), s.resources_section()])
+            .flatten()
+            .collect();
+        CheckOutput {
+            name: name.to_owned(),
+            status,
+            conclusion,
+            title: self.title(),
+            summary: fit(&summary, super::CHECK_LIMIT, self.page.as_ref()),
+            text: fit(&whole, super::CHECK_LIMIT, self.page.as_ref()),
+            annotations: self.annotations(dirs),
+            buttons: Buttons::default(),
+        }
+    }
+
+    fn any(&self, test: fn(&ApplyState) -> bool) -> bool {
+        self.stacks.iter().any(|stack| test(&stack.state))
+    }
+
+    fn is_under_way(&self) -> bool {
+        self.any(|s| matches!(s, ApplyState::Pending | ApplyState::Running { .. }))
+    }
+
+    fn progress(&self) -> (CheckStatus, Option<Conclusion>) {
+        if self.is_under_way() {
+            let begun = !self
+                .stacks
+                .iter()
+                .all(|s| matches!(s.state, ApplyState::Pending));
+            let status = if begun {
+                CheckStatus::InProgress
+            } else {
+                CheckStatus::Queued
+            };
+            return (status, None);
+        }
+        let conclusion = if self.any(|s| matches!(s, ApplyState::Failed { .. })) {
+            Conclusion::Failure
+        } else if self.any(|s| matches!(s, ApplyState::Interrupted { .. })) {
+            Conclusion::ActionRequired
+        } else if self.any(|s| matches!(s, ApplyState::NotApplied(_) | ApplyState::Skipped { .. }))
+        {
+            Conclusion::Cancelled
+        } else {
+            Conclusion::Success
+        };
+        (CheckStatus::Completed, Some(conclusion))
+    }
+
+    /// What came of it, in plain words: also the check run's title.
+    fn title(&self) -> String {
+        let stacks = self.stacks.len();
+        let count =
+            |test: fn(&ApplyState) -> bool| self.stacks.iter().filter(|s| test(&s.state)).count();
+        let failed = count(|s| matches!(s, ApplyState::Failed { .. }));
+        let applied = count(|s| matches!(s, ApplyState::Applied { .. }));
+        let sum = self
+            .stacks
+            .iter()
+            .fold(Counts::default(), |sum, stack| match &stack.state {
+                ApplyState::Applied { counts, .. } => sum + *counts,
+                ApplyState::Pending
+                | ApplyState::Running { .. }
+                | ApplyState::NothingToDo
+                | ApplyState::Failed { .. }
+                | ApplyState::Skipped { .. }
+                | ApplyState::NotApplied(_)
+                | ApplyState::Interrupted { .. } => sum,
+            });
+        if self.is_under_way() {
+            format!(
+                "Applying: {applied} of {} done",
+                counted(stacks, "stack", "stacks")
+            )
+        } else if failed > 0 {
+            format!("{failed} of {} failed", counted(stacks, "stack", "stacks"))
+        } else if self.any(|s| matches!(s, ApplyState::Interrupted { .. })) {
+            "Interrupted: somebody has to look".to_owned()
+        } else if applied > 0 {
+            format!("Applied {sum}")
+        } else if self
+            .stacks
+            .iter()
+            .all(|s| matches!(s.state, ApplyState::NothingToDo))
+        {
+            "Nothing to do".to_owned()
+        } else {
+            "Not applied".to_owned()
+        }
+    }
+
+    fn heading(&self) -> String {
+        let (env, commit) = (&self.env, code(self.commit.short()));
+        let by = self
+            .by
+            .as_ref()
+            .map_or_else(String::new, |by| format!(" for {}", code(by.as_str())));
+        if self.is_under_way() {
+            format!("🔄 Applying {commit} in {env}{by}")
+        } else if self.any(|s| matches!(s, ApplyState::Failed { .. })) {
+            format!("❌ Apply of {commit} in {env} failed{by}")
+        } else if self.any(|s| matches!(s, ApplyState::Interrupted { .. })) {
+            format!("⚠️ Apply of {commit} in {env} was interrupted{by}")
+        } else if self.any(|s| matches!(s, ApplyState::Applied { .. })) {
+            format!("✅ Applied {commit} in {env}{by}")
+        } else if self.any(|s| matches!(s, ApplyState::NotApplied(_) | ApplyState::Skipped { .. }))
+        {
+            format!("⛔ Not applied in {env}: {commit}{by}")
+        } else {
+            format!("Nothing to do in {env} for {commit}{by}")
+        }
+    }
+
+    fn overview(&self) -> String {
+        let rows: Vec<Vec<String>> = self
+            .stacks
+            .iter()
+            .map(|s| vec![s.stack.to_string(), s.state.cell()])
+            .collect();
+        if rows.is_empty() {
+            String::new()
+        } else {
+            table(&["stack", "outcome"], &rows)
+        }
+    }
+
+    /// What failed and what is therefore only half done, outside of any fold.
+    fn remarks(&self) -> String {
+        const NAMED: usize = 5;
+        let mut lines = String::new();
+        for stack in &self.stacks {
+            let name = &stack.stack;
+            if let ApplyState::Failed {
+                done,
+                failed,
+                not_begun,
+                diagnostics,
+                message,
+                ..
+            } = &stack.state
+            {
+                if let Some(message) = message {
+                    let _ = writeln!(lines, "- ❌ {name}: {}", text(message));
+                }
+                let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error);
+                for error in errors.take(NAMED) {
+                    let _ = writeln!(lines, "- ❌ {name}: {}", diagnostic_line(error));
+                }
+                let (done, failed, left) = (done.len(), failed.len(), not_begun.len());
+                let _ = writeln!(
+                    lines,
+                    "- {name} is half done: {done} done, {failed} failed, {left} not begun"
+                );
+            }
+            if let ApplyState::Interrupted { found } = &stack.state {
+                let _ = writeln!(lines, "- ⚠️ {name}: {}", text(found));
+            }
+        }
+        lines
+    }
+
+    fn footer(&self) -> String {
+        let mut parts = Vec::new();
+        if let Some(identity) = &self.identity {
+            parts.push(format!("as {}", identity.markdown()));
+        }
+        if !self.next.is_empty() {
+            parts.push(format!("next: {}", commands(&self.next)));
+        }
+        parts.extend(self.page.as_ref().map(Link::markdown));
+        parts.join(" · ")
+    }
+
+    fn annotations(&self, dirs: &[StackDir]) -> Vec<Annotation> {
+        let mut found = Vec::new();
+        for stack in &self.stacks {
+            let dir = dirs.iter().find(|d| d.stack == stack.stack);
+            if let (ApplyState::Failed { diagnostics, .. }, Some(dir)) = (&stack.state, dir) {
+                found.extend(diagnostics.iter().filter_map(|d| annotation(&dir.dir, d)));
+            }
+        }
+        found
+    }
+}
+
+impl StackApply {
+    fn diagnostics_section(&self) -> Option<Section> {
+        let ApplyState::Failed { diagnostics, .. } = &self.state else {
+            return None;
+        };
+        let summary = format!("{}: what Terraform says", self.stack);
+        Some(Section::folded(
+            3,
+            summary,
+            "",
+            diagnostics_text(diagnostics),
+        ))
+    }
+
+    fn resources_section(&self) -> Option<Section> {
+        let ApplyState::Failed {
+            done,
+            failed,
+            not_begun,
+            ..
+        } = &self.state
+        else {
+            return None;
+        };
+        let mut lines = String::new();
+        for (what, addresses) in [("done", done), ("failed", failed), ("not begun", not_begun)] {
+            for address in addresses {
+                let _ = writeln!(lines, "{what:<9}  {address}");
+            }
+        }
+        Some(Section::folded(
+            4,
+            format!("{}: what did and did not happen", self.stack),
+            "",
+            lines,
+        ))
+    }
+
+    fn outputs_section(&self) -> Option<Section> {
+        let ApplyState::Applied { outputs, .. } = &self.state else {
+            return None;
+        };
+        let mut lines = String::new();
+        for output in outputs {
+            let value = match (&output.value, output.sensitive) {
+                (Some(value), false) => value.to_string(),
+                (_, true) => "(sensitive)".to_owned(),
+                (None, false) => "(not told)".to_owned(),
+            };
+            let _ = writeln!(lines, "{} = {value}", output.name);
+        }
+        Some(Section::folded(
+            5,
+            format!("{}: outputs", self.stack),
+            "hcl",
+            lines,
+        ))
+    }
+}
+
+impl ApplyState {
+    fn cell(&self) -> String {
+        match self {
+            Self::Pending => "⏳ waits for the stacks before it".to_owned(),
+            Self::Running {
+                done,
+                total,
+                elapsed,
+            } => {
+                format!("🔄 {done} of {total} done, {}", duration(*elapsed))
+            }
+            Self::Applied { counts, took, .. } => {
+                format!(
+                    "✅ applied {} in {}",
+                    counts_markdown(counts),
+                    duration(*took)
+                )
+            }
+            Self::NothingToDo => "nothing to do".to_owned(),
+            Self::Failed { took, .. } => format!("❌ failed after {}", duration(*took)),
+            Self::Skipped { because_of } => {
+                format!("skipped: {because_of} comes first and is not applied")
+            }
+            Self::NotApplied(why) => format!("⛔ not applied: {}", text(why)),
+            Self::Interrupted { .. } => "⚠️ interrupted: what happened is not known".to_owned(),
+        }
     }
 }

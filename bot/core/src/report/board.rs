@@ -5,7 +5,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Link, ReleaseRef};
+use super::fit::{Section, fit};
 use super::locks::LockView;
+use super::markdown::{code, counted, duration, table, text};
 use crate::ids::{EnvName, Login, ServiceName};
 
 /// One environment × service.
@@ -38,9 +40,88 @@ pub struct LiveRelease {
     pub as_deployed: bool,
 }
 
-/// The board.
+/// The board, in at most [`super::COMMENT_LIMIT`] bytes.
 #[must_use]
 pub fn board(rows: &[BoardRow], page: Option<&Link>) -> String {
-    let _ = (rows, page);
-    String::new()
+    if rows.is_empty() {
+        return "No service is configured.\n".to_owned();
+    }
+    let head = ["", "service", "commit", "digest", "by", "since", "behind"];
+    let cells: Vec<Vec<String>> = rows.iter().map(BoardRow::cells).collect();
+    let sections = [
+        Section::lines(0, "### What is live where"),
+        Section::lines(0, table(&head, &cells)),
+        Section::lines(1, remarks(rows)),
+        Section::lines(0, page.map_or_else(String::new, Link::markdown)),
+    ];
+    fit(&sections, super::COMMENT_LIMIT, page)
+}
+
+/// Locks, holds and what runs though nobody deployed it; once for each environment.
+fn remarks(rows: &[BoardRow]) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    let mut add = |line: String| {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    };
+    for row in rows {
+        if let Some(lock) = &row.lock {
+            add(format!("- 🔒 {}\n", lock.held()));
+        }
+        if let Some(why) = &row.hold {
+            let resume = code(&format!("/resume {}", row.env));
+            add(format!(
+                "- ⏸️ {}: automatic deploys are held: {} · {resume}\n",
+                row.env,
+                text(why)
+            ));
+        }
+        if row.live.as_ref().is_some_and(|live| !live.as_deployed) {
+            let place = format!("{} · {}", row.env, row.service);
+            add(format!(
+                "- ⚠️ {place}: what runs is not the digest that was deployed\n"
+            ));
+        }
+    }
+    lines.concat()
+}
+
+impl BoardRow {
+    fn cells(&self) -> Vec<String> {
+        let none = || "–".to_owned();
+        let signs = match (&self.lock, &self.hold) {
+            (Some(_), Some(_)) => " 🔒 ⏸️",
+            (Some(_), None) => " 🔒",
+            (None, Some(_)) => " ⏸️",
+            (None, None) => "",
+        };
+        let env = format!("{}{signs}", self.env);
+        let service = self.service.to_string();
+        let Some(live) = &self.live else {
+            let never = "never deployed".to_owned();
+            return vec![env, service, never, none(), none(), none(), none()];
+        };
+        let digest = live.release.digest.as_ref();
+        let behind = match self.behind {
+            None => "?".to_owned(),
+            Some(0) => "up to date".to_owned(),
+            Some(n) => counted(
+                usize::try_from(n).unwrap_or(usize::MAX),
+                "commit",
+                "commits",
+            ),
+        };
+        vec![
+            env,
+            service,
+            live.release.markdown(),
+            digest.map_or_else(none, |d| code(&format!("{}…", d.short()))),
+            live.by
+                .as_ref()
+                .map_or_else(|| "merge".to_owned(), |by| code(by.as_str())),
+            format!("{} ago", duration(live.age)),
+            behind,
+        ]
+    }
 }

@@ -1,10 +1,14 @@
 //! What a deploy or rollback says, from queued to live or failed.
 
+use std::fmt::Write as _;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::check::{Buttons, CheckOutput, CheckStatus, Conclusion};
 use super::evidence::{Identity, Link, ReleaseRef};
+use super::fit::{Section, fit};
+use super::markdown::{code, commands, duration, link, marker, table, text};
 use crate::ids::{EnvName, Login, ServiceName};
 
 /// One deploy of one service to one environment.
@@ -142,9 +146,312 @@ pub struct ContainerTrouble {
 }
 
 impl DeployComment {
-    /// The comment's body, with its marker.
+    /// The comment's body, with its marker, in at most [`super::COMMENT_LIMIT`] bytes.
     #[must_use]
     pub fn markdown(&self) -> String {
-        super::markdown::marker(&self.key)
+        let marker = marker(&self.key);
+        let limit = super::COMMENT_LIMIT - marker.len();
+        format!("{marker}{}", self.body(limit, Cause::InFolds))
+    }
+
+    /// The same as a check run. Buttons are the caller's.
+    #[must_use]
+    pub fn check(&self, name: &str) -> CheckOutput {
+        let (status, conclusion) = self.progress();
+        let text = self.failure().map_or_else(String::new, |failure| {
+            fit(
+                &failure.sections(Cause::Open),
+                super::CHECK_LIMIT,
+                self.page.as_ref(),
+            )
+        });
+        CheckOutput {
+            name: name.to_owned(),
+            status,
+            conclusion,
+            title: self.title(),
+            summary: self.body(super::CHECK_LIMIT, Cause::Left),
+            text,
+            annotations: Vec::new(),
+            buttons: Buttons::default(),
+        }
+    }
+
+    fn body(&self, limit: usize, cause: Cause) -> String {
+        let mut sections = vec![
+            Section::lines(0, format!("### {}", self.heading())),
+            Section::lines(0, self.told()),
+        ];
+        if let Some(failure) = self.failure() {
+            sections.extend(failure.sections(cause));
+        }
+        sections.push(Section::lines(0, self.facts()));
+        fit(&sections, limit, self.page.as_ref())
+    }
+
+    /// What happens, where, to which release; Markdown.
+    fn heading(&self) -> String {
+        let (service, env, release) = (&self.service, &self.env, self.release.markdown());
+        match &self.state {
+            DeployState::Queued(_) => format!("⏳ {service} waits to go to {env}: {release}"),
+            DeployState::WaitingForImage { .. } => {
+                format!("⏳ {service} waits for its image to go to {env}: {release}")
+            }
+            DeployState::RollingOut { .. } => {
+                format!("🔄 {service} is rolling out to {env}: {release}")
+            }
+            DeployState::Live { took, .. } => {
+                let digest = match &self.release.digest {
+                    Some(digest) => format!(", {}", code(&format!("{}…", digest.short()))),
+                    None => String::new(),
+                };
+                let took = duration(*took);
+                format!("🚀 {service} is live in {env}: {release}{digest}, in {took}")
+            }
+            DeployState::Failed(_) => format!("❌ {service} did not go live in {env}: {release}"),
+            DeployState::RolledBack { to, .. } => {
+                format!(
+                    "↩️ {service} in {env} is back on {}: {release} failed",
+                    to.markdown()
+                )
+            }
+            DeployState::Superseded { by } => {
+                format!(
+                    "{service} {release} does not go to {env}: {} takes its place",
+                    by.markdown()
+                )
+            }
+            DeployState::Cancelled { by } => {
+                format!(
+                    "🛑 {service} {release} does not go to {env}: cancelled by {}",
+                    code(by.as_str())
+                )
+            }
+            DeployState::Interrupted { .. } => {
+                format!("⚠️ {service} in {env}: the rollout of {release} was interrupted")
+            }
+        }
+    }
+
+    /// One line of plain text for the check run.
+    fn title(&self) -> String {
+        let short = self.release.commit.short();
+        match &self.state {
+            DeployState::Queued(why) => why.clone(),
+            DeployState::WaitingForImage { waited, .. } => {
+                format!("Waiting for the image of {short} for {}", duration(*waited))
+            }
+            DeployState::RollingOut { ready, wanted, .. } => {
+                format!("Rolling out {short}: {ready} of {wanted} ready")
+            }
+            DeployState::Live { took, .. } => format!("{short} is live in {}", duration(*took)),
+            DeployState::Failed(failure) => failure.summary.clone(),
+            DeployState::RolledBack { to, .. } => {
+                format!("{short} failed; back on {}", to.commit.short())
+            }
+            DeployState::Superseded { by } => format!("Superseded by {}", by.commit.short()),
+            DeployState::Cancelled { by } => format!("Cancelled by {by}"),
+            DeployState::Interrupted { .. } => "Interrupted: somebody has to look".to_owned(),
+        }
+    }
+
+    fn progress(&self) -> (CheckStatus, Option<Conclusion>) {
+        let ended = |conclusion| (CheckStatus::Completed, Some(conclusion));
+        match &self.state {
+            DeployState::Queued(_) | DeployState::WaitingForImage { .. } => {
+                (CheckStatus::Queued, None)
+            }
+            DeployState::RollingOut { .. } => (CheckStatus::InProgress, None),
+            DeployState::Live { .. } => ended(Conclusion::Success),
+            DeployState::Failed(_) | DeployState::RolledBack { .. } => ended(Conclusion::Failure),
+            DeployState::Superseded { .. } | DeployState::Cancelled { .. } => {
+                ended(Conclusion::Cancelled)
+            }
+            DeployState::Interrupted { .. } => ended(Conclusion::ActionRequired),
+        }
+    }
+
+    /// What else there is to say about the state, in Markdown lines.
+    fn told(&self) -> String {
+        match &self.state {
+            DeployState::Queued(why) => text(why),
+            DeployState::WaitingForImage {
+                image,
+                waited,
+                limit,
+            } => format!(
+                "CI has not published {} yet · waited {} of {}",
+                code(image),
+                duration(*waited),
+                duration(*limit)
+            ),
+            DeployState::RollingOut {
+                ready,
+                wanted,
+                elapsed,
+            } => {
+                format!("{ready} of {wanted} ready · {}", duration(*elapsed))
+            }
+            DeployState::Failed(failure) => failure.told(),
+            DeployState::RolledBack { failure, hold, .. } => {
+                let mut told = text(&failure.summary);
+                if *hold {
+                    let resume = code(&format!("/resume {}", self.env));
+                    let _ = write!(told, "\n\n⏸️ Automatic deploys are held until {resume}.");
+                }
+                told
+            }
+            DeployState::Interrupted { found, next } => {
+                let found = text(found);
+                if next.is_empty() {
+                    found
+                } else {
+                    format!(
+                        "{found}\n\nNothing is done by itself from here. Next: {}",
+                        commands(next)
+                    )
+                }
+            }
+            DeployState::Live { .. }
+            | DeployState::Superseded { .. }
+            | DeployState::Cancelled { .. } => String::new(),
+        }
+    }
+
+    /// The evidence, on one line.
+    fn facts(&self) -> String {
+        let mut facts = Vec::new();
+        if let Some(was) = &self.was {
+            facts.push(format!("was {}", was.markdown()));
+        }
+        if let DeployState::Live { ready, wanted, .. } = &self.state {
+            facts.push(format!("{ready} of {wanted} ready"));
+        } else if let Some(digest) = &self.release.digest {
+            facts.push(code(&format!("{}…", digest.short())));
+        }
+        match self.provenance {
+            Some(Provenance::Label) => facts.push("image proven from this commit".to_owned()),
+            Some(Provenance::Attestation) => {
+                facts.push("image proven from this commit by attestation".to_owned());
+            }
+            Some(Provenance::Off) => {
+                facts.push("image not proven (`provenance = \"off\"`)".to_owned());
+            }
+            None => {}
+        }
+        if let Some(identity) = &self.identity {
+            facts.push(format!("as {}", identity.markdown()));
+        }
+        facts.extend(self.url.as_ref().map(|url| link(url, url)));
+        facts.extend(self.page.as_ref().map(Link::markdown));
+        if let Some(undo) = &self.undo {
+            facts.push(format!("undo: {}", code(undo)));
+        }
+        facts.join(" · ")
+    }
+
+    fn failure(&self) -> Option<&RolloutFailure> {
+        match &self.state {
+            DeployState::Failed(failure) | DeployState::RolledBack { failure, .. } => Some(failure),
+            DeployState::Queued(_)
+            | DeployState::WaitingForImage { .. }
+            | DeployState::RollingOut { .. }
+            | DeployState::Live { .. }
+            | DeployState::Superseded { .. }
+            | DeployState::Cancelled { .. }
+            | DeployState::Interrupted { .. } => None,
+        }
+    }
+}
+
+/// How much of a failure's cause is shown, and how.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    /// Logs and events in folds.
+    InFolds,
+    /// Logs and events open.
+    Open,
+    /// The containers alone; logs and events stand elsewhere.
+    Left,
+}
+
+impl RolloutFailure {
+    fn told(&self) -> String {
+        let summary = text(&self.summary);
+        if self.previous_serving {
+            format!("{summary}\n\nThe release before is still serving.")
+        } else {
+            summary
+        }
+    }
+
+    fn sections(&self, cause: Cause) -> Vec<Section> {
+        let mut sections = vec![Section::lines(1, self.containers_table())];
+        if cause == Cause::Left {
+            return sections;
+        }
+        let with_log = self.containers.iter().filter(|c| !c.log.is_empty());
+        for container in with_log {
+            let title = format!("Last lines of {} in {}", container.container, container.pod);
+            push(&mut sections, cause, &title, container.log.join("\n"));
+        }
+        push(&mut sections, cause, "Events", self.events.join("\n"));
+        sections
+    }
+
+    fn containers_table(&self) -> String {
+        if self.containers.is_empty() {
+            return String::new();
+        }
+        let rows: Vec<Vec<String>> = self
+            .containers
+            .iter()
+            .map(ContainerTrouble::cells)
+            .collect();
+        table(
+            &["pod", "container", "reason", "exit code", "restarts"],
+            &rows,
+        )
+    }
+}
+
+fn push(sections: &mut Vec<Section>, cause: Cause, title: &str, body: String) {
+    if body.trim().is_empty() {
+        return;
+    }
+    if cause == Cause::Open {
+        sections.push(Section::lines(1, format!("#### {}", text(title))));
+        sections.push(Section::fenced(5, "", body));
+    } else {
+        sections.push(Section::folded(5, title, "", body));
+    }
+}
+
+impl ContainerTrouble {
+    fn cells(&self) -> Vec<String> {
+        let reason = match &self.message {
+            Some(message) => format!("**{}**: {}", text(&self.reason), text(message)),
+            None => format!("**{}**", text(&self.reason)),
+        };
+        let exit_code = self.exit_code.map_or_else(|| "–".to_owned(), exit_code);
+        vec![
+            code(&self.pod),
+            code(&self.container),
+            reason,
+            exit_code,
+            self.restarts.to_string(),
+        ]
+    }
+}
+
+/// The codes that tell a cause (POSIX: 128 and the signal's number).
+fn exit_code(code: i32) -> String {
+    match code {
+        126 => "126 (can't be executed)".to_owned(),
+        127 => "127 (no such command)".to_owned(),
+        137 => "137 (killed: often out of memory)".to_owned(),
+        139 => "139 (segmentation fault)".to_owned(),
+        143 => "143 (terminated)".to_owned(),
+        other => other.to_string(),
     }
 }

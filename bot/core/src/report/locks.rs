@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::markdown::{code, duration, ordinal, text};
 use crate::ids::{EnvName, Login, PrNumber, StackName};
 
 /// A lock as shown.
@@ -26,23 +27,91 @@ pub struct LockView {
 }
 
 impl LockView {
-    /// "Locked by", for one who came late. `place` counts from one.
+    /// "Locked by", for one who came late. `place` is the place in line, from one; `None` for one
+    /// who is not in line.
     #[must_use]
     pub fn blocked(&self, place: Option<usize>) -> String {
-        let _ = place;
-        String::new()
+        let mut rest = Vec::new();
+        if let Some(place) = place {
+            let place = ordinal(place);
+            rest.push(format!(
+                "You are {place} in line and will be planned again when it is your turn."
+            ));
+        }
+        let free = format!(
+            "Free it: {} (@{} or an admin)",
+            code(&self.unlock_command()),
+            self.holder
+        );
+        match self.frees_in {
+            Some(left) => rest.push(format!("{free} · frees itself in {}", duration(left))),
+            None => rest.push(free),
+        }
+        format!("### 🔒 {}\n\n{}\n", self.held(), rest.join(" "))
     }
 
     /// "You hold it now".
     #[must_use]
     pub fn taken(&self) -> String {
-        String::new()
+        let reason = self.reason_text();
+        let until = match self.frees_in {
+            Some(left) => format!("It frees itself in {}", duration(left)),
+            None => "It stays until it is freed".to_owned(),
+        };
+        format!(
+            "### 🔒 {} is yours, @{}{reason}\n\n{until} · free it: {}\n",
+            self.place(),
+            self.holder,
+            code(&self.unlock_command())
+        )
     }
 
     /// "It is free", and whose turn it is.
     #[must_use]
     pub fn freed(&self, by: &Login, next: Option<PrNumber>) -> String {
-        let _ = (by, next);
-        String::new()
+        let held = duration(self.age);
+        let told = if *by == self.holder {
+            format!("@{by} held it for {held}.")
+        } else {
+            format!(
+                "{} freed the lock of @{}, held for {held}.",
+                code(by.as_str()),
+                self.holder
+            )
+        };
+        let turn = match next {
+            Some(pr) => format!(" Next in line: #{pr}, which is planned again now."),
+            None => String::new(),
+        };
+        format!("### 🔓 {} is free\n\n{told}{turn}\n", self.place())
+    }
+
+    /// "prod is locked by @ana (#41) for 2 h 10 min: "DB migration"".
+    #[must_use]
+    pub fn held(&self) -> String {
+        let pr = self.pr.map_or_else(String::new, |pr| format!(" (#{pr})"));
+        let (age, reason) = (duration(self.age), self.reason_text());
+        format!(
+            "{} is locked by @{}{pr} for {age}{reason}",
+            self.place(),
+            self.holder
+        )
+    }
+
+    fn place(&self) -> String {
+        match &self.stack {
+            Some(stack) => format!("{} · {stack}", self.env),
+            None => self.env.to_string(),
+        }
+    }
+
+    fn reason_text(&self) -> String {
+        self.reason
+            .as_ref()
+            .map_or_else(String::new, |reason| format!(": \"{}\"", text(reason)))
+    }
+
+    fn unlock_command(&self) -> String {
+        format!("/unlock {}", self.env)
     }
 }

@@ -185,6 +185,29 @@ pub fn counted(n: usize, one: &str, many: &str) -> String {
     }
 }
 
+/// Commands as code: `` `/apply dev` or `/explain dev` ``.
+#[must_use]
+pub fn commands(commands: &[String]) -> String {
+    commands
+        .iter()
+        .map(|command| code(command))
+        .collect::<Vec<_>>()
+        .join(" or ")
+}
+
+/// `1st`, `2nd`, `3rd`, `11th`.
+#[must_use]
+pub fn ordinal(n: usize) -> String {
+    let suffix = match (n % 100, n % 10) {
+        (11..=13, _) => "th",
+        (_, 1) => "st",
+        (_, 2) => "nd",
+        (_, 3) => "rd",
+        _ => "th",
+    };
+    format!("{n}{suffix}")
+}
+
 /// The hidden line by which a comment is found again. Goes first.
 ///
 /// The key is ours; anything in it that could end the HTML comment is dropped.

@@ -15,6 +15,9 @@ pub mod markdown;
 pub mod plan_check;
 pub mod plan_comment;
 pub mod refusal;
+mod terraform_text;
+
+pub use terraform_text::{counts_markdown, diagnostics_text};
 
 /// Bytes that a comment may take. GitHub refuses more than 65,536 characters; bytes are never fewer
 /// than characters, so a limit in bytes holds for both.

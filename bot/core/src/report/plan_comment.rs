@@ -1,11 +1,17 @@
 //! The one plan comment of a pull request, edited in place.
 
+use std::fmt::Write as _;
+
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Identity, Link};
+use super::fit::{Section, fit};
+use super::markdown::{code, commands, counted, link, marker, table, text};
+use super::terraform_text::{counts_markdown, diagnostic_line, diagnostics_text};
 use crate::ids::{CommitSha, EnvName, Login, StackName};
-use crate::plan::diagnostics::Diagnostic;
-use crate::plan::{Counts, Hazard};
+use crate::plan::diagnostics::{Diagnostic, Severity};
+use crate::plan::diff::{DiffLimits, plan_text};
+use crate::plan::{Counts, Hazard, HazardKind, Plan};
 
 /// All that the comment shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,10 +131,309 @@ pub struct Failure {
     pub message: Option<String>,
 }
 
+impl PlanSummary {
+    /// What the comment needs of a plan.
+    #[must_use]
+    pub fn new(plan: &Plan, limits: &DiffLimits, policy: PolicyState) -> Self {
+        Self {
+            counts: plan.counts(),
+            hazards: plan.hazards(),
+            diff: plan_text(plan, limits),
+            policy,
+            drifted: plan.drift.len(),
+            failed_checks: plan
+                .failed_checks
+                .iter()
+                .map(|check| format!("{}: {}", check.address, check.problems.join("; ")))
+                .collect(),
+        }
+    }
+}
+
 impl PlanComment {
     /// The comment's body, with its marker, in at most [`super::COMMENT_LIMIT`] bytes.
     #[must_use]
     pub fn markdown(&self) -> String {
-        super::markdown::marker(&self.key)
+        let marker = marker(&self.key);
+        let rows: Vec<&PlanRow> = self.rows.iter().collect();
+        let mut sections = vec![Section::lines(0, self.heading())];
+        sections.push(Section::lines(0, overview(&rows)));
+        sections.push(Section::lines(1, remarks(&rows)));
+        sections.push(Section::lines(2, self.notes_markdown()));
+        sections.extend(rows.iter().filter_map(|row| row.diagnostics_section()));
+        sections.extend(rows.iter().filter_map(|row| row.diff_section()));
+        sections.push(Section::lines(0, self.footer()));
+        let body = fit(
+            &sections,
+            super::COMMENT_LIMIT - marker.len(),
+            self.page.as_ref(),
+        );
+        format!("{marker}{body}")
+    }
+
+    /// What was planned onto what.
+    #[must_use]
+    pub(super) fn heading(&self) -> String {
+        let base = format!("{}@{}", self.base_ref, self.base.short());
+        format!(
+            "### Plan · {} onto {}",
+            code(self.head.short()),
+            code(&base)
+        )
+    }
+
+    fn notes_markdown(&self) -> String {
+        self.notes
+            .iter()
+            .map(|note| format!("- ℹ️ {}\n", text(note)))
+            .collect()
+    }
+
+    /// As whom, how long it counts, and what comes next.
+    pub(super) fn footer(&self) -> String {
+        let mut parts: Vec<String> = self
+            .identities
+            .iter()
+            .map(|i| format!("{} as {}", i.env, i.identity.markdown()))
+            .collect();
+        if self
+            .rows
+            .iter()
+            .any(|row| matches!(row.state, RowState::Planned(_)))
+        {
+            parts.push("valid until head or base moves".to_owned());
+        }
+        if !self.next.is_empty() {
+            parts.push(format!("next: {}", commands(&self.next)));
+        }
+        if !self.blocked.is_empty() {
+            let explain: Vec<String> = self
+                .blocked
+                .iter()
+                .map(|env| format!("/explain {env}"))
+                .collect();
+            parts.push(format!("blocked? {}", commands(&explain)));
+        }
+        parts.extend(self.page.as_ref().map(Link::markdown));
+        parts.join(" · ")
+    }
+}
+
+/// One table row for each environment × stack.
+pub(super) fn overview(rows: &[&PlanRow]) -> String {
+    if rows.is_empty() {
+        return "No stack is touched: nothing to plan.".to_owned();
+    }
+    let policies = rows
+        .iter()
+        .any(|row| row.state.policy().is_some_and(PolicyState::is_told));
+    let mut head = vec!["", "stack", "changes"];
+    if policies {
+        head.push("policy");
+    }
+    let cells = rows.iter().map(|row| {
+        let stack = match &row.page {
+            Some(page) => link(row.stack.as_str(), &page.url),
+            None => row.stack.to_string(),
+        };
+        let mut cells = vec![row.env.to_string(), stack, row.state.cell()];
+        if policies {
+            cells.push(
+                row.state
+                    .policy()
+                    .map_or_else(|| "–".to_owned(), PolicyState::cell),
+            );
+        }
+        cells
+    });
+    table(&head, &cells.collect::<Vec<_>>())
+}
+
+/// What nobody may miss, outside of any fold.
+pub(super) fn remarks(rows: &[&PlanRow]) -> String {
+    let mut lines = String::new();
+    for row in rows {
+        let place = format!("{} · {}", row.env, row.stack);
+        match &row.state {
+            RowState::Planned(plan) => plan_remarks(&mut lines, &place, plan),
+            RowState::Failed(failure) => failure_remarks(&mut lines, &place, failure),
+            RowState::Pending(_)
+            | RowState::Running
+            | RowState::Skipped(_)
+            | RowState::Cancelled { .. }
+            | RowState::Superseded
+            | RowState::Stale(_)
+            | RowState::Applied { .. } => {}
+        }
+    }
+    lines
+}
+
+fn plan_remarks(lines: &mut String, place: &str, plan: &PlanSummary) {
+    for denial in &plan.policy.denials {
+        let _ = writeln!(lines, "- ⛔ {place}: a policy denies it: {}", text(denial));
+    }
+    for hazard in &plan.hazards {
+        let _ = writeln!(lines, "- ⚠️ {place} {}", hazard_text(hazard));
+    }
+    for warning in &plan.policy.warnings {
+        let _ = writeln!(lines, "- ⚠️ {place}: a policy warns: {}", text(warning));
+    }
+    for check in &plan.failed_checks {
+        let _ = writeln!(
+            lines,
+            "- ⚠️ {place}: a check does not hold: {}",
+            text(check)
+        );
+    }
+    if plan.drifted > 0 {
+        let resources = counted(plan.drifted, "resource", "resources");
+        let _ = writeln!(
+            lines,
+            "- ℹ️ {place}: {resources} changed outside of Terraform"
+        );
+    }
+}
+
+/// "**replaces** `aws_db_instance.main` (because `storage_encrypted` changes)".
+fn hazard_text(hazard: &Hazard) -> String {
+    let verb = match hazard.kind {
+        HazardKind::Destroy => "**destroys**",
+        HazardKind::Replace { .. } => "**replaces**",
+    };
+    let why = match (hazard.forced_by.as_slice(), &hazard.reason) {
+        ([], None) => None,
+        ([], Some(reason)) => Some(format!("because {}", reason.because())),
+        ([one], _) => Some(format!("because {} changes", code(one))),
+        (many, _) => {
+            let names: Vec<String> = many.iter().map(|name| code(name)).collect();
+            Some(format!("because {} change", names.join(", ")))
+        }
+    };
+    let first = match hazard.kind {
+        HazardKind::Replace { create_first: true } => Some("the new one is made first".to_owned()),
+        HazardKind::Replace {
+            create_first: false,
+        }
+        | HazardKind::Destroy => None,
+    };
+    let stateful = hazard.stateful.then(|| "**it holds data**".to_owned());
+    let told: Vec<String> = [why, first, stateful].into_iter().flatten().collect();
+    let told = if told.is_empty() {
+        String::new()
+    } else {
+        format!(" ({})", told.join("; "))
+    };
+    format!("{verb} {}{told}", code(&hazard.address))
+}
+
+fn failure_remarks(lines: &mut String, place: &str, failure: &Failure) {
+    const NAMED: usize = 5;
+    let step = code(&failure.step);
+    let errors: Vec<&Diagnostic> = failure
+        .diagnostics
+        .iter()
+        .filter(|d| d.severity == Severity::Error)
+        .collect();
+    if let Some(message) = &failure.message {
+        let _ = writeln!(lines, "- ❌ {place} failed at {step}: {}", text(message));
+    } else if errors.is_empty() {
+        let _ = writeln!(lines, "- ❌ {place} failed at {step}");
+    }
+    for error in errors.iter().take(NAMED) {
+        let _ = writeln!(
+            lines,
+            "- ❌ {place} failed at {step}: {}",
+            diagnostic_line(error)
+        );
+    }
+    let more = errors.len().saturating_sub(NAMED);
+    if more > 0 {
+        let _ = writeln!(lines, "- ❌ {place}: {more} more");
+    }
+}
+
+impl PlanRow {
+    fn diff_section(&self) -> Option<Section> {
+        let RowState::Planned(plan) = &self.state else {
+            return None;
+        };
+        let summary = format!("{} · {}: full plan ({})", self.env, self.stack, plan.counts);
+        Some(Section::folded(5, summary, "diff", plan.diff.clone()))
+    }
+
+    fn diagnostics_section(&self) -> Option<Section> {
+        let RowState::Failed(failure) = &self.state else {
+            return None;
+        };
+        let summary = format!("{} · {}: what Terraform says", self.env, self.stack);
+        Some(Section::folded(
+            4,
+            summary,
+            "",
+            diagnostics_text(&failure.diagnostics),
+        ))
+    }
+}
+
+impl RowState {
+    fn policy(&self) -> Option<&PolicyState> {
+        match self {
+            Self::Planned(plan) => Some(&plan.policy),
+            Self::Pending(_)
+            | Self::Running
+            | Self::Failed(_)
+            | Self::Skipped(_)
+            | Self::Cancelled { .. }
+            | Self::Superseded
+            | Self::Stale(_)
+            | Self::Applied { .. } => None,
+        }
+    }
+
+    fn cell(&self) -> String {
+        match self {
+            Self::Pending(None) => "⏳ queued".to_owned(),
+            Self::Pending(Some(why)) => format!("⏳ queued: {}", text(why)),
+            Self::Running => "🔄 planning".to_owned(),
+            Self::Planned(plan) => counts_markdown(&plan.counts),
+            Self::Failed(failure) => format!("❌ failed at {}", code(&failure.step)),
+            Self::Skipped(why) => format!("skipped: {}", text(why)),
+            Self::Cancelled { by: None } => "cancelled".to_owned(),
+            Self::Cancelled { by: Some(by) } => format!("cancelled by {}", code(by.as_str())),
+            Self::Superseded => "superseded by a newer commit".to_owned(),
+            Self::Stale(plan) => format!("out of date (was {})", counts_markdown(&plan.counts)),
+            Self::Applied { counts, by: None } => format!("✅ applied {}", counts_markdown(counts)),
+            Self::Applied {
+                counts,
+                by: Some(by),
+            } => {
+                format!(
+                    "✅ applied {} by {}",
+                    counts_markdown(counts),
+                    code(by.as_str())
+                )
+            }
+        }
+    }
+}
+
+impl PolicyState {
+    fn is_told(&self) -> bool {
+        self.rules > 0 || !self.denials.is_empty() || !self.warnings.is_empty()
+    }
+
+    fn cell(&self) -> String {
+        if !self.is_told() {
+            return "–".to_owned();
+        }
+        let denied = counted(self.denials.len(), "denial", "denials");
+        let warned = counted(self.warnings.len(), "warning", "warnings");
+        match (self.denials.is_empty(), self.warnings.is_empty()) {
+            (true, true) => "ok".to_owned(),
+            (true, false) => warned,
+            (false, true) => format!("**{denied}**"),
+            (false, false) => format!("**{denied}**, {warned}"),
+        }
     }
 }
