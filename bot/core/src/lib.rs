@@ -16,6 +16,7 @@ pub mod intent;
 pub mod outcome;
 pub mod plan;
 pub mod ports;
+pub mod projection;
 pub mod report;
 pub mod run;
 pub mod spec;

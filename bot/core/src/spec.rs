@@ -97,7 +97,7 @@ impl ServiceSpec {
     pub fn new(service: &Service, env: &EnvName) -> Self {
         Self {
             name: service.name.clone(),
-            image: service.image.as_str().to_owned(),
+            image: service.image.to_string(),
             manifests: service.manifests.render(env),
             cluster: service.cluster.render(env),
             namespace: service.namespace.render(env),

@@ -2,29 +2,12 @@
 //! of whoever presses looked at like that of whoever comments.
 
 use super::{Ask, Decision, command, config};
-use crate::command::Command;
+use crate::command::{Command, ConfirmCode, RunPrefix};
 use crate::facts::Facts;
 use crate::ids::DeliveryId;
 use crate::intent::ReportKey;
+use crate::projection::identifier;
 use crate::run::{Run, Trigger};
-
-/// The buttons that check runs carry, as the identifiers that come back with a press.
-pub mod identifier {
-    /// On plan checks: plan again.
-    pub const PLAN: &str = "plan";
-    /// On plan checks: apply the plans shown.
-    pub const APPLY: &str = "apply";
-    /// On all others: do again what the run did.
-    pub const RETRY: &str = "retry";
-    /// On deploy checks: back to the release before.
-    pub const ROLLBACK: &str = "rollback";
-    /// On deploy checks: the same digest into the next environment.
-    pub const PROMOTE: &str = "promote";
-    /// On deploy checks that wait for it: the second step.
-    pub const CONFIRM: &str = "confirm";
-    /// On checks of runs under way: stop.
-    pub const CANCEL: &str = "cancel";
-}
 
 /// Somebody pressed a button.
 pub(super) fn on_press(
@@ -88,11 +71,11 @@ fn on_run(ask: Ask<'_>, run: &Run, pressed: &str) -> Decision {
             },
             None => return Decision::ignore("no environment comes after this one"),
         },
-        identifier::CONFIRM => match run.id.confirm_code().parse() {
+        identifier::CONFIRM => match ConfirmCode::parse(run.id.confirm_code()) {
             Ok(code) => Command::Confirm { code },
             Err(_) => return Decision::ignore("the run has no code"),
         },
-        identifier::CANCEL => match run.id.as_str().parse() {
+        identifier::CANCEL => match RunPrefix::parse(run.id.as_str()) {
             Ok(run) => Command::Cancel { run: Some(run) },
             Err(_) => return Decision::ignore("the run has no id"),
         },

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::runs::{Asker, active_of, environments, latest_plan, planned};
 use super::{Ask, Draft, config};
-use crate::config::{Config, Diagnostic, Environment};
+use crate::config::{Config, Diagnostic, Environment, Severity};
 use crate::facts::{ConfigFacts, Facts, PullFacts};
 use crate::gates;
 use crate::ids::{DeliveryId, EnvName, StackName};
@@ -13,8 +13,8 @@ use crate::ports::Reaction;
 use crate::report::check::{
     Annotation, AnnotationLevel, Buttons, CheckOutput, CheckStatus, Conclusion,
 };
+use crate::projection::plan_check_name;
 use crate::report::markdown::{code, text};
-use crate::report::plan_check::check_name;
 use crate::run::{Move, RunState, Trigger, Work};
 use crate::stacks;
 
@@ -296,7 +296,7 @@ fn say_check(draft: &mut Draft<'_>, pr: &PullFacts, env: &EnvName, verdict: &Ver
         ),
     };
     let output = CheckOutput {
-        name: check_name(env),
+        name: plan_check_name(env),
         status: CheckStatus::Completed,
         conclusion: Some(conclusion),
         title,
@@ -333,7 +333,7 @@ fn check_proposed_config(draft: &mut Draft<'_>, pr: &PullFacts) {
 }
 
 fn say_config(draft: &mut Draft<'_>, pr: &PullFacts, diagnostics: &[Diagnostic], of: &str) {
-    let errors = diagnostics.iter().filter(|d| d.is_error()).count();
+    let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
     let (conclusion, title) = if errors == 0 {
         (Conclusion::Success, "deploy.toml is good".to_owned())
     } else {
@@ -353,7 +353,7 @@ fn say_config(draft: &mut Draft<'_>, pr: &PullFacts, diagnostics: &[Diagnostic],
             start_line: diagnostic.line as u64,
             end_line: diagnostic.end_line as u64,
             columns: None,
-            level: if diagnostic.is_error() {
+            level: if diagnostic.severity == Severity::Error {
                 AnnotationLevel::Failure
             } else {
                 AnnotationLevel::Warning
