@@ -1,7 +1,7 @@
 //! The one port: reads a request, believes its signer or not, and hands it to its service.
 //!
-//! The order is AWS's: who signs, then faults, then what the signer may do. Each request leaves
-//! one journal entry, whatever became of it.
+//! The order is AWS's: who signs, then faults, then what the signer may do. Each request that
+//! arrives whole leaves one journal entry, whatever became of it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

@@ -222,7 +222,7 @@ fn duration(params: &Params) -> Result<Option<i64>, Failure> {
 }
 
 fn tags(params: &Params) -> Result<BTreeMap<String, String>, Failure> {
-    let mut tags = BTreeMap::new();
+    let mut tags: BTreeMap<String, String> = BTreeMap::new();
     for (name, key) in &params.0 {
         let member = name.strip_prefix("Tags.member.");
         let Some(index) = member.and_then(|rest| rest.strip_suffix(".Key")) else {
@@ -230,22 +230,38 @@ fn tags(params: &Params) -> Result<BTreeMap<String, String>, Failure> {
         };
         let value = params.get(&format!("Tags.member.{index}.Value"));
         let value = value.unwrap_or_default();
-        if key.is_empty() || key.chars().count() > 128 || value.chars().count() > 256 {
-            return Err(invalid(format!(
-                "The tag '{key}' is longer or shorter than a tag may be"
-            )));
-        }
-        if tags.insert(key.clone(), value.to_owned()).is_some() {
+        check_tag(key, value)?;
+        if tags.keys().any(|other| other.eq_ignore_ascii_case(key)) {
             return Err(Failure::bad(
                 "InvalidParameterValue",
                 "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
             ));
         }
+        tags.insert(key.clone(), value.to_owned());
     }
     if tags.len() > 50 {
         return Err(invalid("A session has at most 50 tags".to_owned()));
     }
     Ok(tags)
+}
+
+/// Keys of 1 to 128 and values of up to 256 of `[\p{L}\p{Z}\p{N}_.:/=+\-@]`:
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_Tag.html>.
+fn check_tag(key: &str, value: &str) -> Result<(), Failure> {
+    let fits = |text: &str| {
+        text.chars().all(|c| {
+            let blank = c.is_whitespace() && !c.is_control();
+            blank || c.is_alphanumeric() || "_.:/=+-@".contains(c)
+        })
+    };
+    let sized = (1..=128).contains(&key.chars().count()) && value.chars().count() <= 256;
+    if sized && fits(key) && fits(value) {
+        return Ok(());
+    }
+    Err(constraint(
+        &format!("Value '{key}={value}' at 'tags'"),
+        "Member must satisfy regular expression pattern: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*",
+    ))
 }
 
 fn invalid(why: String) -> Failure {

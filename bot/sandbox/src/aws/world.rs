@@ -8,7 +8,9 @@ use jiff::Timestamp;
 use super::eks::Cluster;
 use super::identity::{AccountId, Credential, Grant, Principal, Role};
 use super::journal::{AssumedRole, Faults, JournalEntry};
+use super::request::Incoming;
 use super::s3::Bucket;
+use super::sigv4::Seed;
 
 /// Everything there is.
 #[derive(Debug, Default)]
@@ -54,14 +56,15 @@ impl World {
     }
 }
 
-/// A believed request's circumstances, as the services need them.
+/// A request whose signer is believed, as the services need it.
 pub(super) struct Call<'a> {
-    pub(super) incoming: &'a super::request::Incoming,
+    pub(super) incoming: &'a Incoming,
     pub(super) caller: &'a Principal,
     /// The region of the credential scope.
     pub(super) region: &'a str,
     pub(super) at: Timestamp,
-    pub(super) seed: &'a super::sigv4::Seed,
+    /// What a chunked body's own signatures follow from.
+    pub(super) seed: &'a Seed,
     pub(super) request_id: &'a str,
 }
 

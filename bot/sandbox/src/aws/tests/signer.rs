@@ -164,7 +164,14 @@ impl Signer {
         let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
         let names = names.join(";");
         let lines: String = headers.iter().map(|(n, v)| format!("{n}:{v}\n")).collect();
-        let mut query: Vec<&str> = request.url.query().unwrap_or_default().split('&').collect();
+        let query = request.url.query().unwrap_or_default().split('&');
+        let mut query: Vec<String> = query
+            .filter(|part| !part.is_empty())
+            .map(|part| {
+                let end = if part.contains('=') { "" } else { "=" };
+                format!("{part}{end}")
+            })
+            .collect();
         query.sort_unstable();
         // The URLs of these tests are encoded as S3 signs them; all others encode once more.
         let path = match self.service {

@@ -127,6 +127,14 @@ async fn parameters_are_validated() {
         let answer = world.assume(&arn, &[bad]).await;
         answer.refused(400, "ValidationError");
     }
+    for (key, value) in [("", "x"), ("branch", "fix#1"), ("a\n", "x")] {
+        let tags = [("Tags.member.1.Key", key), ("Tags.member.1.Value", value)];
+        let answer = world.assume(&arn, &tags).await;
+        answer.refused(400, "ValidationError");
+    }
+    let twice = [("Tags.member.1.Key", "run"), ("Tags.member.2.Key", "Run")];
+    let twice = world.assume(&arn, &twice).await;
+    twice.refused(400, "InvalidParameterValue");
     let policy = world.assume(&arn, &[("Policy", "{}")]).await;
     policy.refused(501, "NotImplemented");
     let garbage = world.assume("role/slipway-plan", &[]).await;
