@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{CommitSha, Digest, PrNumber};
 use crate::plan::{Counts, Diagnostic, Plan};
 use crate::report::refusal::GateRow;
+use crate::run::StepName;
 
 /// What came of a run, or what can be told of it so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -127,8 +128,23 @@ pub struct Stopped {
     pub evidence: Option<Evidence>,
     /// The digest that was being rolled out.
     pub digest: Option<Digest>,
+    /// The step that it stopped in.
+    pub step: Option<StepName>,
+    /// What Terraform got done of an apply.
+    pub tally: ApplyTally,
     /// Whether the effect was begun, so that the world may have changed.
     pub reached_the_world: bool,
+}
+
+/// Resources of an apply that ended half way, by address.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ApplyTally {
+    /// Done before it ended.
+    pub done: Vec<String>,
+    /// Those that failed.
+    pub failed: Vec<String>,
+    /// Those that did not begin.
+    pub not_begun: Vec<String>,
 }
 
 /// What is wrong with one pod (or with the workload itself).
@@ -144,6 +160,8 @@ pub struct PodTrouble {
     pub message: String,
     /// The exit code of the last termination.
     pub exit_code: Option<i32>,
+    /// How often its container was restarted.
+    pub restarts: u32,
     /// Its last log lines.
     pub log: Vec<String>,
     /// Its latest events, newest last.

@@ -112,7 +112,7 @@ fn apply_in(
     let not_before = match gates::verdict(&gates) {
         Verdicts::Refuse(rows) => {
             let may_plan = gates::may_plan(env, ask.actor);
-            let mut body = refusal("applied", &env.name, &rows);
+            let mut body = refusal("applied in", &env.name, &rows);
             if may_plan && !plan_again.is_empty() {
                 plan::start(draft, ask.config, env, &plan_again, ask.pr, ask.into(), true);
                 body.push_str("\n\nPlanning again now: look at the new plan, then `/apply` once more.");
@@ -161,7 +161,7 @@ fn apply_merged(
 ) -> Option<String> {
     let gates = gates::for_apply(env, ask.facts, Asked::ByPerson);
     let not_before = match gates::verdict(&gates) {
-        Verdicts::Refuse(rows) => return Some(refusal("applied", &env.name, &rows)),
+        Verdicts::Refuse(rows) => return Some(refusal("applied in", &env.name, &rows)),
         Verdicts::Queue { not_before } => not_before,
         Verdicts::Pass => None,
     };

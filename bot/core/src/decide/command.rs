@@ -223,7 +223,7 @@ fn on_cancel(ask: Ask<'_>, named: Option<&RunPrefix>) -> Decision {
     for run in &runs {
         let right = right_for(ask, run);
         if let Some(row) = right {
-            refused.push(refusal("cancelled", &run.order.env, &[row]));
+            refused.push(refusal("cancelled in", &run.order.env, &[row]));
             continue;
         }
         let by = text(ask.actor.login.as_str());

@@ -176,7 +176,7 @@ fn deploy_one(
 ) -> Option<String> {
     let gates = gates::for_deploy(env, &service.name, what, ask.facts, Asked::ByPerson);
     let not_before = match gates::verdict(&gates) {
-        Verdicts::Refuse(rows) => return Some(refusal("deployed", &env.name, &rows)),
+        Verdicts::Refuse(rows) => return Some(refusal("deployed to", &env.name, &rows)),
         Verdicts::Queue { not_before } => not_before,
         Verdicts::Pass => None,
     };
@@ -333,7 +333,7 @@ pub(super) fn after_merge(
         let gates = gates::for_deploy(env, &service.name, &what, facts, Asked::ByItself);
         let not_before = match gates::verdict(&gates) {
             Verdicts::Refuse(rows) => {
-                said.push(refusal("deployed", &env.name, &rows));
+                said.push(refusal("deployed to", &env.name, &rows));
                 continue;
             }
             Verdicts::Queue { not_before } => not_before,

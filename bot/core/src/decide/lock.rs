@@ -94,6 +94,6 @@ fn without_right(ask: Ask<'_>, env: &EnvName) -> Option<Decision> {
     if deploy.is_open() || apply.is_open() {
         return None;
     }
-    let body = refusal("locked", env, &[deploy.row]);
+    let body = refusal("allowed to lock", env, &[deploy.row]);
     Some(ask.answer(body, Reaction::ThumbsDown, "no right to lock"))
 }

@@ -133,7 +133,7 @@ fn apply_stacks(
         return Ok(BTreeMap::new());
     }
     let not_before = match gates::verdict(&gates::for_apply(env, facts, Asked::ByItself)) {
-        Verdicts::Refuse(rows) => return Err(refusal("applied", &env.name, &rows)),
+        Verdicts::Refuse(rows) => return Err(refusal("applied in", &env.name, &rows)),
         Verdicts::Queue { not_before } => not_before,
         Verdicts::Pass => None,
     };

@@ -107,7 +107,7 @@ pub(super) fn on_command(
         let right = gates::right(gates::Operation::Plan, env, Some(ask.actor));
         if !right.is_open() {
             refused.push(crate::report::refusal::refusal(
-                "planned",
+                "planned in",
                 &env.name,
                 &[right.row],
             ));

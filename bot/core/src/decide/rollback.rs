@@ -55,7 +55,7 @@ pub(super) fn on_resume(ask: Ask<'_>, env: &EnvName) -> Decision {
     };
     let right = gates::right(gates::Operation::Deploy, environment, Some(ask.actor));
     if !right.is_open() {
-        let body = refusal("resumed", env, &[right.row]);
+        let body = refusal("allowed to resume", env, &[right.row]);
         return ask.answer(body, Reaction::ThumbsDown, "no right to resume");
     }
     let Some(hold) = ask.facts.store.holds.iter().find(|hold| hold.env == *env) else {

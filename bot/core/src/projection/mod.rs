@@ -3,9 +3,64 @@
 //! Everything that GitHub shows is made here, anew each time, from runs, locks and releases alone.
 //! So an old run can't report over a newer one, and a lost report is only written again.
 
+mod apply;
+mod deploy;
 mod lock;
+mod plan;
+mod queue;
 
-use crate::ids::{EnvName, ServiceName};
+use jiff::{SignedDuration, Timestamp};
+
+pub use apply::{apply_check, apply_comment};
+pub use deploy::{deploy_check, deploy_comment, deployment};
+pub use plan::{plan_check, plan_comment};
+
+use crate::config::Config;
+use crate::facts::{Lock, Release};
+use crate::ids::{EnvName, RunId, ServiceName};
+use crate::outcome::Evidence;
+use crate::report::evidence::{Identity, Link};
+use crate::run::Run;
+
+/// What a report is made from.
+pub struct Scene<'a> {
+    /// The runs that it shows: of the pull request newest first, of one cause in their order.
+    pub runs: &'a [Run],
+    /// Runs of the repository that are not over, oldest first.
+    pub active: &'a [Run],
+    /// The locks of the repository.
+    pub locks: &'a [Lock],
+    /// The latest releases, newest first.
+    pub releases: &'a [Release],
+    /// deploy.toml of the default branch, as far as it is valid: buttons depend on it.
+    pub config: Option<&'a Config>,
+    /// The time.
+    pub now: Timestamp,
+    /// The address of a run's page.
+    pub page: &'a dyn Fn(&RunId) -> String,
+}
+
+impl Scene<'_> {
+    fn link(&self, run: &RunId) -> Option<Link> {
+        Some(Link::new("run", (self.page)(run)))
+    }
+
+    /// How long ago a moment was; zero for one to come.
+    fn since(&self, moment: Timestamp) -> std::time::Duration {
+        self.now
+            .duration_since(moment)
+            .max(SignedDuration::ZERO)
+            .unsigned_abs()
+    }
+}
+
+fn identity(evidence: &Evidence) -> Identity {
+    Identity {
+        role: evidence.role.clone(),
+        account: evidence.account.clone(),
+        session: Some(evidence.session.clone()),
+    }
+}
 
 /// The buttons that check runs carry, as the identifiers that come back with a press.
 pub mod identifier {

@@ -49,8 +49,8 @@ pub struct StackApply {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ApplyState {
-    /// Waits for the stacks before it.
-    Pending,
+    /// Not begun; why, as plain text.
+    Pending(String),
     /// Under way.
     Running {
         /// Resources done.
@@ -154,7 +154,7 @@ impl ApplyComment {
     }
 
     fn is_under_way(&self) -> bool {
-        self.any(|s| matches!(s, ApplyState::Pending | ApplyState::Running { .. }))
+        self.any(|s| matches!(s, ApplyState::Pending(_) | ApplyState::Running { .. }))
     }
 
     fn progress(&self) -> (CheckStatus, Option<Conclusion>) {
@@ -162,7 +162,7 @@ impl ApplyComment {
             let begun = !self
                 .stacks
                 .iter()
-                .all(|s| matches!(s.state, ApplyState::Pending));
+                .all(|s| matches!(s.state, ApplyState::Pending(_)));
             let status = if begun {
                 CheckStatus::InProgress
             } else {
@@ -195,7 +195,7 @@ impl ApplyComment {
             .iter()
             .fold(Counts::default(), |sum, stack| match &stack.state {
                 ApplyState::Applied { counts, .. } => sum + *counts,
-                ApplyState::Pending
+                ApplyState::Pending(_)
                 | ApplyState::Running { .. }
                 | ApplyState::NothingToDo
                 | ApplyState::Failed { .. }
@@ -283,10 +283,12 @@ impl ApplyComment {
                     let _ = writeln!(lines, "- ❌ {name}: {}", diagnostic_line(error));
                 }
                 let (done, failed, left) = (done.len(), failed.len(), not_begun.len());
-                let _ = writeln!(
-                    lines,
-                    "- {name} is half done: {done} done, {failed} failed, {left} not begun"
-                );
+                if done + failed + left > 0 {
+                    let _ = writeln!(
+                        lines,
+                        "- {name} is half done: {done} done, {failed} failed, {left} not begun"
+                    );
+                }
             }
             if let ApplyState::Interrupted { found } = &stack.state {
                 let _ = writeln!(lines, "- ⚠️ {name}: {}", text(found));
@@ -382,7 +384,7 @@ impl StackApply {
 impl ApplyState {
     fn cell(&self) -> String {
         match self {
-            Self::Pending => "⏳ waits for the stacks before it".to_owned(),
+            Self::Pending(why) => format!("⏳ {}", text(why)),
             Self::Running {
                 done,
                 total,

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::check::{Buttons, CheckOutput, CheckStatus, Conclusion};
 use super::evidence::{Identity, Link, ReleaseRef};
 use super::fit::{Section, fit};
-use super::markdown::{code, commands, duration, link, marker, table, text};
+use super::markdown::{code, commands, counted, duration, link, marker, table, text};
+use super::refusal::{GateRow, gate_table};
 use crate::ids::{EnvName, Login, ServiceName};
 
 /// One deploy of one service to one environment.
@@ -54,6 +55,13 @@ pub enum Provenance {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum DeployState {
+    /// Waits for the second step of whoever asked.
+    Unconfirmed {
+        /// The code to say.
+        code: String,
+        /// Who asked.
+        by: Login,
+    },
     /// Waits for its turn or for a window; why, as plain text.
     Queued(String),
     /// CI has not published the image yet.
@@ -94,16 +102,10 @@ pub enum DeployState {
         /// True when automatic deploys are held from now on.
         hold: bool,
     },
-    /// A newer release took its place.
-    Superseded {
-        /// By which.
-        by: ReleaseRef,
-    },
-    /// Stopped by a person.
-    Cancelled {
-        /// Who.
-        by: Login,
-    },
+    /// A gate closed between the decision and the effect.
+    Refused(Vec<GateRow>),
+    /// Overtaken, cancelled or skipped: nothing was changed; why, as plain text.
+    NotDeployed(String),
     /// The bot died in it; it looked, and asks.
     Interrupted {
         /// What it found, as plain text.
@@ -215,18 +217,13 @@ impl DeployComment {
                     to.markdown()
                 )
             }
-            DeployState::Superseded { by } => {
-                format!(
-                    "{service} {release} does not go to {env}: {} takes its place",
-                    by.markdown()
-                )
+            DeployState::Unconfirmed { .. } => {
+                format!("✋ {service} to {env}, {release}: are you sure?")
             }
-            DeployState::Cancelled { by } => {
-                format!(
-                    "🛑 {service} {release} does not go to {env}: cancelled by {}",
-                    code(by.as_str())
-                )
+            DeployState::Refused(_) => {
+                format!("⛔ {service} {release} does not go to {env}: a gate closed")
             }
+            DeployState::NotDeployed(_) => format!("🛑 {service} {release} does not go to {env}"),
             DeployState::Interrupted { .. } => {
                 format!("⚠️ {service} in {env}: the rollout of {release} was interrupted")
             }
@@ -249,8 +246,11 @@ impl DeployComment {
             DeployState::RolledBack { to, .. } => {
                 format!("{short} failed; back on {}", to.commit.short())
             }
-            DeployState::Superseded { by } => format!("Superseded by {}", by.commit.short()),
-            DeployState::Cancelled { by } => format!("Cancelled by {by}"),
+            DeployState::Unconfirmed { by, .. } => format!("Waits for {by} to confirm"),
+            DeployState::Refused(gates) => {
+                format!("Not deployed: {}", counted(gates.len(), "closed gate", "closed gates"))
+            }
+            DeployState::NotDeployed(why) => why.clone(),
             DeployState::Interrupted { .. } => "Interrupted: somebody has to look".to_owned(),
         }
     }
@@ -258,15 +258,14 @@ impl DeployComment {
     fn progress(&self) -> (CheckStatus, Option<Conclusion>) {
         let ended = |conclusion| (CheckStatus::Completed, Some(conclusion));
         match &self.state {
-            DeployState::Queued(_) | DeployState::WaitingForImage { .. } => {
-                (CheckStatus::Queued, None)
-            }
+            DeployState::Unconfirmed { .. }
+            | DeployState::Queued(_)
+            | DeployState::WaitingForImage { .. } => (CheckStatus::Queued, None),
             DeployState::RollingOut { .. } => (CheckStatus::InProgress, None),
             DeployState::Live { .. } => ended(Conclusion::Success),
             DeployState::Failed(_) | DeployState::RolledBack { .. } => ended(Conclusion::Failure),
-            DeployState::Superseded { .. } | DeployState::Cancelled { .. } => {
-                ended(Conclusion::Cancelled)
-            }
+            DeployState::NotDeployed(_) => ended(Conclusion::Cancelled),
+            DeployState::Refused(_) => ended(Conclusion::Failure),
             DeployState::Interrupted { .. } => ended(Conclusion::ActionRequired),
         }
     }
@@ -274,7 +273,13 @@ impl DeployComment {
     /// What else there is to say about the state, in Markdown lines.
     fn told(&self) -> String {
         match &self.state {
-            DeployState::Queued(why) => text(why),
+            DeployState::Unconfirmed { code: word, by } => format!(
+                "{} says {} within 10 minutes, or presses Confirm on the check run.",
+                code(by.as_str()),
+                code(&format!("/confirm {word}"))
+            ),
+            DeployState::Refused(gates) => gate_table(gates),
+            DeployState::Queued(why) | DeployState::NotDeployed(why) => text(why),
             DeployState::WaitingForImage {
                 image,
                 waited,
@@ -312,9 +317,7 @@ impl DeployComment {
                     )
                 }
             }
-            DeployState::Live { .. }
-            | DeployState::Superseded { .. }
-            | DeployState::Cancelled { .. } => String::new(),
+            DeployState::Live { .. } => String::new(),
         }
     }
 
@@ -353,12 +356,13 @@ impl DeployComment {
     fn failure(&self) -> Option<&RolloutFailure> {
         match &self.state {
             DeployState::Failed(failure) | DeployState::RolledBack { failure, .. } => Some(failure),
-            DeployState::Queued(_)
+            DeployState::Unconfirmed { .. }
+            | DeployState::Queued(_)
             | DeployState::WaitingForImage { .. }
             | DeployState::RollingOut { .. }
             | DeployState::Live { .. }
-            | DeployState::Superseded { .. }
-            | DeployState::Cancelled { .. }
+            | DeployState::Refused(_)
+            | DeployState::NotDeployed(_)
             | DeployState::Interrupted { .. } => None,
         }
     }

@@ -22,15 +22,17 @@ pub struct GateRow {
 /// asked for and its preposition: `deployed to`, `applied in`, `merged into`.
 #[must_use]
 pub fn refusal(done: &str, env: &EnvName, gates: &[GateRow]) -> String {
+    format!("### ⛔ Not {} {env}\n\n{}", text(done), gate_table(gates))
+}
+
+/// The table of the closed gates.
+#[must_use]
+pub fn gate_table(gates: &[GateRow]) -> String {
     let closed = gates.iter().filter(|gate| !gate.open);
     let rows: Vec<Vec<String>> = closed
         .map(|g| vec![text(&g.gate), g.state.clone(), g.opens.clone()])
         .collect();
-    format!(
-        "### ⛔ Not {} {env}\n\n{}",
-        text(done),
-        table(&["gate", "state", "what opens it"], &rows)
-    )
+    table(&["gate", "state", "what opens it"], &rows)
 }
 
 /// The answer to `/explain`: all gates.

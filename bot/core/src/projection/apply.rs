@@ -1,0 +1,208 @@
+//! What became of the applies that one delivery caused in an environment.
+
+use super::{Scene, apply_check_name, identifier, identity, queue};
+use crate::ids::{DeliveryId, EnvName, PrNumber};
+use crate::intent::ReportKey;
+use crate::outcome::{Evidence, Outcome, Stopped};
+use crate::plan::diagnostics::OutputValue;
+use crate::report::apply_comment::{ApplyComment, ApplyState, StackApply};
+use crate::report::check::{Button, Buttons, CheckOutput};
+use crate::report::plan_check::StackDir;
+use crate::run::{ApplyWork, PlanToApply, Run, RunState, Trigger, Work};
+
+/// The comment; `None` if there are no such runs.
+#[must_use]
+pub fn apply_comment(
+    pr: PrNumber,
+    cause: &DeliveryId,
+    env: &EnvName,
+    scene: &Scene<'_>,
+) -> Option<ApplyComment> {
+    let key = ReportKey::ApplyComment(pr, cause.clone(), env.clone());
+    comment(key, env, scene)
+}
+
+/// The check run; `None` if there are no such runs.
+#[must_use]
+pub fn apply_check(
+    cause: &DeliveryId,
+    env: &EnvName,
+    scene: &Scene<'_>,
+) -> Option<(crate::ids::CommitSha, CheckOutput)> {
+    let key = ReportKey::ApplyCheck(cause.clone(), env.clone());
+    let comment = comment(key, env, scene)?;
+    let dirs: Vec<StackDir> = applies(env, scene)
+        .map(|(_, work)| StackDir {
+            stack: work.stack.name.clone(),
+            dir: work.stack.dir.clone(),
+        })
+        .collect();
+    let mut output = comment.check(&apply_check_name(env), &dirs);
+    output.buttons = buttons(env, scene);
+    Some((comment.commit, output))
+}
+
+fn applies<'s>(
+    env: &'s EnvName,
+    scene: &'s Scene<'_>,
+) -> impl Iterator<Item = (&'s Run, &'s ApplyWork)> {
+    scene
+        .runs
+        .iter()
+        .filter(move |run| run.order.env == *env)
+        .filter_map(|run| match &run.order.work {
+            Work::Apply(work) => Some((run, work)),
+            Work::Plan(_) | Work::Deploy(_) => None,
+        })
+}
+
+fn comment(key: ReportKey, env: &EnvName, scene: &Scene<'_>) -> Option<ApplyComment> {
+    let (first, _) = applies(env, scene).next()?;
+    let stacks: Vec<StackApply> = applies(env, scene)
+        .map(|(run, work)| StackApply {
+            stack: work.stack.name.clone(),
+            state: state(run, env, scene),
+        })
+        .collect();
+    let done = applies(env, scene).all(|(run, _)| run.state == RunState::Succeeded);
+    let over = applies(env, scene).all(|(run, _)| run.state.is_final());
+    let next = if done && matches!(first.order.trigger, Trigger::Comment(_) | Trigger::Button) {
+        vec![format!("/explain {env}")]
+    } else if over && !done {
+        vec!["/retry".to_owned(), format!("/explain {env}")]
+    } else {
+        Vec::new()
+    };
+    Some(ApplyComment {
+        key: key.to_string(),
+        env: env.clone(),
+        commit: first.order.commit.clone(),
+        by: match first.order.trigger {
+            Trigger::Comment(_) | Trigger::Button => Some(first.order.actor.clone()),
+            Trigger::PullRequest | Trigger::Merge | Trigger::Run => None,
+        },
+        stacks,
+        identity: applies(env, scene)
+            .find_map(|(run, _)| evidence(run))
+            .map(identity),
+        page: scene.link(&first.id),
+        next,
+    })
+}
+
+fn evidence(run: &Run) -> Option<&Evidence> {
+    match run.outcome.as_ref()? {
+        Outcome::Progress(progress) => progress.evidence.as_ref(),
+        Outcome::Applied(applied) => Some(&applied.evidence),
+        Outcome::Stopped(stopped) => stopped.evidence.as_ref(),
+        Outcome::Planned(planned) => Some(&planned.evidence),
+        Outcome::Deployed(_) | Outcome::Refused { .. } => None,
+    }
+}
+
+fn state(run: &Run, env: &EnvName, scene: &Scene<'_>) -> ApplyState {
+    match (&run.state, &run.outcome) {
+        (RunState::Unconfirmed | RunState::Queued, _) => {
+            ApplyState::Pending(queue::why(scene, run))
+        }
+        (RunState::Running, outcome) => running(run, outcome.as_ref(), scene),
+        (RunState::Succeeded, Some(Outcome::Applied(applied))) => {
+            if applied.counts.is_zero() && applied.outputs.is_empty() {
+                return ApplyState::NothingToDo;
+            }
+            ApplyState::Applied {
+                counts: applied.counts,
+                took: applied.took,
+                outputs: applied
+                    .outputs
+                    .iter()
+                    .map(|(name, value)| OutputValue {
+                        name: name.clone(),
+                        sensitive: false,
+                        value: Some(serde_json::Value::String(value.clone())),
+                    })
+                    .collect(),
+            }
+        }
+        (RunState::Skipped, _) => skipped(run, env, scene),
+        (_, Some(Outcome::Refused { gates })) => {
+            let list: Vec<String> = gates
+                .iter()
+                .map(|gate| format!("{}: {}", gate.gate, gate.state))
+                .collect();
+            ApplyState::NotApplied(format!("a gate closed meanwhile: {}", list.join("; ")))
+        }
+        (RunState::Interrupted, Some(Outcome::Stopped(stopped))) => ApplyState::Interrupted {
+            found: sentence(stopped),
+        },
+        (RunState::Failed, Some(Outcome::Stopped(stopped))) if stopped.reached_the_world => {
+            ApplyState::Failed {
+                done: stopped.tally.done.clone(),
+                failed: stopped.tally.failed.clone(),
+                not_begun: stopped.tally.not_begun.clone(),
+                diagnostics: stopped.diagnostics.clone(),
+                message: Some(sentence(stopped)),
+                took: run.started_at.map(|at| scene.since(at)).unwrap_or_default(),
+            }
+        }
+        (RunState::Failed, Some(Outcome::Stopped(stopped))) => ApplyState::Failed {
+            done: Vec::new(),
+            failed: Vec::new(),
+            not_begun: Vec::new(),
+            diagnostics: stopped.diagnostics.clone(),
+            message: Some(format!("nothing was changed: {}", sentence(stopped))),
+            took: std::time::Duration::ZERO,
+        },
+        (_, Some(Outcome::Stopped(stopped))) => ApplyState::NotApplied(sentence(stopped)),
+        (state, _) => ApplyState::NotApplied(format!("the run ended as {}", state.as_str())),
+    }
+}
+
+fn running(run: &Run, outcome: Option<&Outcome>, scene: &Scene<'_>) -> ApplyState {
+    let (done, total) = match outcome {
+        Some(Outcome::Progress(progress)) => progress.counted.unwrap_or_default(),
+        _ => (0, 0),
+    };
+    ApplyState::Running {
+        done: done as usize,
+        total: total as usize,
+        elapsed: run.started_at.map(|at| scene.since(at)).unwrap_or_default(),
+    }
+}
+
+/// Skipped because of the first stack before it that did not succeed.
+fn skipped(run: &Run, env: &EnvName, scene: &Scene<'_>) -> ApplyState {
+    let culprit = applies(env, scene)
+        .find(|(other, _)| run.after.contains(&other.id) && other.state != RunState::Succeeded);
+    match culprit {
+        Some((_, work)) => ApplyState::Skipped {
+            because_of: work.stack.name.clone(),
+        },
+        None => ApplyState::NotApplied("a run that it needs did not succeed".to_owned()),
+    }
+}
+
+fn sentence(stopped: &Stopped) -> String {
+    [stopped.what.as_str(), stopped.fix.as_str()]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" — ")
+}
+
+fn buttons(env: &EnvName, scene: &Scene<'_>) -> Buttons {
+    let mut buttons = Buttons::default();
+    let mut push = |label: &str, description: &str, identifier: &str| {
+        if let Ok(button) = Button::new(label, description, identifier) {
+            let _ = buttons.push(button);
+        }
+    };
+    if applies(env, scene).any(|(run, _)| !run.state.is_final()) {
+        push("Cancel", "Stop this apply", identifier::CANCEL);
+    } else if applies(env, scene).any(|(run, work)| {
+        run.state != RunState::Succeeded || matches!(work.plan, PlanToApply::Again { .. })
+    }) {
+        push("Retry", "Do again what did not succeed", identifier::RETRY);
+    }
+    buttons
+}

@@ -1,0 +1,219 @@
+//! The plans of a pull request: its comment, and a check run for each environment.
+
+use std::collections::BTreeMap;
+
+use super::{Scene, identifier, identity, plan_check_name, queue};
+use crate::ids::{CommitSha, EnvName, PrNumber, StackName};
+use crate::intent::ReportKey;
+use crate::outcome::{Outcome, Planned};
+use crate::plan::diff::DiffLimits;
+use crate::report::check::{Button, Buttons, CheckOutput};
+use crate::report::plan_check::StackDir;
+use crate::report::plan_comment::{
+    EnvIdentity, Failure, PlanComment, PlanRow, PlanSummary, PolicyState, RowState,
+};
+use crate::run::{PlanToApply, PlanWork, Run, RunState, Work};
+
+/// The comment with the latest plans of the pull request's latest planned head; `None` before the
+/// first.
+#[must_use]
+pub fn plan_comment(pr: PrNumber, scene: &Scene<'_>) -> Option<PlanComment> {
+    let (newest, work) = plans(scene).next()?;
+    Some(comment(pr, &newest.order.commit, work, scene))
+}
+
+/// The check run of one environment on one head; `None` if nothing was planned there.
+#[must_use]
+pub fn plan_check(
+    pr: PrNumber,
+    head: &CommitSha,
+    env: &EnvName,
+    scene: &Scene<'_>,
+) -> Option<CheckOutput> {
+    let (_, work) =
+        plans(scene).find(|(run, _)| run.order.commit == *head && run.order.env == *env)?;
+    let comment = comment(pr, head, work, scene);
+    let dirs: Vec<StackDir> = plans(scene)
+        .map(|(_, work)| StackDir {
+            stack: work.stack.name.clone(),
+            dir: work.stack.dir.clone(),
+        })
+        .collect();
+    let name = plan_check_name(env);
+    let mut output = crate::report::plan_check::plan_check(&name, env, &comment, &dirs);
+    output.buttons = buttons(env, &comment);
+    Some(output)
+}
+
+fn plans<'s>(scene: &'s Scene<'_>) -> impl Iterator<Item = (&'s Run, &'s PlanWork)> {
+    scene.runs.iter().filter_map(|run| match &run.order.work {
+        Work::Plan(work) => Some((run, work)),
+        Work::Apply(_) | Work::Deploy(_) => None,
+    })
+}
+
+fn comment(pr: PrNumber, head: &CommitSha, newest: &PlanWork, scene: &Scene<'_>) -> PlanComment {
+    // Newest first: the first of each environment and stack is the one that counts.
+    let mut latest: BTreeMap<(EnvName, StackName), (&Run, &PlanWork)> = BTreeMap::new();
+    for (run, work) in plans(scene).filter(|(run, _)| run.order.commit == *head) {
+        latest
+            .entry((run.order.env.clone(), work.stack.name.clone()))
+            .or_insert((run, work));
+    }
+    let mut rows = Vec::new();
+    let mut identities: BTreeMap<EnvName, EnvIdentity> = BTreeMap::new();
+    for ((env, stack), (run, work)) in &latest {
+        if let Some(Outcome::Planned(planned)) = &run.outcome {
+            identities.insert(
+                env.clone(),
+                EnvIdentity {
+                    env: env.clone(),
+                    identity: identity(&planned.evidence),
+                },
+            );
+        }
+        rows.push(PlanRow {
+            env: env.clone(),
+            stack: stack.clone(),
+            state: row_state(run, work, newest, scene),
+            page: scene.link(&run.id),
+        });
+    }
+    sort_as_configured(&mut rows, scene);
+    let applicable = |env: &EnvName| {
+        rows.iter().any(|row| {
+            row.env == *env
+                && matches!(&row.state, RowState::Planned(plan) if !plan.counts.is_zero())
+        })
+    };
+    let mut envs: Vec<EnvName> = rows.iter().map(|row| row.env.clone()).collect();
+    envs.dedup();
+    let ready: Vec<EnvName> = envs.into_iter().filter(|env| applicable(env)).collect();
+    PlanComment {
+        key: ReportKey::PlanComment(pr).to_string(),
+        head: head.clone(),
+        base_ref: newest.base_ref.clone(),
+        base: newest.base.clone(),
+        next: ready.iter().map(|env| format!("/apply {env}")).collect(),
+        blocked: ready,
+        identities: identities.into_values().collect(),
+        page: plans(scene).next().and_then(|(run, _)| scene.link(&run.id)),
+        notes: Vec::new(),
+        rows,
+    }
+}
+
+/// In the order of deploy.toml, where it is known: `dev` before `prod` as people think of them.
+fn sort_as_configured(rows: &mut [PlanRow], scene: &Scene<'_>) {
+    let Some(config) = scene.config else { return };
+    let place = |row: &PlanRow| {
+        let env = config.environments.iter().position(|e| e.name == row.env);
+        let stack = config.stacks.iter().position(|s| s.name == row.stack);
+        (env.unwrap_or(usize::MAX), stack.unwrap_or(usize::MAX))
+    };
+    rows.sort_by_key(place);
+}
+
+fn row_state(run: &Run, work: &PlanWork, newest: &PlanWork, scene: &Scene<'_>) -> RowState {
+    match run.state {
+        RunState::Unconfirmed | RunState::Queued => {
+            RowState::Pending(Some(queue::why(scene, run)))
+        }
+        RunState::Running => RowState::Running,
+        RunState::Succeeded => succeeded(run, work, newest, scene),
+        RunState::Cancelled => RowState::Cancelled { by: None },
+        RunState::Superseded => RowState::Superseded,
+        RunState::Skipped => RowState::Skipped(stopped(run).map_or_else(
+            || "a stack that it needs was not planned".to_owned(),
+            |stopped| stopped.what.clone(),
+        )),
+        RunState::Failed | RunState::Refused | RunState::Interrupted => {
+            RowState::Failed(failure(run))
+        }
+    }
+}
+
+fn succeeded(run: &Run, work: &PlanWork, newest: &PlanWork, scene: &Scene<'_>) -> RowState {
+    let Some(Outcome::Planned(planned)) = &run.outcome else {
+        return RowState::Failed(failure(run));
+    };
+    if let Some((apply, counts)) = applied(&run.id, scene) {
+        return RowState::Applied {
+            counts,
+            by: Some(apply.order.actor.clone()),
+        };
+    }
+    let summary = summary(planned);
+    if work.base == newest.base {
+        RowState::Planned(summary)
+    } else {
+        RowState::Stale(summary)
+    }
+}
+
+fn summary(planned: &Planned) -> PlanSummary {
+    PlanSummary::new(&planned.plan, &DiffLimits::default(), PolicyState::default())
+}
+
+/// The apply of exactly this saved plan, if it succeeded.
+fn applied<'s>(
+    plan: &crate::ids::RunId,
+    scene: &'s Scene<'_>,
+) -> Option<(&'s Run, crate::plan::Counts)> {
+    scene.runs.iter().find_map(|run| {
+        let (Work::Apply(work), Some(Outcome::Applied(applied))) = (&run.order.work, &run.outcome)
+        else {
+            return None;
+        };
+        let of_it = work.plan == PlanToApply::Saved(plan.clone());
+        (of_it && run.state == RunState::Succeeded).then_some((run, applied.counts))
+    })
+}
+
+fn stopped(run: &Run) -> Option<&crate::outcome::Stopped> {
+    match &run.outcome {
+        Some(Outcome::Stopped(stopped)) => Some(stopped),
+        _ => None,
+    }
+}
+
+fn failure(run: &Run) -> Failure {
+    let Some(stopped) = stopped(run) else {
+        return Failure {
+            step: "plan".to_owned(),
+            diagnostics: Vec::new(),
+            message: Some(format!("the run ended as {}", run.state.as_str())),
+        };
+    };
+    let message = [stopped.what.as_str(), stopped.fix.as_str()]
+        .into_iter()
+        .filter(|part| !part.is_empty())
+        .collect::<Vec<_>>()
+        .join(" — ");
+    Failure {
+        step: stopped.step.map_or("plan", |step| step.as_str()).to_owned(),
+        diagnostics: stopped.diagnostics.clone(),
+        message: Some(message),
+    }
+}
+
+fn buttons(env: &EnvName, comment: &PlanComment) -> Buttons {
+    let mut buttons = Buttons::default();
+    let mut push = |label: &str, description: &str, identifier: &str| {
+        if let Ok(button) = Button::new(label, description, identifier) {
+            let _ = buttons.push(button);
+        }
+    };
+    let under_way = comment.rows.iter().any(|row| {
+        row.env == *env && matches!(row.state, RowState::Running | RowState::Pending(_))
+    });
+    if under_way {
+        push("Cancel", "Stop the runs of this pull request", identifier::CANCEL);
+        return buttons;
+    }
+    if comment.blocked.contains(env) {
+        push("Apply", "Apply exactly the plans shown", identifier::APPLY);
+    }
+    push("Plan again", "Plan the same stacks anew", identifier::PLAN);
+    buttons
+}
