@@ -36,3 +36,6 @@ pub use schema::schema;
 pub use template::{TagTemplate, Template};
 pub use who::{Allow, Who};
 pub use window::Window;
+
+#[cfg(test)]
+mod tests;

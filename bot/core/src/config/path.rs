@@ -7,7 +7,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use super::Invalid;
 
 /// A path below the repository's root, with `/` between its parts. The root itself is `.`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RepoPath(String);
 
 impl RepoPath {
@@ -22,8 +22,11 @@ impl RepoPath {
         if text == "." || text == "./" {
             return Ok(Self(".".to_owned()));
         }
-        stays_inside(trimmed)
-            .map_err(|problem| Invalid::new(format!("{text:?} is not a path in the repository: {problem}")))?;
+        stays_inside(trimmed).map_err(|problem| {
+            Invalid::new(format!(
+                "{text:?} is not a path in the repository: {problem}"
+            ))
+        })?;
         Ok(Self(trimmed.to_owned()))
     }
 
@@ -46,6 +49,12 @@ impl RepoPath {
 impl fmt::Display for RepoPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for RepoPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RepoPath({})", self.0)
     }
 }
 
@@ -77,7 +86,7 @@ pub(super) fn stays_inside(text: &str) -> Result<(), &'static str> {
 }
 
 /// Patterns of paths: `*` and `?` stay within one part, `**` crosses parts.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Globs {
     patterns: Vec<String>,
     set: GlobSet,
@@ -93,17 +102,38 @@ impl Globs {
         for (index, pattern) in patterns.iter().enumerate() {
             let pattern = pattern.as_ref();
             stays_inside(pattern).map_err(|problem| {
-                (index, Invalid::new(format!("{pattern:?} is not a pattern of paths: {problem}")))
+                (
+                    index,
+                    Invalid::new(format!("{pattern:?} is not a pattern of paths: {problem}")),
+                )
             })?;
-            let glob = GlobBuilder::new(pattern).literal_separator(true).build().map_err(|error| {
-                (index, Invalid::new(format!("{pattern:?} is not a pattern of paths: {}", error.kind())))
-            })?;
+            let glob = GlobBuilder::new(pattern)
+                .literal_separator(true)
+                .build()
+                .map_err(|error| {
+                    (
+                        index,
+                        Invalid::new(format!(
+                            "{pattern:?} is not a pattern of paths: {}",
+                            error.kind()
+                        )),
+                    )
+                })?;
             set.add(glob);
         }
-        let set = set
-            .build()
-            .map_err(|error| (0, Invalid::new(format!("the patterns are too large together: {}", error.kind()))))?;
-        Ok(Self { patterns: patterns.iter().map(|p| p.as_ref().to_owned()).collect(), set })
+        let set = set.build().map_err(|error| {
+            (
+                0,
+                Invalid::new(format!(
+                    "the patterns are too large together: {}",
+                    error.kind()
+                )),
+            )
+        })?;
+        Ok(Self {
+            patterns: patterns.iter().map(|p| p.as_ref().to_owned()).collect(),
+            set,
+        })
     }
 
     /// Whether any of the patterns matches this path.
@@ -127,17 +157,31 @@ impl PartialEq for Globs {
 
 impl Eq for Globs {}
 
+impl fmt::Debug for Globs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Globs({:?})", self.patterns)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn paths_stay_in_the_repository() {
-        for text in ["infra/02-eks", "infra/01. terraform-state", "a b/c", ".github", "."] {
+        for text in [
+            "infra/02-eks",
+            "infra/01. terraform-state",
+            "a b/c",
+            ".github",
+            ".",
+        ] {
             assert_eq!(RepoPath::parse(text).unwrap().as_str(), text);
         }
         assert_eq!(RepoPath::parse("./infra/").unwrap().as_str(), "infra");
-        for text in ["", "/etc", "../x", "a/../b", "a//b", "a\\b", "a\0b", "a/./b", ".."] {
+        for text in [
+            "", "/etc", "../x", "a/../b", "a//b", "a\\b", "a\0b", "a/./b", "..",
+        ] {
             assert!(RepoPath::parse(text).is_err(), "{text:?}");
         }
     }
@@ -147,13 +191,21 @@ mod tests {
         let dir = RepoPath::parse("infra/eks").unwrap();
         assert_eq!(dir.strip("infra/eks/a/main.tf"), Some("a/main.tf"));
         assert_eq!(dir.strip("infra/eks-old/main.tf"), None);
-        assert_eq!(RepoPath::parse(".").unwrap().strip("main.tf"), Some("main.tf"));
+        assert_eq!(
+            RepoPath::parse(".").unwrap().strip("main.tf"),
+            Some("main.tf")
+        );
     }
 
     #[test]
     fn stars_keep_to_their_part() {
         let globs = Globs::parse(&["**/*.tf", "app/*", ".terraform.lock.hcl"]).unwrap();
-        for path in ["main.tf", "modules/a b/main.tf", "app/x", ".terraform.lock.hcl"] {
+        for path in [
+            "main.tf",
+            "modules/a b/main.tf",
+            "app/x",
+            ".terraform.lock.hcl",
+        ] {
             assert!(globs.matches(path), "{path}");
         }
         for path in ["main.tf.json", "app/x/y", "a/.terraform.lock.hcl"] {
