@@ -1,6 +1,7 @@
 //! The reply to `/help`, and the commands' page of the docs.
 
 use crate::config::{Checks, Config, Environment, PullRequest, Who, format_duration};
+use crate::ids::{EnvName, StackName};
 
 use super::error::code;
 use super::table::{Argument, COMMANDS, Kind, Right, Spec};
@@ -198,8 +199,8 @@ fn stacks(config: &Config) -> String {
     let mut text =
         "\n#### Stacks\n\n| | directory | in | after |\n| --- | --- | --- | --- |\n".to_owned();
     for stack in &config.stacks {
-        let environments: Vec<&str> = stack.environments.iter().map(|e| e.as_str()).collect();
-        let after: Vec<&str> = stack.depends_on.iter().map(|s| s.as_str()).collect();
+        let environments: Vec<&str> = stack.environments.iter().map(EnvName::as_str).collect();
+        let after: Vec<&str> = stack.depends_on.iter().map(StackName::as_str).collect();
         text.push_str(&row(&[
             &format!("**{}**", stack.name),
             &code(stack.dir.as_str()),
@@ -225,7 +226,7 @@ fn services(config: &Config) -> String {
                 .join(", "),
             None => "every file".to_owned(),
         };
-        let after: Vec<&str> = service.after_stacks.iter().map(|s| s.as_str()).collect();
+        let after: Vec<&str> = service.after_stacks.iter().map(StackName::as_str).collect();
         text.push_str(&row(&[
             &format!("**{}**", service.name),
             &code(&format!("{}:{}", service.image, service.tag)),

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use url::Url;
-
 use crate::ids::{EnvName, InvalidId, ServiceName, StackName};
 
 use super::aws::{AccountId, Aws, Region, RoleArn};
@@ -13,12 +11,16 @@ use super::image::{ImageRepository, ToolVersion};
 use super::model::{
     Checks, Environment, OnFailure, Outside, Provenance, PullRequest, Service, Stack,
 };
-use super::path::{Globs, RepoPath, stays_inside};
+use super::path::{Globs, RepoPath};
 use super::raw::{
     Located, Named, RawAllow, RawAws, RawEnvironment, RawProvenance, RawService, RawStack, Texts,
     WordOrList,
 };
 use super::template::{TagTemplate, Template};
+use super::values::{
+    parse_backend_config, parse_cluster, parse_external_id, parse_manifests, parse_namespace,
+    parse_path_template, parse_url, parse_workspace,
+};
 use super::who::{Allow, Who};
 use super::window::Window;
 use super::{Config, Invalid};
@@ -131,16 +133,6 @@ fn environment(
     })
 }
 
-fn parse_url(text: &str) -> Result<Url, Invalid> {
-    let url = Url::parse(text)
-        .ok()
-        .filter(|url| matches!(url.scheme(), "http" | "https"));
-    url.ok_or_else(|| {
-        Invalid::new(format!("{text:?} is not the address of a web page"))
-            .with_help("write it like \"https://dev.shop.example.com\"")
-    })
-}
-
 fn checks(written: &Located<WordOrList>, findings: &mut Findings<'_>) -> Option<Checks> {
     match written.value() {
         WordOrList::Word(word) if word == "all" => Some(Checks::All),
@@ -196,19 +188,6 @@ fn aws(raw: &RawAws, findings: &mut Findings<'_>) -> Option<Aws> {
         external_id,
         session: session.unwrap_or(HOUR),
     })
-}
-
-/// STS API reference, `AssumeRole`, `ExternalId`.
-fn parse_external_id(text: &str) -> Result<String, Invalid> {
-    let valid = (2..=1224).contains(&text.len())
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b));
-    if valid {
-        return Ok(text.to_owned());
-    }
-    Err(Invalid::new("this is not an external id")
-        .with_help("it takes 2 to 1224 letters, digits and any of _+=,.@:/-"))
 }
 
 fn allow(raw: &RawAllow, findings: &mut Findings<'_>) -> Allow {
@@ -285,101 +264,6 @@ fn globs(written: &Texts, findings: &mut Findings<'_>) -> Option<Globs> {
             None
         }
     }
-}
-
-/// A template whose text for some environment has to pass `check`. One stands for all: the names
-/// of environments have one form.
-fn template(text: &str, check: impl Fn(&str) -> Result<(), Invalid>) -> Result<Template, Invalid> {
-    let template = Template::parse(text)?;
-    check(&text.replace("{environment}", "environment"))?;
-    Ok(template)
-}
-
-/// Terraform takes as the name of a workspace what is the same in a URL.
-fn parse_workspace(text: &str) -> Result<Template, Invalid> {
-    template(text, |text| {
-        let valid = (1..=90).contains(&text.len())
-            && text
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
-        if valid {
-            return Ok(());
-        }
-        Err(
-            Invalid::new(format!("{text:?} is not the name of a workspace"))
-                .with_help("it takes letters, digits, `_`, `.` and `-`"),
-        )
-    })
-}
-
-fn parse_path_template(text: &str) -> Result<Template, Invalid> {
-    template(text, |rendered| {
-        stays_inside(rendered)
-            .map_err(|problem| Invalid::new(format!("{text:?} is not a path: {problem}")))
-    })
-}
-
-fn parse_backend_config(text: &str) -> Result<Template, Invalid> {
-    let Some((key, value)) = text.split_once('=') else {
-        return parse_path_template(text);
-    };
-    let is_key = !key.is_empty()
-        && key
-            .bytes()
-            .all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
-    if is_key && !value.chars().any(char::is_control) {
-        return Template::parse(text);
-    }
-    Err(
-        Invalid::new(format!("{text:?} is not a setting of a backend"))
-            .with_help("it takes key=value, or the path of a file"),
-    )
-}
-
-fn parse_manifests(text: &str) -> Result<Template, Invalid> {
-    if text == "." {
-        return Template::parse(text);
-    }
-    let trimmed = text.strip_prefix("./").unwrap_or(text);
-    parse_path_template(trimmed.strip_suffix('/').unwrap_or(trimmed))
-}
-
-/// EKS API reference, `CreateCluster`, `name`.
-fn parse_cluster(text: &str) -> Result<Template, Invalid> {
-    template(text, |rendered| {
-        let valid = (1..=100).contains(&rendered.len())
-            && rendered
-                .bytes()
-                .next()
-                .is_some_and(|b| b.is_ascii_alphanumeric())
-            && rendered
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if valid {
-            return Ok(());
-        }
-        Err(Invalid::new(format!("{text:?} is not the name of an EKS cluster"))
-            .with_help("it takes up to 100 letters, digits, `-` and `_`, and starts with one of the first two"))
-    })
-}
-
-/// A Kubernetes namespace is a DNS label (RFC 1123).
-fn parse_namespace(text: &str) -> Result<Template, Invalid> {
-    template(text, |rendered| {
-        let valid = (1..=63).contains(&rendered.len())
-            && rendered
-                .bytes()
-                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && !rendered.starts_with('-')
-            && !rendered.ends_with('-');
-        if valid {
-            return Ok(());
-        }
-        Err(
-            Invalid::new(format!("{text:?} is not a Kubernetes namespace"))
-                .with_help("it takes up to 63 lower-case letters, digits and inner hyphens"),
-        )
-    })
 }
 
 fn service(

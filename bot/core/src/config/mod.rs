@@ -19,6 +19,7 @@ mod read;
 mod schema;
 mod template;
 mod unenforced;
+mod values;
 mod who;
 mod window;
 

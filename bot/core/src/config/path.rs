@@ -101,6 +101,7 @@ impl Globs {
         let mut set = GlobSetBuilder::new();
         for (index, pattern) in patterns.iter().enumerate() {
             let pattern = pattern.as_ref();
+            refuse_look_alikes(pattern).map_err(|what| (index, what))?;
             stays_inside(pattern).map_err(|problem| {
                 (
                     index,
@@ -147,6 +148,35 @@ impl Globs {
     pub fn patterns(&self) -> &[String] {
         &self.patterns
     }
+}
+
+/// Refuses what would be taken literally, but is never meant so.
+fn refuse_look_alikes(pattern: &str) -> Result<(), Invalid> {
+    let refusal = |problem: &str, help: &str| {
+        Err(
+            Invalid::new(format!("{pattern:?} is not a pattern of paths: {problem}"))
+                .with_help(help),
+        )
+    };
+    if pattern.starts_with('!') {
+        return refusal(
+            "a pattern can't take paths out",
+            "list the paths that count",
+        );
+    }
+    if pattern.contains("{environment}") {
+        return refusal(
+            "it has no placeholders",
+            "write `*`, or the names of the environments like {dev,prod}",
+        );
+    }
+    if pattern.ends_with('/') {
+        return refusal(
+            "it names a directory, and only files change",
+            "for all below it, end it with /**",
+        );
+    }
+    Ok(())
 }
 
 impl PartialEq for Globs {
@@ -219,5 +249,18 @@ mod tests {
         assert_eq!(index, 1);
         insta::assert_snapshot!(error, @r#""a[b" is not a pattern of paths: unclosed character class; missing ']'"#);
         assert!(Globs::parse(&["../x"]).is_err());
+    }
+
+    #[test]
+    fn what_looks_like_more_than_a_pattern_is_refused() {
+        let error = |pattern: &str| Globs::parse(&[pattern]).unwrap_err().1.message;
+        insta::assert_snapshot!(error("!docs/**"), @r#""!docs/**" is not a pattern of paths: a pattern can't take paths out"#);
+        insta::assert_snapshot!(error("{environment}.tfvars"), @r#""{environment}.tfvars" is not a pattern of paths: it has no placeholders"#);
+        insta::assert_snapshot!(error("app/"), @r#""app/" is not a pattern of paths: it names a directory, and only files change"#);
+        assert!(
+            Globs::parse(&["{dev,prod}.tfvars"])
+                .unwrap()
+                .matches("prod.tfvars")
+        );
     }
 }
