@@ -6,7 +6,7 @@
 use std::fmt;
 
 use jiff::civil::{Date, Time, Weekday};
-use jiff::tz::{AmbiguousOffset, TimeZone};
+use jiff::tz::{AmbiguousOffset, TimeZone, TimeZoneDatabase};
 use jiff::{Span, Timestamp, ToSpan};
 
 use super::Invalid;
@@ -204,7 +204,8 @@ fn parse_time_zone(name: &str) -> Result<TimeZone, String> {
     if name != "UTC" && !name.contains('/') {
         return Err(unknown());
     }
-    TimeZone::get(name).map_err(|_| unknown())
+    // Not the default database, which may be that of the machine.
+    TimeZoneDatabase::bundled().get(name).map_err(|_| unknown())
 }
 
 #[cfg(test)]
