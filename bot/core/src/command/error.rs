@@ -17,20 +17,56 @@ pub struct CommandError {
 /// The ways in which a command can be wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Problem {
-    UnknownCommand { written: String },
-    TooLong { most: usize },
-    LongText { place: &'static str, most: usize },
-    Unterminated { from: String },
-    Missing { argument: &'static str },
-    Unexpected { word: String },
-    Malformed { place: &'static str, word: String, rule: String },
-    UnknownFlag { written: String, known: Vec<&'static str> },
-    FlagTwice { flag: &'static str },
-    FlagWithoutValue { flag: &'static str, value: &'static str },
-    UnknownName { written: String, known: Vec<(What, Vec<String>)> },
-    StackElsewhere { stack: StackName, env: EnvName, environments: Vec<String> },
-    SameEnvironment { env: EnvName },
-    NotDeployedTo { env: EnvName },
+    UnknownCommand {
+        written: String,
+    },
+    TooLong {
+        most: usize,
+    },
+    LongText {
+        place: &'static str,
+        most: usize,
+    },
+    Unterminated {
+        from: String,
+    },
+    Missing {
+        argument: &'static str,
+    },
+    Unexpected {
+        word: String,
+    },
+    Malformed {
+        place: &'static str,
+        word: String,
+        rule: String,
+    },
+    UnknownFlag {
+        written: String,
+        known: Vec<&'static str>,
+    },
+    FlagTwice {
+        flag: &'static str,
+    },
+    FlagWithoutValue {
+        flag: &'static str,
+        value: &'static str,
+    },
+    UnknownName {
+        written: String,
+        known: Vec<(What, Vec<String>)>,
+    },
+    StackElsewhere {
+        stack: StackName,
+        env: EnvName,
+        environments: Vec<String>,
+    },
+    SameEnvironment {
+        env: EnvName,
+    },
+    NotDeployedTo {
+        env: EnvName,
+    },
     NoServices,
 }
 
@@ -62,11 +98,19 @@ impl What {
 
 impl CommandError {
     pub(super) fn about(spec: &Spec, problem: Problem) -> Self {
-        Self { command: spec.name, problem }
+        Self {
+            command: spec.name,
+            problem,
+        }
     }
 
     pub(super) fn unknown(written: &str, near: &Spec) -> Self {
-        Self { command: near.name, problem: Problem::UnknownCommand { written: written.to_owned() } }
+        Self {
+            command: near.name,
+            problem: Problem::UnknownCommand {
+                written: written.to_owned(),
+            },
+        }
     }
 
     /// The reply: what is wrong, what there is instead, how the command is written.
@@ -76,7 +120,11 @@ impl CommandError {
         if let Problem::UnknownName { known, .. } = &self.problem {
             for (what, names) in known {
                 let names: Vec<String> = names.iter().map(|name| code(name)).collect();
-                let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+                let names = if names.is_empty() {
+                    "none".to_owned()
+                } else {
+                    names.join(", ")
+                };
                 reply.push_str(&format!("\n\nThe {} here: {names}", what.plural()));
             }
         }
@@ -95,13 +143,19 @@ impl CommandError {
         let command = code(&format!("/{}", self.command));
         match &self.problem {
             Problem::UnknownCommand { written } => {
-                format!("There is no command {}. Did you mean {command}?", code(&format!("/{written}")))
+                format!(
+                    "There is no command {}. Did you mean {command}?",
+                    code(&format!("/{written}"))
+                )
             }
             Problem::TooLong { most } => {
                 format!("The line is too long: {command} takes at most {most} characters.")
             }
             Problem::LongText { place, most } => {
-                format!("{} is too long: it takes at most {most} characters.", code(place))
+                format!(
+                    "{} is too long: it takes at most {most} characters.",
+                    code(place)
+                )
             }
             Problem::Unterminated { from } => {
                 format!("The quote that opens at {} is never closed.", code(from))
@@ -127,7 +181,11 @@ impl CommandError {
                 format!("{} is missing its {}.", code(flag), code(value))
             }
             Problem::UnknownName { written, known } => unknown_name(written, known),
-            Problem::StackElsewhere { stack, env, environments } => {
+            Problem::StackElsewhere {
+                stack,
+                env,
+                environments,
+            } => {
                 let environments: Vec<String> = environments.iter().map(|e| code(e)).collect();
                 format!(
                     "The stack {} does not exist in {}, only in {}.",
@@ -151,7 +209,10 @@ impl CommandError {
 fn unknown_name(written: &str, known: &[(What, Vec<String>)]) -> String {
     let whats: Vec<&str> = known.iter().map(|(what, _)| what.singular()).collect();
     let unknown = format!("There is no {} {}.", whats.join(" or "), code(written));
-    let names = known.iter().flat_map(|(_, names)| names).map(String::as_str);
+    let names = known
+        .iter()
+        .flat_map(|(_, names)| names)
+        .map(String::as_str);
     match nearest(written, names) {
         Some(name) => format!("{unknown} Did you mean {}?", code(name)),
         None => unknown,
@@ -159,10 +220,7 @@ fn unknown_name(written: &str, known: &[(What, Vec<String>)]) -> String {
 }
 
 /// The name that was probably meant, if one is near.
-pub(super) fn nearest<'n>(
-    written: &str,
-    names: impl Iterator<Item = &'n str>,
-) -> Option<&'n str> {
+pub(super) fn nearest<'n>(written: &str, names: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let most = if written.chars().count() <= 3 { 1 } else { 2 };
     names
         .map(|name| (strsim::osa_distance(written, name), name))
@@ -199,6 +257,10 @@ pub(super) fn code(text: &str) -> String {
     }
     let longest = shown.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);
-    let pad = if shown.starts_with('`') || shown.ends_with('`') { " " } else { "" };
+    let pad = if shown.starts_with('`') || shown.ends_with('`') {
+        " "
+    } else {
+        ""
+    };
     format!("{fence}{pad}{shown}{pad}{fence}")
 }

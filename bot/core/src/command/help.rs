@@ -1,6 +1,7 @@
 //! The reply to `/help`, and the commands' page of the docs.
 
 use crate::config::{Checks, Config, Environment, PullRequest, Who, format_duration};
+use crate::ids::{EnvName, StackName};
 
 use super::error::code;
 use super::table::{Argument, COMMANDS, Kind, Right, Spec};
@@ -11,7 +12,9 @@ const MOST_NAMES: usize = 4;
 /// The commands, with the names and rules of this repository where it has a valid deploy.toml.
 #[must_use]
 pub fn help(config: Option<&Config>) -> String {
-    let mut reply = "### Slipway in this repository\n\n| command | does | who |\n| --- | --- | --- |\n".to_owned();
+    let mut reply =
+        "### Slipway in this repository\n\n| command | does | who |\n| --- | --- | --- |\n"
+            .to_owned();
     for spec in COMMANDS {
         let usage = spec.usage(|argument| argument_name(argument, config));
         reply.push_str(&row(&[&code(&usage), spec.summary, who_says(spec)]));
@@ -36,7 +39,8 @@ pub fn help(config: Option<&Config>) -> String {
 /// The commands as a Markdown table, for the docs.
 #[must_use]
 pub fn docs_table() -> String {
-    let mut table = "| command | does | who | for example |\n| --- | --- | --- | --- |\n".to_owned();
+    let mut table =
+        "| command | does | who | for example |\n| --- | --- | --- | --- |\n".to_owned();
     for spec in COMMANDS {
         let usage = spec.usage(|argument| argument.name.to_owned());
         let does = if spec.help.is_empty() {
@@ -44,7 +48,12 @@ pub fn docs_table() -> String {
         } else {
             format!("{}. {}", spec.summary, spec.help)
         };
-        table.push_str(&row(&[&code(&usage), &does, who_says(spec), &code(spec.example)]));
+        table.push_str(&row(&[
+            &code(&usage),
+            &does,
+            who_says(spec),
+            &code(spec.example),
+        ]));
     }
     table
 }
@@ -76,12 +85,20 @@ fn who_says(spec: &Spec) -> &'static str {
 
 fn argument_name(argument: &Argument, config: Option<&Config>) -> String {
     let names: Vec<&str> = match (argument.kind, config) {
-        (Kind::Environment, Some(config)) => config.environments.iter().map(|e| e.name.as_str()).collect(),
+        (Kind::Environment, Some(config)) => config
+            .environments
+            .iter()
+            .map(|e| e.name.as_str())
+            .collect(),
         (Kind::Stack, Some(config)) => config.stacks.iter().map(|s| s.name.as_str()).collect(),
         (Kind::Service, Some(config)) => config.services.iter().map(|s| s.name.as_str()).collect(),
         _ => Vec::new(),
     };
-    if (1..=MOST_NAMES).contains(&names.len()) { names.join("|") } else { argument.name.to_owned() }
+    if (1..=MOST_NAMES).contains(&names.len()) {
+        names.join("|")
+    } else {
+        argument.name.to_owned()
+    }
 }
 
 fn environments(config: &Config) -> String {
@@ -111,7 +128,10 @@ fn people(who: &[Who]) -> String {
     if who.is_empty() {
         return "nobody".to_owned();
     }
-    who.iter().map(|who| code(&who.to_string())).collect::<Vec<_>>().join(", ")
+    who.iter()
+        .map(|who| code(&who.to_string()))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn on_merge(environment: &Environment) -> &'static str {
@@ -155,23 +175,32 @@ fn gates(environment: &Environment) -> String {
         gates.push("merged".to_owned());
     }
     if !environment.windows.is_empty() {
-        let windows: Vec<String> = environment.windows.iter().map(ToString::to_string).collect();
+        let windows: Vec<String> = environment
+            .windows
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         gates.push(format!("within {}", windows.join(" or ")));
     }
     if environment.confirm {
         gates.push("confirmed".to_owned());
     }
-    if gates.is_empty() { "none".to_owned() } else { gates.join(" · ") }
+    if gates.is_empty() {
+        "none".to_owned()
+    } else {
+        gates.join(" · ")
+    }
 }
 
 fn stacks(config: &Config) -> String {
     if config.stacks.is_empty() {
         return String::new();
     }
-    let mut text = "\n#### Stacks\n\n| | directory | in | after |\n| --- | --- | --- | --- |\n".to_owned();
+    let mut text =
+        "\n#### Stacks\n\n| | directory | in | after |\n| --- | --- | --- | --- |\n".to_owned();
     for stack in &config.stacks {
-        let environments: Vec<&str> = stack.environments.iter().map(|e| e.as_str()).collect();
-        let after: Vec<&str> = stack.depends_on.iter().map(|s| s.as_str()).collect();
+        let environments: Vec<&str> = stack.environments.iter().map(EnvName::as_str).collect();
+        let after: Vec<&str> = stack.depends_on.iter().map(StackName::as_str).collect();
         text.push_str(&row(&[
             &format!("**{}**", stack.name),
             &code(stack.dir.as_str()),
@@ -189,10 +218,15 @@ fn services(config: &Config) -> String {
     let mut text = "\n#### Services\n\n| | image | touched by | after the stacks |\n| --- | --- | --- | --- |\n".to_owned();
     for service in &config.services {
         let paths = match &service.paths {
-            Some(globs) => globs.patterns().iter().map(|p| code(p)).collect::<Vec<_>>().join(", "),
+            Some(globs) => globs
+                .patterns()
+                .iter()
+                .map(|p| code(p))
+                .collect::<Vec<_>>()
+                .join(", "),
             None => "every file".to_owned(),
         };
-        let after: Vec<&str> = service.after_stacks.iter().map(|s| s.as_str()).collect();
+        let after: Vec<&str> = service.after_stacks.iter().map(StackName::as_str).collect();
         text.push_str(&row(&[
             &format!("**{}**", service.name),
             &code(&format!("{}:{}", service.image, service.tag)),

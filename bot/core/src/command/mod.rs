@@ -182,11 +182,9 @@ impl Command {
             | Self::Lock { env, .. }
             | Self::Unlock { env }
             | Self::Explain { env } => Some(env),
-            Self::Where
-            | Self::Confirm { .. }
-            | Self::Cancel { .. }
-            | Self::Retry
-            | Self::Help => None,
+            Self::Where | Self::Confirm { .. } | Self::Cancel { .. } | Self::Retry | Self::Help => {
+                None
+            }
         }
     }
 }

@@ -90,20 +90,28 @@ fn read(spec: &'static Spec, rest: &str) -> Result<Command, Problem> {
         let value = attached
             .or_else(|| words.next().map(|word| word.text))
             .filter(|value| !value.is_empty())
-            .ok_or(Problem::FlagWithoutValue { flag: flag.name, value: flag.value })?;
+            .ok_or(Problem::FlagWithoutValue {
+                flag: flag.name,
+                value: flag.value,
+            })?;
         values.add(flag.kind, flag.name, value)?;
     }
     place(spec, positional, &mut values)?;
-    (spec.build)(&mut values).ok_or(Problem::Missing { argument: "an argument" })
+    (spec.build)(&mut values).ok_or(Problem::Missing {
+        argument: "an argument",
+    })
 }
 
 fn find_flag(spec: &Spec, name: &str) -> Result<&'static Flag, Problem> {
     let flags = spec.flags;
     let lower = name.to_ascii_lowercase();
-    flags.iter().find(|flag| flag.name == lower).ok_or_else(|| Problem::UnknownFlag {
-        written: name.to_owned(),
-        known: flags.iter().map(|flag| flag.name).collect(),
-    })
+    flags
+        .iter()
+        .find(|flag| flag.name == lower)
+        .ok_or_else(|| Problem::UnknownFlag {
+            written: name.to_owned(),
+            known: flags.iter().map(|flag| flag.name).collect(),
+        })
 }
 
 /// Gives each word to the argument whose turn it is.
@@ -140,13 +148,20 @@ pub(super) struct Values {
 impl Values {
     fn add(&mut self, kind: Kind, place: &'static str, word: String) -> Result<(), Problem> {
         const LABEL: &str = "1 to 40 letters, digits and inner hyphens";
-        let invalid = |rule: &str| Problem::Malformed { place, word: word.clone(), rule: rule.to_owned() };
+        let invalid = |rule: &str| Problem::Malformed {
+            place,
+            word: word.clone(),
+            rule: rule.to_owned(),
+        };
         let lower = word.to_ascii_lowercase();
         match kind {
             Kind::Environment => {
-                self.environments.push(EnvName::parse(lower).map_err(|_| invalid(LABEL))?);
+                self.environments
+                    .push(EnvName::parse(lower).map_err(|_| invalid(LABEL))?);
             }
-            Kind::Stack => self.stacks.push(StackName::parse(lower).map_err(|_| invalid(LABEL))?),
+            Kind::Stack => self
+                .stacks
+                .push(StackName::parse(lower).map_err(|_| invalid(LABEL))?),
             Kind::Service => {
                 self.service = Some(ServiceName::parse(lower).map_err(|_| invalid(LABEL))?);
             }
@@ -155,13 +170,18 @@ impl Values {
             Kind::Run => self.run = Some(RunPrefix::parse(&word).map_err(invalid)?),
             Kind::Duration => {
                 let length = parse_duration_within(&lower, SHORTEST_LOCK, LONGEST_LOCK);
-                self.duration = Some(length.map_err(|_| invalid("a length of time from 1m to 30d, like 90s, 30m or 2h"))?);
+                self.duration = Some(length.map_err(|_| {
+                    invalid("a length of time from 1m to 30d, like 90s, 30m or 2h")
+                })?);
             }
             Kind::Text => {
                 self.text.push(word);
                 let length: usize = self.text.iter().map(|word| word.chars().count() + 1).sum();
                 if length > LONGEST_REASON + 1 {
-                    return Err(Problem::LongText { place, most: LONGEST_REASON });
+                    return Err(Problem::LongText {
+                        place,
+                        most: LONGEST_REASON,
+                    });
                 }
             }
         }
@@ -226,7 +246,9 @@ impl Word {
         if self.text.starts_with("--") {
             return Some(self.text.clone());
         }
-        self.text.strip_prefix(['—', '–']).map(|name| format!("--{name}"))
+        self.text
+            .strip_prefix(['—', '–'])
+            .map(|name| format!("--{name}"))
     }
 }
 
@@ -237,12 +259,22 @@ fn split(line: &str) -> Result<Vec<Word>, Problem> {
     let mut rest = line.trim_start();
     while let Some(first) = rest.chars().next() {
         let (word, after) = if matches!(first, '"' | '“' | '”' | '„') {
-            let (text, after) = unquote(&rest[first.len_utf8()..], first == '"')
-                .ok_or_else(|| Problem::Unterminated { from: rest.to_owned() })?;
+            let (text, after) =
+                unquote(&rest[first.len_utf8()..], first == '"').ok_or_else(|| {
+                    Problem::Unterminated {
+                        from: rest.to_owned(),
+                    }
+                })?;
             (Word { text, quoted: true }, after)
         } else {
             let end = rest.find(char::is_whitespace).unwrap_or(rest.len());
-            (Word { text: rest[..end].to_owned(), quoted: false }, &rest[end..])
+            (
+                Word {
+                    text: rest[..end].to_owned(),
+                    quoted: false,
+                },
+                &rest[end..],
+            )
         };
         words.push(word);
         rest = after.trim_start();

@@ -40,7 +40,12 @@ fn stack_or_environment(
     let stack = env
         .as_ref()
         .filter(|env| config.environment(env).is_none())
-        .and_then(|env| config.stacks.iter().find(|stack| stack.name.as_str() == env.as_str()));
+        .and_then(|env| {
+            config
+                .stacks
+                .iter()
+                .find(|stack| stack.name.as_str() == env.as_str())
+        });
     let env = match stack {
         Some(stack) => {
             stacks.insert(0, stack.name.clone());
@@ -72,13 +77,24 @@ fn check(command: &Command, config: &Config) -> Result<(), Problem> {
                 // Only here may a stack stand in its place, so only here are both offered.
                 environment_among(env, config, !config.stacks.is_empty())?;
             }
-            stacks.iter().try_for_each(|name| stack(name, env.as_ref(), config))
+            stacks
+                .iter()
+                .try_for_each(|name| stack(name, env.as_ref(), config))
         }
-        Command::Deploy { env, service: name, .. } | Command::Rollback { env, service: name, .. } => {
+        Command::Deploy {
+            env, service: name, ..
+        }
+        | Command::Rollback {
+            env, service: name, ..
+        } => {
             takes_services(environment(env, config)?, config)?;
             service(name.as_ref(), config)
         }
-        Command::Promote { from, to, service: name } => {
+        Command::Promote {
+            from,
+            to,
+            service: name,
+        } => {
             takes_services(environment(from, config)?, config)?;
             takes_services(environment(to, config)?, config)?;
             if from == to {
@@ -112,16 +128,27 @@ fn environment_among<'c>(
         if or_stack {
             known.push((What::Stack, stack_names(config)));
         }
-        Problem::UnknownName { written: name.to_string(), known }
+        Problem::UnknownName {
+            written: name.to_string(),
+            known,
+        }
     })
 }
 
 fn environment_names(config: &Config) -> Vec<String> {
-    config.environments.iter().map(|environment| environment.name.to_string()).collect()
+    config
+        .environments
+        .iter()
+        .map(|environment| environment.name.to_string())
+        .collect()
 }
 
 fn stack_names(config: &Config) -> Vec<String> {
-    config.stacks.iter().map(|stack| stack.name.to_string()).collect()
+    config
+        .stacks
+        .iter()
+        .map(|stack| stack.name.to_string())
+        .collect()
 }
 
 fn stack(name: &StackName, env: Option<&EnvName>, config: &Config) -> Result<(), Problem> {
@@ -145,7 +172,11 @@ fn service(name: Option<&ServiceName>, config: &Config) -> Result<(), Problem> {
             written: name.to_string(),
             known: vec![(
                 What::Service,
-                config.services.iter().map(|service| service.name.to_string()).collect(),
+                config
+                    .services
+                    .iter()
+                    .map(|service| service.name.to_string())
+                    .collect(),
             )],
         }),
         _ => Ok(()),
@@ -157,7 +188,9 @@ fn takes_services(environment: &Environment, config: &Config) -> Result<(), Prob
         return Err(Problem::NoServices);
     }
     if config.services_in(&environment.name).next().is_none() {
-        return Err(Problem::NotDeployedTo { env: environment.name.clone() });
+        return Err(Problem::NotDeployedTo {
+            env: environment.name.clone(),
+        });
     }
     Ok(())
 }

@@ -93,10 +93,25 @@ pub enum Right {
     OfTheRun,
 }
 
-const ENV: Argument = Argument { name: "ENV", kind: Kind::Environment, arity: Arity::One };
-const OPTIONAL_ENV: Argument = Argument { arity: Arity::Optional, ..ENV };
-const STACKS: Argument = Argument { name: "STACK", kind: Kind::Stack, arity: Arity::Many };
-const SERVICE: Argument = Argument { name: "SERVICE", kind: Kind::Service, arity: Arity::Optional };
+const ENV: Argument = Argument {
+    name: "ENV",
+    kind: Kind::Environment,
+    arity: Arity::One,
+};
+const OPTIONAL_ENV: Argument = Argument {
+    arity: Arity::Optional,
+    ..ENV
+};
+const STACKS: Argument = Argument {
+    name: "STACK",
+    kind: Kind::Stack,
+    arity: Arity::Many,
+};
+const SERVICE: Argument = Argument {
+    name: "SERVICE",
+    kind: Kind::Service,
+    arity: Arity::Optional,
+};
 
 /// Every command, in the order in which people meet them.
 pub const COMMANDS: &[Spec] = &[
@@ -110,7 +125,12 @@ pub const COMMANDS: &[Spec] = &[
                somebody without the right to plan, nothing is planned until this is said; it covers the head commit \
                it was said about.",
         example: "/plan dev eks",
-        build: |values| Some(Command::Plan { env: values.environment(), stacks: values.stacks() }),
+        build: |values| {
+            Some(Command::Plan {
+                env: values.environment(),
+                stacks: values.stacks(),
+            })
+        },
     },
     Spec {
         name: "apply",
@@ -120,12 +140,21 @@ pub const COMMANDS: &[Spec] = &[
         summary: "apply exactly the plans shown",
         help: "Where the head, the base or a plan has changed since, it plans again and says so instead.",
         example: "/apply dev",
-        build: |values| Some(Command::Apply { env: values.environment(), stacks: values.stacks() }),
+        build: |values| {
+            Some(Command::Apply {
+                env: values.environment(),
+                stacks: values.stacks(),
+            })
+        },
     },
     Spec {
         name: "deploy",
         arguments: &[ENV, SERVICE],
-        flags: &[Flag { name: "--sha", value: "SHA", kind: Kind::Sha }],
+        flags: &[Flag {
+            name: "--sha",
+            value: "SHA",
+            kind: Kind::Sha,
+        }],
         right: Right::Deploy,
         summary: "roll out this pull request's image",
         help: "The image of the head commit; once merged, of the merge commit; or of the commit that `--sha` names. \
@@ -142,7 +171,10 @@ pub const COMMANDS: &[Spec] = &[
     Spec {
         name: "promote",
         arguments: &[
-            Argument { name: "FROM", ..ENV },
+            Argument {
+                name: "FROM",
+                ..ENV
+            },
             Argument { name: "TO", ..ENV },
             SERVICE,
         ],
@@ -162,7 +194,11 @@ pub const COMMANDS: &[Spec] = &[
     Spec {
         name: "rollback",
         arguments: &[ENV, SERVICE],
-        flags: &[Flag { name: "--to", value: "SHA", kind: Kind::Sha }],
+        flags: &[Flag {
+            name: "--to",
+            value: "SHA",
+            kind: Kind::Sha,
+        }],
         right: Right::Deploy,
         summary: "roll out the previous good release, and set a hold",
         help: "Nothing is deployed there automatically until `/resume`. `--to` names the commit of an older release.",
@@ -183,12 +219,27 @@ pub const COMMANDS: &[Spec] = &[
         summary: "lift the hold, so that merges deploy again",
         help: "It deploys nothing by itself.",
         example: "/resume prod",
-        build: |values| Some(Command::Resume { env: values.environment()? }),
+        build: |values| {
+            Some(Command::Resume {
+                env: values.environment()?,
+            })
+        },
     },
     Spec {
         name: "lock",
-        arguments: &[ENV, Argument { name: "REASON", kind: Kind::Text, arity: Arity::Many }],
-        flags: &[Flag { name: "--for", value: "TIME", kind: Kind::Duration }],
+        arguments: &[
+            ENV,
+            Argument {
+                name: "REASON",
+                kind: Kind::Text,
+                arity: Arity::Many,
+            },
+        ],
+        flags: &[Flag {
+            name: "--for",
+            value: "TIME",
+            kind: Kind::Duration,
+        }],
         right: Right::Deploy,
         summary: "claim an environment",
         help: "Nobody else deploys or applies there until `/unlock`, or until the time given with `--for` is over \
@@ -210,7 +261,11 @@ pub const COMMANDS: &[Spec] = &[
         summary: "free an environment",
         help: "A lock is freed by its holder or by an administrator of the repository.",
         example: "/unlock prod",
-        build: |values| Some(Command::Unlock { env: values.environment()? }),
+        build: |values| {
+            Some(Command::Unlock {
+                env: values.environment()?,
+            })
+        },
     },
     Spec {
         name: "where",
@@ -230,21 +285,37 @@ pub const COMMANDS: &[Spec] = &[
         summary: "show every gate with its state and what would open it",
         help: "It changes nothing.",
         example: "/explain prod",
-        build: |values| Some(Command::Explain { env: values.environment()? }),
+        build: |values| {
+            Some(Command::Explain {
+                env: values.environment()?,
+            })
+        },
     },
     Spec {
         name: "confirm",
-        arguments: &[Argument { name: "CODE", kind: Kind::Code, arity: Arity::One }],
+        arguments: &[Argument {
+            name: "CODE",
+            kind: Kind::Code,
+            arity: Arity::One,
+        }],
         flags: &[],
         right: Right::OfTheRun,
         summary: "take the second step of a run that asks for one",
         help: "The code is shown with the request, is good for that run alone, and runs out.",
         example: "/confirm K7QX",
-        build: |values| Some(Command::Confirm { code: values.code()? }),
+        build: |values| {
+            Some(Command::Confirm {
+                code: values.code()?,
+            })
+        },
     },
     Spec {
         name: "cancel",
-        arguments: &[Argument { name: "RUN", kind: Kind::Run, arity: Arity::Optional }],
+        arguments: &[Argument {
+            name: "RUN",
+            kind: Kind::Run,
+            arity: Arity::Optional,
+        }],
         flags: &[],
         right: Right::OfTheRun,
         summary: "stop a queued or running run",

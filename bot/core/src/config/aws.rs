@@ -152,7 +152,10 @@ impl RoleArn {
             return Err(invalid());
         }
         let account = AccountId::parse(account).map_err(|_| invalid())?;
-        Ok(Self { text: text.to_owned(), account })
+        Ok(Self {
+            text: text.to_owned(),
+            account,
+        })
     }
 
     /// The whole ARN.
@@ -247,7 +250,15 @@ mod tests {
         for text in ["eu-central-1", "us-gov-west-1", "ap-southeast-5"] {
             assert!(Region::parse(text).is_ok(), "{text}");
         }
-        for text in ["", "eu", "eu-central", "EU-central-1", "eu-central-1a", "eu--central-1", "1"] {
+        for text in [
+            "",
+            "eu",
+            "eu-central",
+            "EU-central-1",
+            "eu-central-1a",
+            "eu--central-1",
+            "1",
+        ] {
             assert!(Region::parse(text).is_err(), "{text}");
         }
     }

@@ -2,8 +2,6 @@
 
 use std::time::Duration;
 
-use url::Url;
-
 use crate::ids::{EnvName, InvalidId, ServiceName, StackName};
 
 use super::aws::{AccountId, Aws, Region, RoleArn};
@@ -13,12 +11,16 @@ use super::image::{ImageRepository, ToolVersion};
 use super::model::{
     Checks, Environment, OnFailure, Outside, Provenance, PullRequest, Service, Stack,
 };
-use super::path::{Globs, RepoPath, stays_inside};
+use super::path::{Globs, RepoPath};
 use super::raw::{
     Located, Named, RawAllow, RawAws, RawEnvironment, RawProvenance, RawService, RawStack, Texts,
     WordOrList,
 };
 use super::template::{TagTemplate, Template};
+use super::values::{
+    parse_backend_config, parse_cluster, parse_external_id, parse_manifests, parse_namespace,
+    parse_path_template, parse_url, parse_workspace,
+};
 use super::who::{Allow, Who};
 use super::window::Window;
 use super::{Config, Invalid};
@@ -29,7 +31,12 @@ const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Which files touch a stack where it does not say so itself.
-const WHEN_MODIFIED: [&str; 4] = ["**/*.tf", "**/*.tf.json", "**/*.tfvars", ".terraform.lock.hcl"];
+const WHEN_MODIFIED: [&str; 4] = [
+    "**/*.tf",
+    "**/*.tf.json",
+    "**/*.tfvars",
+    ".terraform.lock.hcl",
+];
 
 /// The file's tables, each in the order of the text.
 pub(super) struct Tables<'f> {
@@ -46,12 +53,19 @@ pub(super) fn in_order<T>(tables: Option<&Named<T>>) -> Vec<(&Located<String>, &
 
 /// Parses every value. What can't be parsed is told; a table that lacks what it needs is left out.
 pub(super) fn build(tables: &Tables<'_>, findings: &mut Findings<'_>) -> Config {
-    let mut config = Config { environments: Vec::new(), stacks: Vec::new(), services: Vec::new() };
+    let mut config = Config {
+        environments: Vec::new(),
+        stacks: Vec::new(),
+        services: Vec::new(),
+    };
     for (name, raw) in &tables.environments {
         config.environments.extend(environment(name, raw, findings));
     }
-    let all: Vec<EnvName> =
-        tables.environments.iter().filter_map(|(name, _)| EnvName::parse(name.text()).ok()).collect();
+    let all: Vec<EnvName> = tables
+        .environments
+        .iter()
+        .filter_map(|(name, _)| EnvName::parse(name.text()).ok())
+        .collect();
     for (name, raw) in &tables.stacks {
         config.stacks.extend(stack(name, raw, &all, findings));
     }
@@ -81,12 +95,16 @@ fn environment(
     let after = findings.parse_list(raw.after.as_ref(), named(EnvName::parse));
     let soak = findings.parse_optional(raw.soak.as_ref(), lasting(Duration::ZERO, 30 * DAY));
     let checks = match &raw.checks {
-        Some(written) => checks(written, findings)?,
-        None if production => Checks::Required,
-        None => Checks::None,
+        Some(written) => checks(written, findings),
+        None if production => Some(Checks::Required),
+        None => Some(Checks::None),
     };
     let windows = findings.parse_list(raw.windows.as_ref(), Window::parse);
-    let allow = raw.allow.as_ref().map(|raw| allow(raw, findings)).unwrap_or_default();
+    let allow = raw
+        .allow
+        .as_ref()
+        .map(|raw| allow(raw, findings))
+        .unwrap_or_default();
     Some(Environment {
         name: name?,
         url,
@@ -96,7 +114,7 @@ fn environment(
         after,
         soak: soak.unwrap_or(Duration::ZERO),
         approvals: raw.approvals.unwrap_or(u32::from(production)),
-        checks,
+        checks: checks?,
         up_to_date: raw.up_to_date.unwrap_or(production),
         pull_request: raw.pull_request.unwrap_or(if production {
             PullRequest::Merged
@@ -105,18 +123,13 @@ fn environment(
         }),
         confirm: raw.confirm.unwrap_or(production),
         windows,
-        outside: raw.outside.as_ref().map_or(Outside::Queue, |outside| *outside.value()),
+        outside: raw
+            .outside
+            .as_ref()
+            .map_or(Outside::Queue, |outside| *outside.value()),
         on_failure: raw.on_failure.unwrap_or(OnFailure::Rollback),
         aws: aws?,
         allow,
-    })
-}
-
-fn parse_url(text: &str) -> Result<Url, Invalid> {
-    let url = Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
-    url.ok_or_else(|| {
-        Invalid::new(format!("{text:?} is not the address of a web page"))
-            .with_help("write it like \"https://dev.shop.example.com\"")
     })
 }
 
@@ -154,7 +167,10 @@ fn aws(raw: &RawAws, findings: &mut Findings<'_>) -> Option<Aws> {
                 "this role is in account {}, the environment in {account}",
                 role.account()
             ));
-            findings.error(written.span(), error.with_help("every role of an environment is in its account"));
+            findings.error(
+                written.span(),
+                error.with_help("every role of an environment is in its account"),
+            );
         }
         Some(role)
     };
@@ -174,17 +190,6 @@ fn aws(raw: &RawAws, findings: &mut Findings<'_>) -> Option<Aws> {
     })
 }
 
-/// STS API reference, `AssumeRole`, `ExternalId`.
-fn parse_external_id(text: &str) -> Result<String, Invalid> {
-    let valid = (2..=1224).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&b));
-    if valid {
-        return Ok(text.to_owned());
-    }
-    Err(Invalid::new("this is not an external id")
-        .with_help("it takes 2 to 1224 letters, digits and any of _+=,.@:/-"))
-}
-
 fn allow(raw: &RawAllow, findings: &mut Findings<'_>) -> Allow {
     let mut list = |written: Option<&Texts>| {
         let Some(written) = written else {
@@ -196,7 +201,10 @@ fn allow(raw: &RawAllow, findings: &mut Findings<'_>) -> Allow {
                 continue;
             };
             if list.iter().any(|other| other.is_same_as(&who)) {
-                findings.error(text.span(), Invalid::new(format!("\"{who}\" stands here twice")));
+                findings.error(
+                    text.span(),
+                    Invalid::new(format!("\"{who}\" stands here twice")),
+                );
             } else {
                 list.push(who);
             }
@@ -258,87 +266,6 @@ fn globs(written: &Texts, findings: &mut Findings<'_>) -> Option<Globs> {
     }
 }
 
-/// A template whose text for some environment has to pass `check`. One stands for all: the names
-/// of environments have one form.
-fn template(
-    text: &str,
-    check: impl Fn(&str) -> Result<(), Invalid>,
-) -> Result<Template, Invalid> {
-    let template = Template::parse(text)?;
-    check(&text.replace("{environment}", "environment"))?;
-    Ok(template)
-}
-
-/// Terraform takes as the name of a workspace what is the same in a URL.
-fn parse_workspace(text: &str) -> Result<Template, Invalid> {
-    template(text, |text| {
-        let valid = (1..=90).contains(&text.len())
-            && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b));
-        if valid {
-            return Ok(());
-        }
-        Err(Invalid::new(format!("{text:?} is not the name of a workspace"))
-            .with_help("it takes letters, digits, `_`, `.` and `-`"))
-    })
-}
-
-fn parse_path_template(text: &str) -> Result<Template, Invalid> {
-    template(text, |rendered| {
-        stays_inside(rendered)
-            .map_err(|problem| Invalid::new(format!("{text:?} is not a path: {problem}")))
-    })
-}
-
-fn parse_backend_config(text: &str) -> Result<Template, Invalid> {
-    let Some((key, value)) = text.split_once('=') else {
-        return parse_path_template(text);
-    };
-    let is_key = !key.is_empty()
-        && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'.');
-    if is_key && !value.chars().any(char::is_control) {
-        return Template::parse(text);
-    }
-    Err(Invalid::new(format!("{text:?} is not a setting of a backend"))
-        .with_help("it takes key=value, or the path of a file"))
-}
-
-fn parse_manifests(text: &str) -> Result<Template, Invalid> {
-    if text == "." {
-        return Template::parse(text);
-    }
-    let trimmed = text.strip_prefix("./").unwrap_or(text);
-    parse_path_template(trimmed.strip_suffix('/').unwrap_or(trimmed))
-}
-
-/// EKS API reference, `CreateCluster`, `name`.
-fn parse_cluster(text: &str) -> Result<Template, Invalid> {
-    template(text, |rendered| {
-        let valid = (1..=100).contains(&rendered.len())
-            && rendered.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
-            && rendered.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
-        if valid {
-            return Ok(());
-        }
-        Err(Invalid::new(format!("{text:?} is not the name of an EKS cluster"))
-            .with_help("it takes up to 100 letters, digits, `-` and `_`, and starts with one of the first two"))
-    })
-}
-
-/// A Kubernetes namespace is a DNS label (RFC 1123).
-fn parse_namespace(text: &str) -> Result<Template, Invalid> {
-    template(text, |rendered| {
-        let valid = (1..=63).contains(&rendered.len())
-            && rendered.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
-            && !rendered.starts_with('-')
-            && !rendered.ends_with('-');
-        if valid {
-            return Ok(());
-        }
-        Err(Invalid::new(format!("{text:?} is not a Kubernetes namespace"))
-            .with_help("it takes up to 63 lower-case letters, digits and inner hyphens"))
-    })
-}
-
 fn service(
     name: &Located<String>,
     raw: &RawService,
@@ -351,8 +278,8 @@ fn service(
         None => TagTemplate::parse("sha-{sha}").ok(),
     };
     let paths = match &raw.paths {
-        Some(written) => Some(globs(written, findings)?),
-        None => None,
+        Some(written) => globs(written, findings).map(Some),
+        None => Some(None),
     };
     let manifests = findings.parse_optional(raw.manifests.as_ref(), parse_manifests);
     let cluster = findings.parse_optional(raw.cluster.as_ref(), parse_cluster);
@@ -361,12 +288,15 @@ fn service(
     let wait = lasting(SECOND, 6 * HOUR);
     let image_wait = findings.parse_optional(raw.image_wait.as_ref(), &wait);
     let rollout = findings.parse_optional(raw.rollout.as_ref(), &wait);
-    let provenance = raw.provenance.as_ref().map_or(RawProvenance::Label, |written| *written.value());
+    let provenance = raw
+        .provenance
+        .as_ref()
+        .map_or(RawProvenance::Label, |written| *written.value());
     Some(Service {
         name: name?,
         image: image?,
         tag: tag?,
-        paths,
+        paths: paths?,
         manifests: manifests?,
         cluster: cluster?,
         namespace: namespace?,

@@ -57,7 +57,16 @@ impl Diagnostic {
         let end = floor(text, span.end.max(span.start));
         let (line, column) = place(text, start);
         let (end_line, end_column) = place(text, end);
-        Self { severity, message: message.into(), help, span: start..end, line, column, end_line, end_column }
+        Self {
+            severity,
+            message: message.into(),
+            help,
+            span: start..end,
+            line,
+            column,
+            end_line,
+            end_column,
+        }
     }
 
     /// The finding with the line it is about, for a terminal or a log:
@@ -71,9 +80,17 @@ impl Diagnostic {
     /// ```
     #[must_use]
     pub fn render(&self, path: &str, text: &str) -> String {
-        let source = text.split('\n').nth(self.line - 1).unwrap_or_default().trim_end_matches('\r');
+        let source = text
+            .split('\n')
+            .nth(self.line - 1)
+            .unwrap_or_default()
+            .trim_end_matches('\r');
         let gutter = " ".repeat(self.line.to_string().len());
-        let last = if self.end_line == self.line { self.end_column } else { source.chars().count() + 1 };
+        let last = if self.end_line == self.line {
+            self.end_column
+        } else {
+            source.chars().count() + 1
+        };
         let carets = "^".repeat(last.saturating_sub(self.column).max(1));
         // Tabs stay tabs, so that the carets stand under what they mean.
         let indent: String = source
@@ -83,7 +100,7 @@ impl Diagnostic {
             .collect();
         let mut out = format!("{path}:{self}\n");
         let _ = writeln!(out, "{gutter} |");
-        let _ = writeln!(out, "{} | {source}", self.line);
+        let _ = writeln!(out, "{}", format!("{} | {source}", self.line).trim_end());
         let _ = writeln!(out, "{gutter} | {indent}{carets}");
         if let Some(help) = &self.help {
             let _ = writeln!(out, "{gutter} = help: {help}");
@@ -95,14 +112,21 @@ impl Diagnostic {
 impl fmt::Display for Diagnostic {
     /// `12:5: error: …`, to be put after the file's name.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}: {}: {}", self.line, self.column, self.severity, self.message)
+        write!(
+            f,
+            "{}:{}: {}: {}",
+            self.line, self.column, self.severity, self.message
+        )
     }
 }
 
 /// The start of the character that this byte belongs to.
 fn floor(text: &str, byte: usize) -> usize {
     let byte = byte.min(text.len());
-    (0..=byte).rev().find(|index| text.is_char_boundary(*index)).unwrap_or(0)
+    (0..=byte)
+        .rev()
+        .find(|index| text.is_char_boundary(*index))
+        .unwrap_or(0)
 }
 
 fn place(text: &str, byte: usize) -> (usize, usize) {

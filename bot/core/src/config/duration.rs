@@ -19,10 +19,15 @@ pub fn parse_duration(text: &str) -> Result<Duration, Invalid> {
     let mut rest = text;
     let mut allowed = &UNITS[..];
     while !rest.is_empty() {
-        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(invalid)?;
+        let digits = rest
+            .find(|c: char| !c.is_ascii_digit())
+            .ok_or_else(invalid)?;
         let (number, tail) = rest.split_at(digits);
         let unit = tail.chars().next().ok_or_else(invalid)?;
-        let place = allowed.iter().position(|(u, _)| *u == unit).ok_or_else(invalid)?;
+        let place = allowed
+            .iter()
+            .position(|(u, _)| *u == unit)
+            .ok_or_else(invalid)?;
         let number: u64 = number.parse().map_err(|_| invalid())?;
         seconds = number
             .checked_mul(allowed[place].1)
@@ -31,7 +36,11 @@ pub fn parse_duration(text: &str) -> Result<Duration, Invalid> {
         allowed = &allowed[place + 1..];
         rest = &tail[unit.len_utf8()..];
     }
-    if text.is_empty() { Err(invalid()) } else { Ok(Duration::from_secs(seconds)) }
+    if text.is_empty() {
+        Err(invalid())
+    } else {
+        Ok(Duration::from_secs(seconds))
+    }
 }
 
 /// Like [`parse_duration`], for a length between `least` and `most`, both included.
@@ -47,11 +56,13 @@ pub fn parse_duration_within(
     if (least..=most).contains(&duration) {
         return Ok(duration);
     }
-    Err(Invalid::new(format!("{text:?} is out of bounds")).with_help(format!(
-        "it takes {} to {}",
-        format_duration(least),
-        format_duration(most)
-    )))
+    Err(
+        Invalid::new(format!("{text:?} is out of bounds")).with_help(format!(
+            "it takes {} to {}",
+            format_duration(least),
+            format_duration(most)
+        )),
+    )
 }
 
 /// Writes a length of time so that [`parse_duration`] reads it back; parts of a second are dropped.
@@ -79,14 +90,38 @@ mod tests {
 
     #[test]
     fn reads_what_people_write() {
-        for (text, seconds) in [("90s", 90), ("30m", 1_800), ("1h", 3_600), ("1h30m", 5_400), ("2d", 172_800), ("0s", 0)] {
-            assert_eq!(parse_duration(text), Ok(Duration::from_secs(seconds)), "{text}");
+        for (text, seconds) in [
+            ("90s", 90),
+            ("30m", 1_800),
+            ("1h", 3_600),
+            ("1h30m", 5_400),
+            ("2d", 172_800),
+            ("0s", 0),
+        ] {
+            assert_eq!(
+                parse_duration(text),
+                Ok(Duration::from_secs(seconds)),
+                "{text}"
+            );
         }
     }
 
     #[test]
     fn refuses_the_rest() {
-        for text in ["", "1", "h", "-1h", "1.5h", "30m1h", "1h1h", "1 h", "1y", "99999999999999999999h", "9999999999999999999d", "1h "] {
+        for text in [
+            "",
+            "1",
+            "h",
+            "-1h",
+            "1.5h",
+            "30m1h",
+            "1h1h",
+            "1 h",
+            "1y",
+            "99999999999999999999h",
+            "9999999999999999999d",
+            "1h ",
+        ] {
             assert!(parse_duration(text).is_err(), "{text}");
         }
     }

@@ -14,7 +14,10 @@ pub(super) struct Findings<'t> {
 
 impl<'t> Findings<'t> {
     pub(super) fn of(text: &'t str) -> Self {
-        Self { text, list: Vec::new() }
+        Self {
+            text,
+            list: Vec::new(),
+        }
     }
 
     pub(super) fn error(&mut self, span: Range<usize>, what: Invalid) {
@@ -26,16 +29,25 @@ impl<'t> Findings<'t> {
     }
 
     fn push(&mut self, severity: Severity, span: Range<usize>, what: Invalid) {
-        self.list.push(Diagnostic::new(self.text, severity, span, what.message, what.help));
+        self.list.push(Diagnostic::new(
+            self.text,
+            severity,
+            span,
+            what.message,
+            what.help,
+        ));
     }
 
     pub(super) fn has_errors(&self) -> bool {
-        self.list.iter().any(|finding| finding.severity == Severity::Error)
+        self.list
+            .iter()
+            .any(|finding| finding.severity == Severity::Error)
     }
 
     /// The findings in the order of the text.
     pub(super) fn into_list(mut self) -> Vec<Diagnostic> {
-        self.list.sort_by_key(|finding| (finding.span.start, finding.span.end));
+        self.list
+            .sort_by_key(|finding| (finding.span.start, finding.span.end));
         self.list.dedup();
         self.list
     }
@@ -71,6 +83,9 @@ impl<'t> Findings<'t> {
         parse: impl Fn(&str) -> Result<T, Invalid>,
     ) -> Vec<T> {
         let written = written.map(Vec::as_slice).unwrap_or_default();
-        written.iter().filter_map(|text| self.parse(text, &parse)).collect()
+        written
+            .iter()
+            .filter_map(|text| self.parse(text, &parse))
+            .collect()
     }
 }

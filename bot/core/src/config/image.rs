@@ -5,7 +5,7 @@ use std::fmt;
 use super::Invalid;
 
 /// A repository of images in a registry, without tag or digest: `ghcr.io/acme/shop`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct ImageRepository {
     registry: String,
     repository: String,
@@ -22,18 +22,26 @@ impl ImageRepository {
             Invalid::new(format!("{text:?} is not an image: {problem}"))
                 .with_help("it takes a registry and a repository, like \"ghcr.io/acme/shop\"")
         };
-        let (registry, repository) =
-            text.split_once('/').ok_or_else(|| invalid("the registry is missing"))?;
+        let (registry, repository) = text
+            .split_once('/')
+            .ok_or_else(|| invalid("the registry is missing"))?;
         if !is_registry(registry) {
             return Err(invalid("it does not start with a registry"));
         }
         if repository.contains(['@', ':']) {
-            return Err(invalid("it has a tag or a digest, which `tag` says per commit"));
+            return Err(invalid(
+                "it has a tag or a digest, which `tag` says per commit",
+            ));
         }
         if repository.len() > 255 || !repository.split('/').all(is_component) {
-            return Err(invalid("a repository takes lower-case letters, digits and single `.`, `_`, `-` between them"));
+            return Err(invalid(
+                "a repository takes lower-case letters, digits and single `.`, `_`, `-` between them",
+            ));
         }
-        Ok(Self { registry: registry.to_owned(), repository: repository.to_owned() })
+        Ok(Self {
+            registry: registry.to_owned(),
+            repository: repository.to_owned(),
+        })
     }
 
     /// The registry's host, with its port where one was written.
@@ -50,11 +58,15 @@ impl ImageRepository {
 }
 
 fn is_registry(text: &str) -> bool {
-    let (host, port) = text.split_once(':').map_or((text, None), |(h, p)| (h, Some(p)));
+    let (host, port) = text
+        .split_once(':')
+        .map_or((text, None), |(h, p)| (h, Some(p)));
     let named = host == "localhost" || host.contains('.') || port.is_some();
     let well_formed = host.split('.').all(|label| {
         (1..=63).contains(&label.len())
-            && label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+            && label
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b == b'-')
             && !label.starts_with('-')
             && !label.ends_with('-')
     });
@@ -74,6 +86,12 @@ fn is_component(text: &str) -> bool {
 impl fmt::Display for ImageRepository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}", self.registry, self.repository)
+    }
+}
+
+impl fmt::Debug for ImageRepository {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ImageRepository({self})")
     }
 }
 
@@ -107,10 +125,15 @@ impl ToolVersion {
             Some(_) => (Tool::Terraform, ""),
         };
         if is_version(version) {
-            return Ok(Self { tool, version: version.to_owned() });
+            return Ok(Self {
+                tool,
+                version: version.to_owned(),
+            });
         }
-        Err(Invalid::new(format!("{text:?} is not a version of Terraform or OpenTofu"))
-            .with_help("it takes one exact version, like \"1.11.4\" or \"opentofu 1.9.0\""))
+        Err(Invalid::new(format!(
+            "{text:?} is not a version of Terraform or OpenTofu"
+        ))
+        .with_help("it takes one exact version, like \"1.11.4\" or \"opentofu 1.9.0\""))
     }
 
     /// The version, `1.11.4`.
@@ -121,11 +144,15 @@ impl ToolVersion {
 }
 
 fn is_version(text: &str) -> bool {
-    let (core, pre_release) = text.split_once('-').map_or((text, None), |(c, p)| (c, Some(p)));
+    let (core, pre_release) = text
+        .split_once('-')
+        .map_or((text, None), |(c, p)| (c, Some(p)));
     let numbers: Vec<&str> = core.split('.').collect();
     text.len() <= 32
         && numbers.len() == 3
-        && numbers.iter().all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
+        && numbers
+            .iter()
+            .all(|n| !n.is_empty() && n.bytes().all(|b| b.is_ascii_digit()))
         && pre_release.is_none_or(|p| !p.is_empty() && p.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
@@ -145,14 +172,31 @@ mod tests {
     #[test]
     fn images_name_their_registry() {
         let image = ImageRepository::parse("127.0.0.1:5000/acme/shop").unwrap();
-        assert_eq!((image.registry(), image.repository()), ("127.0.0.1:5000", "acme/shop"));
-        for text in ["ghcr.io/acme/shop", "localhost/shop", "ghcr.io/a__b/c--d/e.f"] {
+        assert_eq!(
+            (image.registry(), image.repository()),
+            ("127.0.0.1:5000", "acme/shop")
+        );
+        for text in [
+            "ghcr.io/acme/shop",
+            "localhost/shop",
+            "ghcr.io/a__b/c--d/e.f",
+        ] {
             assert_eq!(ImageRepository::parse(text).unwrap().to_string(), text);
         }
         for text in [
-            "", "shop", "acme/shop", "ghcr.io/", "ghcr.io/Acme/shop", "ghcr.io/acme/shop:latest",
-            "ghcr.io/acme/shop@sha256:0", "ghcr.io//shop", "ghcr.io/acme/-shop", "ghcr.io/a...b",
-            "https://ghcr.io/acme/shop", "ghcr.io:0/x", "-x.io/a",
+            "",
+            "shop",
+            "acme/shop",
+            "ghcr.io/",
+            "ghcr.io/Acme/shop",
+            "ghcr.io/acme/shop:latest",
+            "ghcr.io/acme/shop@sha256:0",
+            "ghcr.io//shop",
+            "ghcr.io/acme/-shop",
+            "ghcr.io/a...b",
+            "https://ghcr.io/acme/shop",
+            "ghcr.io:0/x",
+            "-x.io/a",
         ] {
             assert!(ImageRepository::parse(text).is_err(), "{text}");
         }
@@ -163,8 +207,20 @@ mod tests {
         for text in ["1.11.4", "1.12.0-rc1", "opentofu 1.9.0"] {
             assert_eq!(ToolVersion::parse(text).unwrap().to_string(), text);
         }
-        assert_eq!(ToolVersion::parse("terraform 1.5.7").unwrap().to_string(), "1.5.7");
-        for text in ["", "1.11", "~> 1.11", ">=1.0.0", "latest", "tofu 1.9.0", "1.1.1; rm", "v1.11.4"] {
+        assert_eq!(
+            ToolVersion::parse("terraform 1.5.7").unwrap().to_string(),
+            "1.5.7"
+        );
+        for text in [
+            "",
+            "1.11",
+            "~> 1.11",
+            ">=1.0.0",
+            "latest",
+            "tofu 1.9.0",
+            "1.1.1; rm",
+            "v1.11.4",
+        ] {
             assert!(ToolVersion::parse(text).is_err(), "{text}");
         }
     }

@@ -19,6 +19,7 @@ mod read;
 mod schema;
 mod template;
 mod unenforced;
+mod values;
 mod who;
 mod window;
 
@@ -36,3 +37,6 @@ pub use schema::schema;
 pub use template::{TagTemplate, Template};
 pub use who::{Allow, Who};
 pub use window::Window;
+
+#[cfg(test)]
+mod tests;

@@ -31,7 +31,9 @@ impl Config {
     /// The environment of this name.
     #[must_use]
     pub fn environment(&self, name: &EnvName) -> Option<&Environment> {
-        self.environments.iter().find(|environment| environment.name == *name)
+        self.environments
+            .iter()
+            .find(|environment| environment.name == *name)
     }
 
     /// The stack of this name.
@@ -48,13 +50,17 @@ impl Config {
 
     /// The stacks that exist in an environment.
     pub fn stacks_in(&self, environment: &EnvName) -> impl Iterator<Item = &Stack> {
-        self.stacks.iter().filter(|stack| stack.environments.contains(environment))
+        self.stacks
+            .iter()
+            .filter(|stack| stack.environments.contains(environment))
     }
 
     /// The services that are deployed to an environment: all where it has a role for that, else
     /// none.
     pub fn services_in(&self, environment: &EnvName) -> impl Iterator<Item = &Service> {
-        let deploys = self.environment(environment).is_some_and(|e| e.aws.deploy_role.is_some());
+        let deploys = self
+            .environment(environment)
+            .is_some_and(|e| e.aws.deploy_role.is_some());
         self.services.iter().filter(move |_| deploys)
     }
 }
@@ -111,7 +117,10 @@ impl Environment {
         if self.windows.is_empty() {
             return Some(now);
         }
-        self.windows.iter().filter_map(|window| window.next_opening(now)).min()
+        self.windows
+            .iter()
+            .filter_map(|window| window.next_opening(now))
+            .min()
     }
 }
 

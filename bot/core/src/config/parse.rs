@@ -4,6 +4,7 @@ use super::build::{Tables, build, in_order};
 use super::check::check;
 use super::diagnostic::Diagnostic;
 use super::findings::Findings;
+use super::raw::Named;
 use super::read::read;
 use super::unenforced::refuse_unenforced;
 use super::{Config, Invalid};
@@ -35,15 +36,25 @@ impl Config {
         if config.is_none() && !findings.has_errors() {
             findings.error(0..0, Invalid::new("this file can't be read"));
         }
-        Checked { config, diagnostics: findings.into_list() }
+        Checked {
+            config,
+            diagnostics: findings.into_list(),
+        }
     }
 }
 
 fn read_config(text: &str, findings: &mut Findings<'_>) -> Option<Config> {
     let file = read(text, findings)?;
-    if let Some(version) = file.version.as_ref().filter(|version| *version.value() != 1) {
+    if let Some(version) = file
+        .version
+        .as_ref()
+        .filter(|version| *version.value() != 1)
+    {
         let error = Invalid::new(format!("this is version {} of the format", version.value()));
-        findings.error(version.span(), error.with_help("this Slipway reads version 1"));
+        findings.error(
+            version.span(),
+            error.with_help("this Slipway reads version 1"),
+        );
         return None;
     }
     let tables = Tables {
@@ -51,6 +62,12 @@ fn read_config(text: &str, findings: &mut Findings<'_>) -> Option<Config> {
         stacks: in_order(file.stacks.as_ref()),
         services: in_order(file.services.as_ref()),
     };
+    if file.environments.as_ref().is_some_and(Named::is_empty) {
+        findings.error(
+            0..0,
+            Invalid::new("there is no environment").with_help("add one, like [environments.dev]"),
+        );
+    }
     let config = build(&tables, findings);
     check(&tables, &config, findings);
     refuse_unenforced(&tables, findings);

@@ -7,7 +7,7 @@ use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use super::Invalid;
 
 /// A path below the repository's root, with `/` between its parts. The root itself is `.`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct RepoPath(String);
 
 impl RepoPath {
@@ -22,8 +22,11 @@ impl RepoPath {
         if text == "." || text == "./" {
             return Ok(Self(".".to_owned()));
         }
-        stays_inside(trimmed)
-            .map_err(|problem| Invalid::new(format!("{text:?} is not a path in the repository: {problem}")))?;
+        stays_inside(trimmed).map_err(|problem| {
+            Invalid::new(format!(
+                "{text:?} is not a path in the repository: {problem}"
+            ))
+        })?;
         Ok(Self(trimmed.to_owned()))
     }
 
@@ -46,6 +49,12 @@ impl RepoPath {
 impl fmt::Display for RepoPath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for RepoPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "RepoPath({})", self.0)
     }
 }
 
@@ -77,7 +86,7 @@ pub(super) fn stays_inside(text: &str) -> Result<(), &'static str> {
 }
 
 /// Patterns of paths: `*` and `?` stay within one part, `**` crosses parts.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Globs {
     patterns: Vec<String>,
     set: GlobSet,
@@ -92,18 +101,40 @@ impl Globs {
         let mut set = GlobSetBuilder::new();
         for (index, pattern) in patterns.iter().enumerate() {
             let pattern = pattern.as_ref();
+            refuse_look_alikes(pattern).map_err(|what| (index, what))?;
             stays_inside(pattern).map_err(|problem| {
-                (index, Invalid::new(format!("{pattern:?} is not a pattern of paths: {problem}")))
+                (
+                    index,
+                    Invalid::new(format!("{pattern:?} is not a pattern of paths: {problem}")),
+                )
             })?;
-            let glob = GlobBuilder::new(pattern).literal_separator(true).build().map_err(|error| {
-                (index, Invalid::new(format!("{pattern:?} is not a pattern of paths: {}", error.kind())))
-            })?;
+            let glob = GlobBuilder::new(pattern)
+                .literal_separator(true)
+                .build()
+                .map_err(|error| {
+                    (
+                        index,
+                        Invalid::new(format!(
+                            "{pattern:?} is not a pattern of paths: {}",
+                            error.kind()
+                        )),
+                    )
+                })?;
             set.add(glob);
         }
-        let set = set
-            .build()
-            .map_err(|error| (0, Invalid::new(format!("the patterns are too large together: {}", error.kind()))))?;
-        Ok(Self { patterns: patterns.iter().map(|p| p.as_ref().to_owned()).collect(), set })
+        let set = set.build().map_err(|error| {
+            (
+                0,
+                Invalid::new(format!(
+                    "the patterns are too large together: {}",
+                    error.kind()
+                )),
+            )
+        })?;
+        Ok(Self {
+            patterns: patterns.iter().map(|p| p.as_ref().to_owned()).collect(),
+            set,
+        })
     }
 
     /// Whether any of the patterns matches this path.
@@ -119,6 +150,35 @@ impl Globs {
     }
 }
 
+/// Refuses what would be taken literally, but is never meant so.
+fn refuse_look_alikes(pattern: &str) -> Result<(), Invalid> {
+    let refusal = |problem: &str, help: &str| {
+        Err(
+            Invalid::new(format!("{pattern:?} is not a pattern of paths: {problem}"))
+                .with_help(help),
+        )
+    };
+    if pattern.starts_with('!') {
+        return refusal(
+            "a pattern can't take paths out",
+            "list the paths that count",
+        );
+    }
+    if pattern.contains("{environment}") {
+        return refusal(
+            "it has no placeholders",
+            "write `*`, or the names of the environments like {dev,prod}",
+        );
+    }
+    if pattern.ends_with('/') {
+        return refusal(
+            "it names a directory, and only files change",
+            "for all below it, end it with /**",
+        );
+    }
+    Ok(())
+}
+
 impl PartialEq for Globs {
     fn eq(&self, other: &Self) -> bool {
         self.patterns == other.patterns
@@ -127,17 +187,31 @@ impl PartialEq for Globs {
 
 impl Eq for Globs {}
 
+impl fmt::Debug for Globs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Globs({:?})", self.patterns)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn paths_stay_in_the_repository() {
-        for text in ["infra/02-eks", "infra/01. terraform-state", "a b/c", ".github", "."] {
+        for text in [
+            "infra/02-eks",
+            "infra/01. terraform-state",
+            "a b/c",
+            ".github",
+            ".",
+        ] {
             assert_eq!(RepoPath::parse(text).unwrap().as_str(), text);
         }
         assert_eq!(RepoPath::parse("./infra/").unwrap().as_str(), "infra");
-        for text in ["", "/etc", "../x", "a/../b", "a//b", "a\\b", "a\0b", "a/./b", ".."] {
+        for text in [
+            "", "/etc", "../x", "a/../b", "a//b", "a\\b", "a\0b", "a/./b", "..",
+        ] {
             assert!(RepoPath::parse(text).is_err(), "{text:?}");
         }
     }
@@ -147,13 +221,21 @@ mod tests {
         let dir = RepoPath::parse("infra/eks").unwrap();
         assert_eq!(dir.strip("infra/eks/a/main.tf"), Some("a/main.tf"));
         assert_eq!(dir.strip("infra/eks-old/main.tf"), None);
-        assert_eq!(RepoPath::parse(".").unwrap().strip("main.tf"), Some("main.tf"));
+        assert_eq!(
+            RepoPath::parse(".").unwrap().strip("main.tf"),
+            Some("main.tf")
+        );
     }
 
     #[test]
     fn stars_keep_to_their_part() {
         let globs = Globs::parse(&["**/*.tf", "app/*", ".terraform.lock.hcl"]).unwrap();
-        for path in ["main.tf", "modules/a b/main.tf", "app/x", ".terraform.lock.hcl"] {
+        for path in [
+            "main.tf",
+            "modules/a b/main.tf",
+            "app/x",
+            ".terraform.lock.hcl",
+        ] {
             assert!(globs.matches(path), "{path}");
         }
         for path in ["main.tf.json", "app/x/y", "a/.terraform.lock.hcl"] {
@@ -167,5 +249,18 @@ mod tests {
         assert_eq!(index, 1);
         insta::assert_snapshot!(error, @r#""a[b" is not a pattern of paths: unclosed character class; missing ']'"#);
         assert!(Globs::parse(&["../x"]).is_err());
+    }
+
+    #[test]
+    fn what_looks_like_more_than_a_pattern_is_refused() {
+        let error = |pattern: &str| Globs::parse(&[pattern]).unwrap_err().1.message;
+        insta::assert_snapshot!(error("!docs/**"), @r#""!docs/**" is not a pattern of paths: a pattern can't take paths out"#);
+        insta::assert_snapshot!(error("{environment}.tfvars"), @r#""{environment}.tfvars" is not a pattern of paths: it has no placeholders"#);
+        insta::assert_snapshot!(error("app/"), @r#""app/" is not a pattern of paths: it names a directory, and only files change"#);
+        assert!(
+            Globs::parse(&["{dev,prod}.tfvars"])
+                .unwrap()
+                .matches("prod.tfvars")
+        );
     }
 }

@@ -97,7 +97,7 @@ pub(super) struct File {
 
 /// An AWS account and region with their roles and rules.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawEnvironment {
     /// The address shown on GitHub's deployments.
     #[schemars(url)]
@@ -144,7 +144,7 @@ pub(super) struct RawEnvironment {
 
 /// Where an environment lives, and the roles that act there.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawAws {
     /// The region of its cluster and of every API call, like "eu-central-1".
     #[schemars(required)]
@@ -166,7 +166,7 @@ pub(super) struct RawAws {
 
 /// Who may do what: "read", "write", "maintain", "admin", "team:org/slug" or "user:login".
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawAllow {
     /// Who may have stacks planned. Default: ["write"].
     pub(super) plan: Option<Texts>,
@@ -178,7 +178,7 @@ pub(super) struct RawAllow {
 
 /// One Terraform root module.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawStack {
     /// Its directory in the repository. Spaces and dots are fine.
     #[schemars(required)]
@@ -207,7 +207,7 @@ pub(super) struct RawStack {
 
 /// One image and the manifests that run it.
 #[derive(Debug, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, expecting = "a table")]
 pub(super) struct RawService {
     /// Where CI publishes its image: registry and repository, without a tag.
     #[schemars(required)]

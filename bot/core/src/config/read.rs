@@ -28,7 +28,15 @@ pub(super) fn read(text: &str, findings: &mut Findings<'_>) -> Option<File> {
         }
     };
     let top = 0..text.find('\n').unwrap_or(text.len());
-    walk(table.get_mut(), &schema(), &Place { name: "deploy.toml".to_owned(), span: top }, findings);
+    walk(
+        table.get_mut(),
+        &schema(),
+        &Place {
+            name: "deploy.toml".to_owned(),
+            span: top,
+        },
+        findings,
+    );
     for _ in 0..MOST_TYPE_ERRORS {
         let error = match File::deserialize(toml::de::Deserializer::from(table.clone())) {
             Ok(file) => return Some(file),
@@ -36,9 +44,29 @@ pub(super) fn read(text: &str, findings: &mut Findings<'_>) -> Option<File> {
         };
         let span = error.span().unwrap_or(0..0);
         let key = set_aside(table.get_mut(), &span)?;
-        findings.error(span, Invalid::new(format!("`{key}`: {}", error.message())));
+        findings.error(
+            span,
+            Invalid::new(format!("`{key}`: {}", in_words(error.message()))),
+        );
     }
     None
+}
+
+/// The deserializer's words for types are Rust's; these are those of people.
+fn in_words(message: &str) -> String {
+    let mut message = message.to_owned();
+    for (theirs, ours) in [
+        ("invalid type: sequence", "invalid type: list"),
+        ("invalid type: map", "invalid type: table"),
+        ("unknown variant", "unknown value"),
+        ("expected i64", "expected a number"),
+        ("expected u32", "expected a number that is not negative"),
+        ("expected a map", "expected a table"),
+        ("expected a sequence", "expected a list"),
+    ] {
+        message = message.replace(theirs, ours);
+    }
+    message
 }
 
 /// A table, as a finding names it and points at it.
@@ -59,12 +87,18 @@ fn walk(table: &mut DeTable<'_>, schema: &Value, place: &Place, findings: &mut F
     let Some(known) = schema.get("properties").and_then(Value::as_object) else {
         return;
     };
-    let unknown: Vec<_> =
-        table.keys().filter(|key| !known.contains_key(key.get_ref().as_ref())).cloned().collect();
+    let unknown: Vec<_> = table
+        .keys()
+        .filter(|key| !known.contains_key(key.get_ref().as_ref()))
+        .cloned()
+        .collect();
     for key in unknown {
         let name: &str = key.get_ref();
         let error = Invalid::new(format!("unknown key `{name}` in {}", place.name));
-        findings.error(key.span(), error.with_help(suggest(name, known.keys().map(String::as_str))));
+        findings.error(
+            key.span(),
+            error.with_help(suggest(name, known.keys().map(String::as_str))),
+        );
         table.remove(&key);
     }
     for (key, value) in table.iter_mut() {
@@ -73,10 +107,17 @@ fn walk(table: &mut DeTable<'_>, schema: &Value, place: &Place, findings: &mut F
             step(key, value, schema, place, findings);
         }
     }
-    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten();
+    let required = schema
+        .get("required")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
     for name in required.filter_map(Value::as_str) {
         if !table.keys().any(|key| key.get_ref() == name) {
-            let help = known.get(name).and_then(|s| s.get("description")).and_then(Value::as_str);
+            let help = known
+                .get(name)
+                .and_then(|s| s.get("description"))
+                .and_then(Value::as_str);
             let error = Invalid::new(format!("{} has no `{name}`", place.name));
             let error = match help {
                 Some(help) => error.with_help(first_sentence(help)),
@@ -100,13 +141,29 @@ fn step(
         } else {
             format!("{}.{}", place.name, key.get_ref())
         };
-        walk(table, schema, &Place { name, span: key.span() }, findings);
+        walk(
+            table,
+            schema,
+            &Place {
+                name,
+                span: key.span(),
+            },
+            findings,
+        );
     }
 }
 
 fn first_sentence(text: &str) -> String {
-    let text = text.replace('\n', " ");
-    text.split(". ").next().unwrap_or_default().trim_end_matches('.').to_owned()
+    let sentence = text
+        .split(". ")
+        .next()
+        .unwrap_or_default()
+        .trim_end_matches('.');
+    let mut chars = sentence.chars();
+    chars
+        .next()
+        .map(|first| first.to_lowercase().chain(chars).collect())
+        .unwrap_or_default()
 }
 
 /// What was probably meant, else all there is.
@@ -120,6 +177,7 @@ pub(super) fn suggest<'n>(written: &str, known: impl Iterator<Item = &'n str>) -
     match near {
         Some((_, name)) => format!("did you mean `{name}`?"),
         None if known.is_empty() => "there are none".to_owned(),
+        None if known.len() == 1 => format!("there is only `{}`", known[0]),
         None => {
             let names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
             format!("there are {}", names.join(", "))

@@ -22,6 +22,10 @@ fn without_null(schema: &mut Schema) {
         return;
     };
     object.remove("default");
+    if let Some(Value::String(text)) = object.get_mut("description") {
+        // The lines of a doc comment are those of one paragraph.
+        *text = text.replace('\n', " ");
+    }
     if let Some(Value::Array(types)) = object.get_mut("type") {
         types.retain(|name| name != "null");
         if let [only] = types.as_slice() {

@@ -21,14 +21,20 @@ fn split(text: &str, known: &'static [&'static str]) -> Result<Vec<Piece>, Inval
         if !before.is_empty() {
             pieces.push(Piece::Text(before.to_owned()));
         }
-        let inside = from_brace.strip_prefix('{').and_then(|inside| inside.split_once('}'));
+        let inside = from_brace
+            .strip_prefix('{')
+            .and_then(|inside| inside.split_once('}'));
         let Some((name, after)) = inside else {
-            return Err(Invalid::new(format!("{text:?} has a brace without its partner"))
-                .with_help(format!("placeholders here: {}", list(known))));
+            return Err(
+                Invalid::new(format!("{text:?} has a brace without its partner"))
+                    .with_help(format!("placeholders here: {}", list(known))),
+            );
         };
         let Some(placeholder) = known.iter().find(|k| **k == name) else {
-            return Err(Invalid::new(format!("{text:?} has no placeholder {{{name}}}"))
-                .with_help(format!("placeholders here: {}", list(known))));
+            return Err(
+                Invalid::new(format!("{text:?} has no placeholder {{{name}}}"))
+                    .with_help(format!("placeholders here: {}", list(known))),
+            );
         };
         pieces.push(Piece::Placeholder(placeholder));
         rest = after;
@@ -40,7 +46,11 @@ fn split(text: &str, known: &'static [&'static str]) -> Result<Vec<Piece>, Inval
 }
 
 fn list(known: &[&str]) -> String {
-    known.iter().map(|name| format!("{{{name}}}")).collect::<Vec<_>>().join(", ")
+    known
+        .iter()
+        .map(|name| format!("{{{name}}}"))
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 fn fill(pieces: &[Piece], value: impl Fn(&str) -> String) -> String {
@@ -58,7 +68,7 @@ fn written(pieces: &[Piece]) -> String {
 }
 
 /// A text that may name the environment as `{environment}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Template(Vec<Piece>);
 
 impl Template {
@@ -79,7 +89,9 @@ impl Template {
     /// Whether each environment gets a text of its own.
     #[must_use]
     pub fn names_environment(&self) -> bool {
-        self.0.iter().any(|piece| matches!(piece, Piece::Placeholder(_)))
+        self.0
+            .iter()
+            .any(|piece| matches!(piece, Piece::Placeholder(_)))
     }
 }
 
@@ -89,8 +101,14 @@ impl fmt::Display for Template {
     }
 }
 
+impl fmt::Debug for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Template({self})")
+    }
+}
+
 /// How CI names the image of a commit: a tag with `{sha}` or `{short_sha}`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct TagTemplate(Vec<Piece>);
 
 impl TagTemplate {
@@ -101,15 +119,24 @@ impl TagTemplate {
     /// would not make a tag (OCI distribution specification, "Pulling manifests").
     pub fn parse(text: &str) -> Result<Self, Invalid> {
         let pieces = split(text, &["sha", "short_sha"])?;
-        if !pieces.iter().any(|piece| matches!(piece, Piece::Placeholder(_))) {
-            return Err(Invalid::new(format!("{text:?} is the same tag for every commit"))
-                .with_help("name the commit, like \"sha-{sha}\" or \"{short_sha}\""));
+        if !pieces
+            .iter()
+            .any(|piece| matches!(piece, Piece::Placeholder(_)))
+        {
+            return Err(
+                Invalid::new(format!("{text:?} is the same tag for every commit"))
+                    .with_help("name the commit, like \"sha-{sha}\" or \"{short_sha}\""),
+            );
         }
-        let longest = fill(&pieces, |name| "a".repeat(if name == "sha" { 64 } else { 7 }));
+        let longest = fill(&pieces, |name| {
+            "a".repeat(if name == "sha" { 64 } else { 7 })
+        });
         let first = longest.bytes().next();
         let is_tag = longest.len() <= 128
             && first.is_some_and(|b| b.is_ascii_alphanumeric() || b == b'_')
-            && longest.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
+            && longest
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'.' | b'-'));
         if is_tag {
             return Ok(Self(pieces));
         }
@@ -133,6 +160,12 @@ impl fmt::Display for TagTemplate {
     }
 }
 
+impl fmt::Debug for TagTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TagTemplate({self})")
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -140,12 +173,21 @@ mod tests {
     #[test]
     fn placeholders_are_filled() {
         let template = Template::parse("{environment}/a-{environment}.tfvars").unwrap();
-        assert_eq!(template.render(&EnvName::parse("dev").unwrap()), "dev/a-dev.tfvars");
+        assert_eq!(
+            template.render(&EnvName::parse("dev").unwrap()),
+            "dev/a-dev.tfvars"
+        );
         assert_eq!(template.to_string(), "{environment}/a-{environment}.tfvars");
         assert!(template.names_environment());
         let commit = CommitSha::parse("abcdef0123".repeat(4)).unwrap();
-        assert_eq!(TagTemplate::parse("v-{short_sha}").unwrap().render(&commit), "v-abcdef0");
-        assert_eq!(TagTemplate::parse("{sha}").unwrap().render(&commit), commit.as_str());
+        assert_eq!(
+            TagTemplate::parse("v-{short_sha}").unwrap().render(&commit),
+            "v-abcdef0"
+        );
+        assert_eq!(
+            TagTemplate::parse("{sha}").unwrap().render(&commit),
+            commit.as_str()
+        );
     }
 
     #[test]
@@ -153,14 +195,28 @@ mod tests {
         let error = Template::parse("{env}.tfvars").unwrap_err();
         insta::assert_snapshot!(error, @r#""{env}.tfvars" has no placeholder {env}"#);
         insta::assert_snapshot!(error.help.unwrap(), @"placeholders here: {environment}");
-        for text in ["{environment", "environment}", "{}", "{{environment}}", "{sha}"] {
+        for text in [
+            "{environment",
+            "environment}",
+            "{}",
+            "{{environment}}",
+            "{sha}",
+        ] {
             assert!(Template::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn a_tag_names_its_commit() {
-        for text in ["latest", "", "{environment}-{sha}", "-{sha}", "a/{sha}", "{sha}:x", "v {sha}"] {
+        for text in [
+            "latest",
+            "",
+            "{environment}-{sha}",
+            "-{sha}",
+            "a/{sha}",
+            "{sha}:x",
+            "v {sha}",
+        ] {
             assert!(TagTemplate::parse(text).is_err(), "{text}");
         }
     }

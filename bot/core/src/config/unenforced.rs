@@ -10,19 +10,30 @@ use super::raw::RawProvenance;
 
 pub(super) fn refuse_unenforced(tables: &Tables<'_>, findings: &mut Findings<'_>) {
     let refusal = |what: &str, instead: &str| {
-        Invalid::new(format!("{what} not enforced by this version of Slipway"))
-            .with_help(format!("a rule that is not asked would be no rule; {instead}"))
+        Invalid::new(format!("{what} not enforced by this version of Slipway")).with_help(format!(
+            "a rule that is not asked would be no rule; {instead}"
+        ))
     };
     for (_, stack) in &tables.stacks {
-        if let Some(policies) = stack.policies.as_ref().filter(|policies| !policies.value().is_empty()) {
-            findings.error(policies.span(), refusal("`policies` are", "leave the key out for now"));
+        if let Some(policies) = stack
+            .policies
+            .as_ref()
+            .filter(|policies| !policies.value().is_empty())
+        {
+            findings.error(
+                policies.span(),
+                refusal("`policies` are", "leave the key out for now"),
+            );
         }
     }
     for (_, service) in &tables.services {
         if let Some(written) = &service.provenance
             && *written.value() == RawProvenance::Attestation
         {
-            findings.error(written.span(), refusal("`provenance = \"attestation\"` is", "use \"label\" for now"));
+            findings.error(
+                written.span(),
+                refusal("`provenance = \"attestation\"` is", "use \"label\" for now"),
+            );
         }
     }
 }

@@ -20,7 +20,11 @@ pub struct Allow {
 impl Default for Allow {
     /// Whoever may write to the repository.
     fn default() -> Self {
-        Self { plan: vec![Who::Write], apply: vec![Who::Write], deploy: vec![Who::Write] }
+        Self {
+            plan: vec![Who::Write],
+            apply: vec![Who::Write],
+            deploy: vec![Who::Write],
+        }
     }
 }
 
@@ -67,7 +71,10 @@ impl Who {
         if let Some(team) = text.strip_prefix("team:") {
             let (org, slug) = team.split_once('/').ok_or_else(invalid)?;
             if is_slug(org) && is_slug(slug) {
-                return Ok(Self::Team { org: org.to_owned(), slug: slug.to_owned() });
+                return Ok(Self::Team {
+                    org: org.to_owned(),
+                    slug: slug.to_owned(),
+                });
             }
         }
         let login = text.strip_prefix("user:").ok_or_else(invalid)?;
@@ -107,21 +114,44 @@ mod tests {
 
     #[test]
     fn what_is_read_is_written_back() {
-        for text in ["read", "write", "maintain", "admin", "team:acme/platform", "user:ana", "user:renovate[bot]"] {
+        for text in [
+            "read",
+            "write",
+            "maintain",
+            "admin",
+            "team:acme/platform",
+            "user:ana",
+            "user:renovate[bot]",
+        ] {
             assert_eq!(Who::parse(text).unwrap().to_string(), text);
         }
     }
 
     #[test]
     fn nobody_else_gets_in() {
-        for text in ["", "everyone", "Write", "triage", "team:acme", "team:/x", "team:a/b/c", "user:", "user:a b", "@ana", "team:acme/*"] {
+        for text in [
+            "",
+            "everyone",
+            "Write",
+            "triage",
+            "team:acme",
+            "team:/x",
+            "team:a/b/c",
+            "user:",
+            "user:a b",
+            "@ana",
+            "team:acme/*",
+        ] {
             assert!(Who::parse(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn names_on_github_ignore_case() {
-        let (a, b) = (Who::parse("user:Ana").unwrap(), Who::parse("user:ana").unwrap());
+        let (a, b) = (
+            Who::parse("user:Ana").unwrap(),
+            Who::parse("user:ana").unwrap(),
+        );
         assert!(a.is_same_as(&b));
         assert!(!a.is_same_as(&Who::Admin));
     }
