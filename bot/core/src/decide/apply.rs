@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::runs::{apply_of, environments, latest_plan, planned};
 use super::{Ask, Draft, plan};
-use crate::config::Environment;
+use crate::config::{Environment, Stack};
 use crate::facts::{Facts, PullFacts, PullState};
 use crate::gates::{self, Asked, Gate, Verdicts};
-use crate::ids::{EnvName, StackName};
+use crate::ids::{CommitSha, EnvName, StackName};
 use crate::intent::Decision;
 use crate::ports::Reaction;
 use crate::report::markdown::code;
@@ -89,17 +89,18 @@ fn apply_in(
     env: &Environment,
     names: &BTreeSet<StackName>,
 ) -> Option<String> {
-    if let PullState::Merged(merge) = &ask.pr.pull.state {
-        return apply_merged(draft, ask, env, names, merge);
-    }
-    let states: Vec<_> = stacks::in_order(ask.config, names)
+    let states: Vec<(&Stack, PlanState<'_>)> = stacks::in_order(ask.config, names)
         .into_iter()
         .map(|stack| (stack, plan_state(ask.facts, ask.pr, &env.name, &stack.name)))
         .collect();
+    let merged = matches!(ask.pr.pull.state, PullState::Merged(_));
     let mut gates = gates::for_apply(env, ask.facts, Asked::ByPerson);
     let mut plan_again = BTreeSet::new();
     for (stack, state) in &states {
-        if let PlanState::Not(row, again) = state {
+        // After the merge a stale plan is no obstacle: see `what_to_apply`.
+        if let PlanState::Not(row, again) = state
+            && !(merged && *again == Again::Yes)
+        {
             gates.push(Gate {
                 row: row.clone(),
                 waits: None,
@@ -111,27 +112,29 @@ fn apply_in(
     }
     let not_before = match gates::verdict(&gates) {
         Verdicts::Refuse(rows) => {
-            let may_plan = gates::may_plan(env, ask.actor);
             let mut body = refusal("applied in", &env.name, &rows);
-            if may_plan && !plan_again.is_empty() {
+            if gates::may_plan(env, ask.actor) && !plan_again.is_empty() {
                 plan::start(draft, ask.config, env, &plan_again, ask.pr, ask.into(), true);
-                body.push_str("\n\nPlanning again now: look at the new plan, then `/apply` once more.");
+                body.push_str(
+                    "\n\nPlanning again now: look at the new plan, then `/apply` once more.",
+                );
             }
             return Some(body);
         }
         Verdicts::Queue { not_before } => not_before,
         Verdicts::Pass => None,
     };
+    if env.aws.apply_role.is_none() {
+        return Some(no_role(env));
+    }
     let mut places = BTreeMap::new();
     for (stack, state) in &states {
-        let PlanState::Fresh(run) = state else {
+        let Some((commit, plan)) = what_to_apply(ask, env, stack, state) else {
             continue;
         };
-        let plan = PlanToApply::Saved(run.id.clone());
-        let Some(mut order) =
-            draft.apply_order(env, stack, ask.pr, &ask.pr.pull.head, plan, ask.into())
+        let Some(mut order) = draft.apply_order(env, stack, ask.pr, &commit, plan, ask.into())
         else {
-            return Some(no_role(env));
+            continue;
         };
         order.not_before = not_before;
         let after = stack
@@ -139,52 +142,35 @@ fn apply_in(
             .iter()
             .filter_map(|needed| places.get(needed).copied())
             .collect();
-        places.insert(
-            stack.name.clone(),
-            draft.start(order, RunState::Queued, after),
-        );
+        let place = draft.start(order, RunState::Queued, after);
+        places.insert(stack.name.clone(), place);
     }
-    if places.is_empty() {
-        return Some(why_nothing(env, &states));
-    }
-    None
+    places.is_empty().then(|| why_nothing(env, &states))
 }
 
-/// After the merge the saved plans are void, since the base moved: each stack is planned again on
-/// the merge commit and applied if its changes are the ones reviewed.
-fn apply_merged(
-    draft: &mut Draft<'_>,
+/// The plan to apply and the commit that the run is about. A fresh plan is applied as it was saved.
+/// After the merge an older plan is void, since the base moved with it: the stack is planned again
+/// on the merge commit, and applied if its changes are the ones reviewed.
+fn what_to_apply(
     ask: Ask<'_>,
     env: &Environment,
-    names: &BTreeSet<StackName>,
-    merge: &crate::ids::CommitSha,
-) -> Option<String> {
-    let gates = gates::for_apply(env, ask.facts, Asked::ByPerson);
-    let not_before = match gates::verdict(&gates) {
-        Verdicts::Refuse(rows) => return Some(refusal("applied in", &env.name, &rows)),
-        Verdicts::Queue { not_before } => not_before,
-        Verdicts::Pass => None,
-    };
-    let mut places = BTreeMap::new();
-    for stack in stacks::in_order(ask.config, names) {
-        let plan = PlanToApply::Again {
-            reviewed: reviewed(ask.facts, ask.pr, &env.name, &stack.name).map(|run| run.id.clone()),
-        };
-        let Some(mut order) = draft.apply_order(env, stack, ask.pr, merge, plan, ask.into()) else {
-            return Some(no_role(env));
-        };
-        order.not_before = not_before;
-        let after = stack
-            .depends_on
-            .iter()
-            .filter_map(|needed| places.get(needed).copied())
-            .collect();
-        places.insert(
-            stack.name.clone(),
-            draft.start(order, RunState::Queued, after),
-        );
+    stack: &Stack,
+    state: &PlanState<'_>,
+) -> Option<(CommitSha, PlanToApply)> {
+    match (state, &ask.pr.pull.state) {
+        (PlanState::Fresh(run), _) => Some((
+            ask.pr.pull.head.clone(),
+            PlanToApply::Saved(run.id.clone()),
+        )),
+        (PlanState::Not(..), PullState::Merged(merge)) => {
+            let reviewed = reviewed(ask.facts, ask.pr, &env.name, &stack.name);
+            let plan = PlanToApply::Again {
+                reviewed: reviewed.map(|run| run.id.clone()),
+            };
+            Some((merge.clone(), plan))
+        }
+        _ => None,
     }
-    None
 }
 
 /// The plan of the merged head that people looked at.
@@ -296,7 +282,7 @@ fn open_row(stack: &StackName, state: &str) -> GateRow {
     }
 }
 
-fn why_nothing(env: &Environment, states: &[(&crate::config::Stack, PlanState<'_>)]) -> String {
+fn why_nothing(env: &Environment, states: &[(&Stack, PlanState<'_>)]) -> String {
     let list: Vec<String> = states
         .iter()
         .map(|(stack, state)| {
