@@ -538,12 +538,13 @@ pub trait Cluster: Send + Sync {
         log: &dyn RunLog,
         stop: &dyn Stop,
     ) -> PortResult<RolloutEnd>;
-    /// The images that the workloads among the manifests run now, for telling after a crash.
+    /// The workloads of a namespace that run an image of a repository, as `Kind/name`, each with
+    /// the full reference that it runs: for telling after a crash.
     async fn running_images(
         &self,
         access: &ClusterAccess,
         namespace: &str,
-        manifests: &[serde_json::Value],
+        image: &str,
     ) -> PortResult<Vec<(String, String)>>;
 }
 

@@ -1,0 +1,206 @@
+//! An apply run: exactly the plan that people saw, or nothing.
+
+use std::path::PathBuf;
+
+use sha2::{Digest as _, Sha256};
+use slipway_core::ids::{CommitSha, RunId};
+use slipway_core::outcome::{Applied, Outcome, Planned};
+use slipway_core::plan::Counts;
+use slipway_core::ports::{Revision, RunEnd};
+use slipway_core::run::{ApplyWork, PlanToApply, StepName, Work};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::terraform::{FreshPlan, Workplace};
+use super::{Failure, Halt, Hand, merged, succeeded};
+
+pub(super) async fn run(hand: &Hand<'_>, work: &ApplyWork) -> Result<RunEnd, Halt> {
+    let _slot = hand.slot().await?;
+    match &work.plan {
+        PlanToApply::Saved(plan) => saved(hand, work, plan).await,
+        PlanToApply::Again { reviewed } => again(hand, work, reviewed.as_ref()).await,
+    }
+}
+
+/// Applies the very file that a plan run saved.
+async fn saved(hand: &Hand<'_>, work: &ApplyWork, plan: &RunId) -> Result<RunEnd, Halt> {
+    let (base_ref, base, planned) = saved_plan(hand, plan).await?;
+    hand.gates_of_apply(Some((&base_ref, &base))).await?;
+    let worktree = hand.checkout(merged(hand.run, &base)?).await?;
+    let session = hand.credentials().await?;
+    let place = Workplace {
+        hand,
+        stack: &work.stack,
+        worktree,
+        session,
+        scratch: hand.scratch().await?,
+    };
+    place.init().await?;
+    let file = fetch(hand, &place, &planned).await?;
+    // Asked again right before the effect: init may have taken minutes.
+    hand.gates_of_apply(Some((&base_ref, &base))).await?;
+    effect(hand, &place, &file).await
+}
+
+/// Plans again on the merge commit, and applies if the changes are the ones that were reviewed.
+async fn again(
+    hand: &Hand<'_>,
+    work: &ApplyWork,
+    reviewed: Option<&RunId>,
+) -> Result<RunEnd, Halt> {
+    hand.gates_of_apply(None).await?;
+    let reviewed = match reviewed {
+        Some(plan) => Some(saved_plan(hand, plan).await?.2),
+        None => None,
+    };
+    let worktree = hand
+        .checkout(Revision::Commit(hand.run.order.commit.clone()))
+        .await?;
+    let session = hand.credentials().await?;
+    let place = Workplace {
+        hand,
+        stack: &work.stack,
+        worktree,
+        session,
+        scratch: hand.scratch().await?,
+    };
+    place.init().await?;
+    let fresh = place.plan().await?;
+    if fresh.plan.is_noop() {
+        return Ok(nothing(&fresh));
+    }
+    compare(hand, &fresh, reviewed.as_ref())?;
+    hand.gates_of_apply(None).await?;
+    effect(hand, &place, &fresh.path).await
+}
+
+/// The reviewed plan and this one must change the same things in the same way.
+fn compare(hand: &Hand<'_>, fresh: &FreshPlan, reviewed: Option<&Planned>) -> Result<(), Halt> {
+    let env = &hand.run.order.env;
+    let stack = hand.run.order.subject();
+    let fix = format!(
+        "nothing was applied. `/plan {env} {stack}` shows what would change now; then `/apply {env} \
+         {stack}`"
+    );
+    match reviewed {
+        None => Err(Failure::new(
+            format!(
+                "on the merge commit the plan is {}, and no plan of this stack was reviewed",
+                fresh.plan.counts()
+            ),
+            fix,
+        )
+        .into()),
+        Some(planned) if planned.fingerprint != fresh.plan.fingerprint() => Err(Failure::new(
+            format!(
+                "on the merge commit the plan is {}, which is not what was reviewed ({})",
+                fresh.plan.counts(),
+                planned.plan.counts()
+            ),
+            fix,
+        )
+        .into()),
+        Some(_) => Ok(()),
+    }
+}
+
+fn nothing(fresh: &FreshPlan) -> RunEnd {
+    succeeded(
+        Outcome::Applied(Box::new(Applied {
+            counts: Counts::default(),
+            outputs: Vec::new(),
+            took: std::time::Duration::ZERO,
+            evidence: fresh.evidence.clone(),
+        })),
+        None,
+    )
+}
+
+async fn effect(
+    hand: &Hand<'_>,
+    place: &Workplace<'_>,
+    plan: &std::path::Path,
+) -> Result<RunEnd, Halt> {
+    hand.pause()?;
+    hand.progress("applying").await?;
+    let clock = &hand.runner.ports.clock;
+    let began = clock.now();
+    let applied = place.apply(plan).await?;
+    let took = clock.now().duration_since(began);
+    Ok(succeeded(
+        Outcome::Applied(Box::new(Applied {
+            counts: applied.counts,
+            outputs: applied.outputs,
+            took: took.max(jiff::SignedDuration::ZERO).unsigned_abs(),
+            evidence: place.session.evidence.clone(),
+        })),
+        None,
+    ))
+}
+
+/// The saved plan of a plan run, and the base that it was made onto.
+async fn saved_plan(
+    hand: &Hand<'_>,
+    plan: &RunId,
+) -> Result<(String, CommitSha, Planned), Halt> {
+    let gone = || Failure::new("the plan is gone", "`/plan`, then `/apply` again");
+    let run = hand.runner.ports.store.run(plan).await?.ok_or_else(gone)?;
+    match (run.order.work, run.outcome) {
+        (Work::Plan(work), Some(Outcome::Planned(planned))) => {
+            Ok((work.base_ref, work.base, *planned))
+        }
+        _ => Err(gone().into()),
+    }
+}
+
+/// Fetches the plan file and proves that it is the one that was saved.
+async fn fetch(
+    hand: &Hand<'_>,
+    place: &Workplace<'_>,
+    planned: &Planned,
+) -> Result<PathBuf, Halt> {
+    hand.step(StepName::Plan, async {
+        let bytes = hand
+            .runner
+            .ports
+            .artifacts
+            .get(&planned.artifact)
+            .await?
+            .ok_or_else(|| {
+                Failure::new(
+                    "the saved plan file is missing",
+                    "nothing was applied: `/plan`, then `/apply` again",
+                )
+            })?;
+        if sha256(&bytes) != planned.sha256 {
+            return Err(Failure::new(
+                "the saved plan file is not the one that was made: its SHA-256 differs",
+                "nothing was applied: `/plan`, then `/apply` again, and find out who changed it",
+            )
+            .into());
+        }
+        let path = place.scratch.path().join("saved.tfplan");
+        tokio::fs::write(&path, bytes).await.map_err(|error| {
+            Failure::new(format!("the plan file can't be written: {error}"), "`/retry`")
+        })?;
+        Ok((path, format!("the saved plan: {}", planned.plan.counts())))
+    })
+    .await
+}
+
+/// SHA-256, hexadecimal.
+pub(super) fn sha256(bytes: &[u8]) -> String {
+    hex::encode(Sha256::digest(bytes))
+}
+
+impl Hand<'_> {
+    /// A place among the Terraform processes that may run at once.
+    pub(super) async fn slot(&self) -> Result<OwnedSemaphorePermit, Halt> {
+        use slipway_core::ports::Stop as _;
+        let slots = std::sync::Arc::clone(&self.runner.terraform_slots);
+        tokio::select! {
+            permit = slots.acquire_owned() => permit.map_err(|_| Halt::Stopped),
+            () = self.stop.asked() => Err(Halt::Stopped),
+            () = self.runner.closing.cancelled() => Err(Halt::Stopped),
+        }
+    }
+}

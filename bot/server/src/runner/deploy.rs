@@ -1,0 +1,281 @@
+//! A deploy run: the image by digest, the manifests of its commit, a rollout watched to its end.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use slipway_core::config::Provenance;
+use slipway_core::facts::Release;
+use slipway_core::gates::Candidate;
+use slipway_core::ids::Digest;
+use slipway_core::outcome::{Deployed, Outcome, PreviousRelease};
+use slipway_core::ports::{
+    ClusterAccess, Image, PortErrorKind, Revision, RolloutEnd, RunEnd, Session, Stop,
+};
+use slipway_core::run::{DeployWork, ImageToDeploy, StepName};
+
+use super::{Failure, Halt, Hand, succeeded};
+
+/// The first pause between two looks for an image; doubled up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// A place to look for an image that may not be there yet.
+enum Wanted<'a> {
+    Tag(&'a str),
+    Digest(&'a Digest),
+}
+
+pub(super) async fn run(hand: &Hand<'_>, work: &DeployWork) -> Result<RunEnd, Halt> {
+    let order = &hand.run.order;
+    let before = hand.release_before(&order.env, &work.service.name).await?;
+    let image = find_image(hand, work).await?;
+    hand.remember(|so_far| so_far.digest = Some(image.digest.clone()));
+    hand.progress("the image is found").await?;
+    let what = Candidate {
+        commit: order.commit.clone(),
+        digest: Some(image.digest.clone()),
+    };
+    if work.rollback.is_some() {
+        hand.gates_of_rollback().await?;
+    } else {
+        hand.gates_of_deploy(&work.service.name, &what).await?;
+    }
+    let manifests = render(hand, work, &image.digest).await?;
+    let session = hand.credentials().await?;
+    let access = cluster(hand, work, &session).await?;
+    hand.pause()?;
+    hand.progress("rolling out").await?;
+    if !hand.done_before.contains(&StepName::Manifests) {
+        apply(hand, work, &access, &manifests).await?;
+    }
+    let ready = rollout(hand, work, &access, &manifests).await?;
+    Ok(live(hand, work, &image, ready, before, &session))
+}
+
+/// Waits for the image and proves where it comes from.
+async fn find_image(hand: &Hand<'_>, work: &DeployWork) -> Result<Image, Halt> {
+    hand.step(StepName::Image, async {
+        let image = match &work.image {
+            ImageToDeploy::Tag(tag) => wait_for(hand, work, Wanted::Tag(tag)).await?,
+            ImageToDeploy::Digest(digest) => wait_for(hand, work, Wanted::Digest(digest)).await?,
+        };
+        prove(hand, work, &image)?;
+        let line = format!("{}@{}", work.service.image, image.digest);
+        Ok((image, line))
+    })
+    .await
+}
+
+async fn wait_for(
+    hand: &Hand<'_>,
+    work: &DeployWork,
+    wanted: Wanted<'_>,
+) -> Result<Image, Halt> {
+    let ports = &hand.runner.ports;
+    let name = &work.service.image;
+    let began = hand.run.started_at.unwrap_or(hand.run.created_at);
+    let mut pause = FIRST_PAUSE;
+    loop {
+        let found = match wanted {
+            Wanted::Tag(tag) => ports.registry.resolve(name, tag).await,
+            Wanted::Digest(digest) => ports.registry.inspect(name, digest).await,
+        };
+        let told = match found {
+            Ok(Some(image)) => return Ok(image),
+            Ok(None) => "CI has not published it".to_owned(),
+            Err(error) if error.is_passing() => {
+                if let PortErrorKind::Unavailable { retry_after: Some(wait) } = error.kind {
+                    pause = wait.min(Duration::from_secs(120));
+                }
+                error.to_string()
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let waited = ports.clock.now().duration_since(began).max(SignedDuration::ZERO);
+        let reference = match wanted {
+            Wanted::Tag(tag) => format!("{name}:{tag}"),
+            Wanted::Digest(digest) => format!("{name}@{digest}"),
+        };
+        if waited.unsigned_abs() >= work.service.image_wait {
+            return Err(Failure::new(
+                format!(
+                    "{reference} did not come within {}: {told}. Nothing was deployed",
+                    slipway_core::report::markdown::duration(work.service.image_wait)
+                ),
+                "look at the workflow that publishes it, then `/retry`",
+            )
+            .into());
+        }
+        hand.log.say(&format!("waiting for {reference}: {told}"));
+        tokio::select! {
+            () = tokio::time::sleep(pause) => {}
+            () = hand.runner.bells.images.notified() => {}
+            () = hand.stop.asked() => return Err(Halt::Stopped),
+            () = hand.runner.closing.cancelled() => return Err(Halt::Stopped),
+        }
+        pause = (pause * 2).min(LONGEST_PAUSE);
+    }
+}
+
+/// The label that CI sets must name the commit: a tag alone proves nothing.
+fn prove(hand: &Hand<'_>, work: &DeployWork, image: &Image) -> Result<(), Halt> {
+    if work.service.provenance == Provenance::Off {
+        return Ok(());
+    }
+    let commit = hand.run.order.commit.as_str();
+    match image.revision.as_deref() {
+        Some(revision) if revision == commit => Ok(()),
+        Some(revision) => Err(Failure::new(
+            format!(
+                "the image says that it was built from {}, not from {}. Nothing was deployed",
+                revision.chars().take(64).collect::<String>(),
+                hand.run.order.commit.short()
+            ),
+            "find out what pushed this tag: the workflow must build each commit's image itself",
+        )
+        .into()),
+        None => Err(Failure::new(
+            "the image does not say which commit it was built from. Nothing was deployed",
+            "have CI set the label `org.opencontainers.image.revision`, or set `provenance = \
+             \"off\"` for this service",
+        )
+        .into()),
+    }
+}
+
+async fn render(
+    hand: &Hand<'_>,
+    work: &DeployWork,
+    digest: &Digest,
+) -> Result<Vec<serde_json::Value>, Halt> {
+    let commit = &hand.run.order.commit;
+    let worktree = hand.checkout(Revision::Commit(commit.clone())).await?;
+    hand.step(StepName::Render, async {
+        let manifests = crate::render::render(
+            worktree.path(),
+            &work.service,
+            digest,
+            commit,
+            &hand.run.id,
+        )
+        .map_err(|error| {
+            Failure::new(
+                format!("the manifests in {} can't be used: {error}", work.service.manifests),
+                "mend them and merge",
+            )
+        })?;
+        let line = format!("{} manifests, pinned to {}", manifests.len(), digest.short());
+        Ok((manifests, line))
+    })
+    .await
+}
+
+async fn cluster(
+    hand: &Hand<'_>,
+    work: &DeployWork,
+    session: &Session,
+) -> Result<ClusterAccess, Halt> {
+    hand.step(StepName::Cluster, async {
+        let access = hand
+            .runner
+            .ports
+            .cloud
+            .cluster(session, &work.service.cluster)
+            .await?;
+        let line = format!("{} at {}", access.name, access.endpoint);
+        Ok((access, line))
+    })
+    .await
+}
+
+async fn apply(
+    hand: &Hand<'_>,
+    work: &DeployWork,
+    access: &ClusterAccess,
+    manifests: &[serde_json::Value],
+) -> Result<(), Halt> {
+    hand.step(StepName::Manifests, async {
+        let names = hand
+            .runner
+            .ports
+            .cluster
+            .apply(access, &work.service.namespace, manifests)
+            .await?;
+        Ok(((), format!("applied {}", names.join(", "))))
+    })
+    .await
+}
+
+async fn rollout(
+    hand: &Hand<'_>,
+    work: &DeployWork,
+    access: &ClusterAccess,
+    manifests: &[serde_json::Value],
+) -> Result<u32, Halt> {
+    hand.step(StepName::Rollout, async {
+        let end = hand
+            .runner
+            .ports
+            .cluster
+            .rollout(
+                access,
+                &work.service.namespace,
+                manifests,
+                work.service.rollout,
+                &*hand.log,
+                &*hand.stop,
+            )
+            .await?;
+        match end {
+            RolloutEnd::Ready { pods } => Ok((pods, format!("{pods} ready"))),
+            RolloutEnd::Failed { why, pods } => {
+                let mut failure = Failure::new(why, "");
+                failure.pods = pods;
+                Err(failure.into())
+            }
+        }
+    })
+    .await
+}
+
+fn live(
+    hand: &Hand<'_>,
+    work: &DeployWork,
+    image: &Image,
+    ready: u32,
+    before: Option<Release>,
+    session: &Session,
+) -> RunEnd {
+    let order = &hand.run.order;
+    let now = hand.runner.ports.clock.now();
+    let began = hand.run.started_at.unwrap_or(hand.run.created_at);
+    let release = Release {
+        env: order.env.clone(),
+        service: work.service.name.clone(),
+        commit: order.commit.clone(),
+        digest: image.digest.clone(),
+        pr: order.pr,
+        actor: order.actor.clone(),
+        run: hand.run.id.clone(),
+        live_at: now,
+        good: true,
+    };
+    succeeded(
+        Outcome::Deployed(Box::new(Deployed {
+            digest: image.digest.clone(),
+            proven: work.service.provenance == Provenance::Label,
+            ready,
+            took: now
+                .duration_since(began)
+                .max(SignedDuration::ZERO)
+                .unsigned_abs(),
+            previous: before.map(|release| PreviousRelease {
+                commit: release.commit,
+                pr: release.pr,
+            }),
+            evidence: session.evidence.clone(),
+            at: now,
+        })),
+        Some(release),
+    )
+}

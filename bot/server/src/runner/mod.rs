@@ -1,0 +1,438 @@
+//! Takes a run and drives its steps through the ports.
+//!
+//! A step is recorded as begun before it is tried and as done after. Steps before the effect may be
+//! repeated after a crash; the effect never is: a run that died inside one is looked at ([`look`])
+//! and left to people.
+
+mod apply;
+mod deploy;
+mod gates;
+mod log;
+mod look;
+mod plan;
+mod terraform;
+
+use std::future::Future;
+use std::sync::Arc;
+
+use slipway_core::ids::{CommitSha, EnvName, ServiceName};
+use slipway_core::outcome::{ApplyTally, Evidence, Outcome, PodTrouble, Progress, Stopped};
+use slipway_core::plan::Diagnostic;
+use slipway_core::ports::{
+    AssumeRole, PortError, PortErrorKind, Revision, RunEnd, Session, Stop, TakenRun, Worktree,
+    WorkerId,
+};
+use slipway_core::report::refusal::GateRow;
+use slipway_core::run::{Move, Run, StepName, StepResult, Work};
+use tokio::sync::Semaphore;
+
+use crate::bells::{Bells, StopFlag};
+use crate::gather::Gather;
+use crate::ports::Ports;
+use log::StoreLog;
+
+/// Executes runs.
+pub struct Runner {
+    ports: Ports,
+    gather: Gather,
+    bells: Arc<Bells>,
+    /// As many Terraform processes at once as this has permits; waiting for an image takes none.
+    terraform_slots: Arc<Semaphore>,
+    data_dir: std::path::PathBuf,
+    closing: tokio_util::sync::CancellationToken,
+}
+
+/// What became of a taken run.
+pub enum Ending {
+    /// It is over.
+    Over(Box<RunEnd>),
+    /// The process ends, and nothing was changed: somebody else may begin it anew.
+    HandBack,
+    /// The lease was lost: somebody else has it.
+    Lost(PortError),
+}
+
+/// Why a run does not go on.
+enum Halt {
+    /// A step failed.
+    Failed(Box<Failure>),
+    /// A gate is closed.
+    Refused(Vec<GateRow>),
+    /// Somebody asked to stop, or the process ends.
+    Stopped,
+    /// The store says that the run is somebody else's.
+    Lost(PortError),
+}
+
+/// A failed step, for people.
+#[derive(Default)]
+struct Failure {
+    what: String,
+    fix: String,
+    step: Option<StepName>,
+    diagnostics: Vec<Diagnostic>,
+    tally: ApplyTally,
+    pods: Vec<PodTrouble>,
+}
+
+impl Failure {
+    fn new(what: impl Into<String>, fix: impl Into<String>) -> Self {
+        Self {
+            what: what.into(),
+            fix: fix.into(),
+            ..Self::default()
+        }
+    }
+}
+
+impl From<Failure> for Halt {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(Box::new(failure))
+    }
+}
+
+impl From<PortError> for Halt {
+    fn from(error: PortError) -> Self {
+        if error.kind == PortErrorKind::Stopped {
+            return Self::Stopped;
+        }
+        let fix = match error.kind {
+            PortErrorKind::Unavailable { .. } => "it may pass: `/retry`",
+            PortErrorKind::Denied => "grant the right, then `/retry`",
+            PortErrorKind::Conflict | PortErrorKind::NotFound | PortErrorKind::Invalid => {
+                "mend the cause, then `/retry`"
+            }
+            PortErrorKind::Stopped => "",
+        };
+        Failure::new(error.to_string(), fix).into()
+    }
+}
+
+/// A run in hand.
+struct Hand<'a> {
+    runner: &'a Runner,
+    worker: &'a WorkerId,
+    run: &'a Run,
+    stop: Arc<StopFlag>,
+    log: Arc<StoreLog>,
+    /// What can be told so far, kept for the end.
+    so_far: std::sync::Mutex<SoFar>,
+    /// Effects that an earlier worker recorded as done: never done again.
+    done_before: Vec<StepName>,
+}
+
+#[derive(Clone, Default)]
+struct SoFar {
+    evidence: Option<Evidence>,
+    digest: Option<slipway_core::ids::Digest>,
+    step: Option<StepName>,
+    effect_begun: bool,
+}
+
+impl Runner {
+    /// A runner that works through these ports, with its scratch space under `data_dir`.
+    #[must_use]
+    pub fn new(
+        ports: Ports,
+        gather: Gather,
+        bells: Arc<Bells>,
+        terraform_slots: usize,
+        data_dir: std::path::PathBuf,
+    ) -> Self {
+        Self {
+            ports,
+            gather,
+            bells,
+            terraform_slots: Arc::new(Semaphore::new(terraform_slots)),
+            data_dir,
+            closing: tokio_util::sync::CancellationToken::new(),
+        }
+    }
+
+    /// Asks all runs that have not begun their effect to stop and be handed back.
+    pub fn close(&self) {
+        self.closing.cancel();
+    }
+
+    /// Executes a run to its end.
+    pub async fn execute(
+        &self,
+        worker: &WorkerId,
+        taken: &TakenRun,
+        stop: Arc<StopFlag>,
+    ) -> Ending {
+        let log = StoreLog::start(self.ports.store.clone(), worker.clone(), taken.run.id.clone());
+        let hand = Hand {
+            runner: self,
+            worker,
+            run: &taken.run,
+            stop,
+            log: Arc::clone(&log),
+            so_far: std::sync::Mutex::default(),
+            done_before: taken
+                .steps
+                .iter()
+                .filter(|step| matches!(step.result, Some(StepResult::Done(_))))
+                .map(|step| step.name)
+                .collect(),
+        };
+        let result = match &taken.run.order.work {
+            Work::Plan(work) => plan::run(&hand, work).await,
+            Work::Apply(work) => apply::run(&hand, work).await,
+            Work::Deploy(work) => deploy::run(&hand, work).await,
+        };
+        let ending = hand.ending(result).await;
+        log.finish().await;
+        ending
+    }
+}
+
+impl Hand<'_> {
+    /// Does one step: recorded as begun before, as ended after.
+    async fn step<T>(
+        &self,
+        name: StepName,
+        work: impl Future<Output = Result<(T, String), Halt>>,
+    ) -> Result<T, Halt> {
+        if !name.is_effect() {
+            self.pause()?;
+        }
+        let store = &self.runner.ports.store;
+        let now = self.runner.ports.clock.now();
+        store
+            .begin_step(self.worker, &self.run.id, name, now)
+            .await
+            .map_err(Halt::Lost)?;
+        self.remember(|so_far| {
+            so_far.step = Some(name);
+            so_far.effect_begun |= name.is_effect();
+        });
+        self.log.say(&format!("── {}", name.as_str()));
+        let outcome = work.await;
+        let result = match &outcome {
+            Ok((_, line)) => StepResult::Done(line.clone()),
+            Err(Halt::Failed(failure)) => StepResult::Failed(failure.what.clone()),
+            Err(Halt::Refused(_)) => StepResult::Failed("a gate is closed".to_owned()),
+            Err(Halt::Stopped) => StepResult::Failed("stopped".to_owned()),
+            Err(Halt::Lost(error)) => StepResult::Failed(error.to_string()),
+        };
+        if let StepResult::Done(line) | StepResult::Failed(line) = &result {
+            self.log.say(line);
+        }
+        let now = self.runner.ports.clock.now();
+        store
+            .finish_step(self.worker, &self.run.id, name, &result, now)
+            .await
+            .map_err(Halt::Lost)?;
+        outcome.map(|(value, _)| value)
+    }
+
+    /// Ends the run here if somebody asked for it.
+    fn pause(&self) -> Result<(), Halt> {
+        if self.stop.is_asked() || self.runner.closing.is_cancelled() {
+            return Err(Halt::Stopped);
+        }
+        Ok(())
+    }
+
+    fn remember(&self, change: impl FnOnce(&mut SoFar)) {
+        let mut so_far = self
+            .so_far
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
+        change(&mut so_far);
+    }
+
+    fn so_far(&self) -> SoFar {
+        self.so_far
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .clone()
+    }
+
+    /// Tells how far the run is, with what is known so far.
+    async fn progress(&self, line: &str) -> Result<(), Halt> {
+        let so_far = self.so_far();
+        let progress = Progress {
+            line: line.to_owned(),
+            counted: None,
+            evidence: so_far.evidence,
+            digest: so_far.digest,
+        };
+        self.log.base(&progress);
+        self.runner
+            .ports
+            .store
+            .progress(self.worker, &self.run.id, &progress)
+            .await
+            .map_err(Halt::Lost)?;
+        self.runner.bells.reports.notify_one();
+        Ok(())
+    }
+
+    /// The run's end, from what its work came to.
+    async fn ending(&self, result: Result<RunEnd, Halt>) -> Ending {
+        let end = match result {
+            Ok(end) => end,
+            Err(Halt::Lost(error)) => return Ending::Lost(error),
+            Err(Halt::Refused(gates)) => RunEnd {
+                mv: Move::Refuse,
+                outcome: Outcome::Refused { gates },
+                release: None,
+            },
+            Err(Halt::Failed(failure)) => self.failed(*failure),
+            Err(Halt::Stopped) => {
+                if self.runner.closing.is_cancelled() && !self.stop.is_asked() {
+                    return Ending::HandBack;
+                }
+                self.stopped().await
+            }
+        };
+        Ending::Over(Box::new(end))
+    }
+
+    fn failed(&self, failure: Failure) -> RunEnd {
+        let so_far = self.so_far();
+        RunEnd {
+            mv: Move::Fail,
+            outcome: Outcome::Stopped(Box::new(Stopped {
+                what: failure.what,
+                fix: failure.fix,
+                diagnostics: failure.diagnostics,
+                pods: failure.pods,
+                evidence: so_far.evidence,
+                digest: so_far.digest,
+                step: failure.step.or(so_far.step),
+                tally: failure.tally,
+                reached_the_world: so_far.effect_begun,
+            })),
+            release: None,
+        }
+    }
+
+    /// What the run becomes that somebody asked to stop: cancelled or superseded, as they said.
+    async fn stopped(&self) -> RunEnd {
+        let requests = self.runner.ports.store.stop_requests(self.worker).await;
+        let request = requests
+            .ok()
+            .and_then(|all| all.into_iter().find(|request| request.run == self.run.id));
+        let (mv, told) = match request {
+            Some(request) => (request.mv, request.outcome),
+            None => (Move::Cancel, None),
+        };
+        let so_far = self.so_far();
+        let mut stopped = match told {
+            Some(Outcome::Stopped(stopped)) => *stopped,
+            _ => Stopped {
+                what: "stopped".to_owned(),
+                ..Stopped::default()
+            },
+        };
+        if so_far.effect_begun {
+            stopped.what = format!("{} in the middle of its effect", stopped.what);
+            stopped.fix = "look at what was done before you go on: see the run's log".to_owned();
+        }
+        stopped.evidence = so_far.evidence;
+        stopped.digest = so_far.digest;
+        stopped.step = so_far.step;
+        stopped.reached_the_world = so_far.effect_begun;
+        RunEnd {
+            mv,
+            outcome: Outcome::Stopped(Box::new(stopped)),
+            release: None,
+        }
+    }
+
+    // --- steps that several kinds of runs have
+
+    /// Makes the worktree.
+    async fn checkout(&self, revision: Revision) -> Result<Box<dyn Worktree>, Halt> {
+        self.step(StepName::Checkout, async {
+            let repo = &self.run.order.repo;
+            let ports = &self.runner.ports;
+            let access = ports.forge.clone_access(repo).await?;
+            let worktree = ports
+                .source
+                .checkout(repo, &access, &revision, &*self.stop)
+                .await
+                .map_err(|error| match (&error.kind, &revision) {
+                    (PortErrorKind::Conflict, Revision::Merged { base, .. }) => Failure::new(
+                        error.said.clone(),
+                        format!("bring the pull request up to date with {}", base.short()),
+                    )
+                    .into(),
+                    _ => Halt::from(error),
+                })?;
+            let line = match &revision {
+                Revision::Commit(sha) => format!("{} is checked out", sha.short()),
+                Revision::Merged { head, base, .. } => {
+                    format!("{} merged into {} is checked out", head.short(), base.short())
+                }
+            };
+            Ok((worktree, line))
+        })
+        .await
+    }
+
+    /// Assumes the run's role and proves which account it is.
+    async fn credentials(&self) -> Result<Session, Halt> {
+        self.step(StepName::Credentials, async {
+            let order = &self.run.order;
+            let aws = order.aws();
+            let names = crate::session::names(order);
+            let request = AssumeRole {
+                role: aws.role.clone(),
+                account: aws.account.clone(),
+                region: aws.region.clone(),
+                session_name: names.session_name,
+                source_identity: names.source_identity,
+                external_id: aws.external_id.clone(),
+                duration: aws.session,
+            };
+            let session = self.runner.ports.cloud.assume(&request).await?;
+            self.remember(|so_far| so_far.evidence = Some(session.evidence.clone()));
+            let line = format!(
+                "{} in {} as {}",
+                session.evidence.role, session.evidence.account, session.evidence.session
+            );
+            Ok((session, line))
+        })
+        .await
+    }
+
+    /// The latest good release before this run's.
+    async fn release_before(
+        &self,
+        env: &EnvName,
+        service: &ServiceName,
+    ) -> Result<Option<slipway_core::facts::Release>, Halt> {
+        self.runner
+            .ports
+            .store
+            .release_before(&self.run.order.repo, env, service, &self.run.id)
+            .await
+            .map_err(Halt::from)
+    }
+}
+
+/// The end of a run that did its work.
+fn succeeded(outcome: Outcome, release: Option<slipway_core::facts::Release>) -> RunEnd {
+    RunEnd {
+        mv: Move::Succeed,
+        outcome,
+        release,
+    }
+}
+
+/// A pull request's head merged into its base.
+fn merged(run: &Run, base: &CommitSha) -> Result<Revision, Halt> {
+    let pr = run
+        .order
+        .pr
+        .ok_or_else(|| Failure::new("the run belongs to no pull request", ""))?;
+    Ok(Revision::Merged {
+        pr,
+        head: run.order.commit.clone(),
+        base: base.clone(),
+    })
+}

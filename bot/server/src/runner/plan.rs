@@ -1,0 +1,43 @@
+//! A plan run: checkout, credentials, init, plan, and the plan kept for the apply.
+
+use slipway_core::outcome::{Outcome, Planned};
+use slipway_core::ports::RunEnd;
+use slipway_core::run::PlanWork;
+
+use super::terraform::Workplace;
+use super::{Failure, Halt, Hand, merged, succeeded};
+
+pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt> {
+    let _slot = hand.slot().await?;
+    let worktree = hand.checkout(merged(hand.run, &work.base)?).await?;
+    let session = hand.credentials().await?;
+    let place = Workplace {
+        hand,
+        stack: &work.stack,
+        worktree,
+        session,
+        scratch: hand.scratch().await?,
+    };
+    place.init().await?;
+    let fresh = place.plan().await?;
+    let bytes = tokio::fs::read(&fresh.path).await.map_err(|error| {
+        Failure::new(
+            format!("the plan file can't be read back: {error}"),
+            "`/retry`",
+        )
+    })?;
+    let artifact = format!("plans/{}", hand.run.id);
+    let sha256 = super::apply::sha256(&bytes);
+    hand.runner.ports.artifacts.put(&artifact, bytes).await?;
+    Ok(succeeded(
+        Outcome::Planned(Box::new(Planned {
+            fingerprint: fresh.plan.fingerprint().to_owned(),
+            plan: fresh.plan,
+            artifact,
+            sha256,
+            base: work.base.clone(),
+            evidence: fresh.evidence,
+        })),
+        None,
+    ))
+}

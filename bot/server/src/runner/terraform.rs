@@ -1,0 +1,137 @@
+//! What plan and apply runs share of Terraform.
+
+use std::path::{Path, PathBuf};
+
+use slipway_core::outcome::Evidence;
+use slipway_core::plan::Plan;
+use slipway_core::ports::{Session, TerraformError, TerraformJob, Worktree};
+use slipway_core::run::StepName;
+use slipway_core::spec::StackSpec;
+
+use super::{Failure, Halt, Hand};
+
+/// A directory of the run's own, removed when it is over.
+pub(super) struct Scratch(tempfile::TempDir);
+
+impl Scratch {
+    pub(super) fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+/// A worktree, a role and a scratch directory: all that Terraform needs.
+pub(super) struct Workplace<'a> {
+    pub(super) hand: &'a Hand<'a>,
+    pub(super) stack: &'a StackSpec,
+    pub(super) worktree: Box<dyn Worktree>,
+    pub(super) session: Session,
+    pub(super) scratch: Scratch,
+}
+
+/// A plan that was just made.
+pub(super) struct FreshPlan {
+    pub(super) plan: Plan,
+    pub(super) path: PathBuf,
+    pub(super) evidence: Evidence,
+}
+
+impl Workplace<'_> {
+    fn job(&self) -> TerraformJob<'_> {
+        TerraformJob {
+            root: self.worktree.path(),
+            stack: self.stack,
+            session: &self.session,
+            scratch: self.scratch.path(),
+            log: &*self.hand.log,
+            stop: &*self.hand.stop,
+        }
+    }
+
+    /// `terraform init` and the workspace.
+    pub(super) async fn init(&self) -> Result<(), Halt> {
+        self.hand
+            .step(StepName::Init, async {
+                let terraform = &self.hand.runner.ports.terraform;
+                terraform.init(&self.job()).await.map_err(halt)?;
+                Ok(((), format!("initialised, workspace {}", self.stack.workspace)))
+            })
+            .await
+    }
+
+    /// `terraform plan` and `show`.
+    pub(super) async fn plan(&self) -> Result<FreshPlan, Halt> {
+        self.hand
+            .step(StepName::Plan, async {
+                let terraform = &self.hand.runner.ports.terraform;
+                let file = terraform.plan(&self.job()).await.map_err(halt)?;
+                let plan = Plan::parse(&file.json).map_err(|error| {
+                    Failure::new(
+                        format!("the plan can't be read: {error}"),
+                        "use a Terraform version that this Slipway knows",
+                    )
+                })?;
+                let line = plan.counts().to_string();
+                let fresh = FreshPlan {
+                    plan,
+                    path: file.path,
+                    evidence: self.session.evidence.clone(),
+                };
+                Ok((fresh, line))
+            })
+            .await
+    }
+
+    /// `terraform apply` of exactly this file.
+    pub(super) async fn apply(
+        &self,
+        plan: &Path,
+    ) -> Result<slipway_core::ports::AppliedPlan, Halt> {
+        self.hand
+            .step(StepName::Apply, async {
+                let terraform = &self.hand.runner.ports.terraform;
+                let applied = terraform.apply(&self.job(), plan).await.map_err(halt)?;
+                let line = applied.counts.to_string();
+                Ok((applied, line))
+            })
+            .await
+    }
+}
+
+impl Hand<'_> {
+    pub(super) async fn scratch(&self) -> Result<Scratch, Halt> {
+        let parent = self.runner.data_dir.join("scratch");
+        let make = || -> std::io::Result<tempfile::TempDir> {
+            std::fs::create_dir_all(&parent)?;
+            tempfile::Builder::new().prefix("run-").tempdir_in(&parent)
+        };
+        make().map(Scratch).map_err(|error| {
+            Failure::new(
+                format!("no scratch directory in {}: {error}", parent.display()),
+                "see to the disk of the bot, then `/retry`",
+            )
+            .into()
+        })
+    }
+}
+
+fn halt(error: TerraformError) -> Halt {
+    if error.error.kind == slipway_core::ports::PortErrorKind::Stopped {
+        return Halt::Stopped;
+    }
+    let mut failure = match &error.state_lock {
+        Some(lock) => Failure::new(
+            format!(
+                "the state is locked by {} since {} ({}, lock {})",
+                lock.who, lock.created, lock.operation, lock.id
+            ),
+            format!(
+                "wait for it to end; if nobody is at work, `terraform force-unlock {}`. Slipway \
+                 never forces a state lock by itself",
+                lock.id
+            ),
+        ),
+        None => Failure::new(error.error.said.clone(), "mend it and push, or `/retry`"),
+    };
+    failure.diagnostics = error.diagnostics;
+    failure.into()
+}

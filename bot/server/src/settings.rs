@@ -1,0 +1,368 @@
+//! The settings of the process: one TOML file, read strictly, and the secrets that it points at.
+//!
+//! This is the only module that reads the environment. No secret stands in the file itself: each is
+//! named as `{ file = "…" }` or `{ env = "…" }`. The commented example in `slipway.example.toml` is
+//! the reference, and a test parses it.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, bail, ensure};
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use slipway_core::config::parse_duration;
+use url::Url;
+
+/// The settings, as the file has them.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Settings {
+    /// Where webhooks and pages are served.
+    #[serde(default = "default_listen")]
+    pub listen: SocketAddr,
+    /// The address under which people and GitHub reach this process.
+    pub public_url: Url,
+    /// Where the database, git mirrors, worktrees, plans and logs are kept.
+    pub data_dir: PathBuf,
+    /// The database; SQLite in `data_dir` if nothing is said.
+    pub database_url: Option<String>,
+    /// GitHub.
+    pub github: GithubSettings,
+    /// AWS.
+    #[serde(default)]
+    pub aws: AwsSettings,
+    /// Registries by host.
+    #[serde(default)]
+    pub registries: BTreeMap<String, RegistrySettings>,
+    /// Terraform.
+    #[serde(default)]
+    pub terraform: TerraformSettings,
+    /// How much is done at once, and how long it may take.
+    #[serde(default)]
+    pub limits: Limits,
+}
+
+/// How GitHub is reached and which repositories are served.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct GithubSettings {
+    /// `https://api.github.com`, or `https://HOST/api/v3` of a GitHub Enterprise Server.
+    #[serde(default = "default_api_url")]
+    pub api_url: Url,
+    /// The site itself, for cloning; derived from `api_url` if nothing is said.
+    pub web_url: Option<Url>,
+    /// The id of the App.
+    pub app_id: u64,
+    /// Its private key, PEM.
+    pub private_key: Secret,
+    /// The secret that webhooks are signed with.
+    pub webhook_secret: Secret,
+    /// The repositories that are served: `owner/name`, or `owner/*`.
+    pub allow: Vec<RepoPattern>,
+}
+
+/// How AWS is reached. Without a key, the default chain of AWS's SDK is asked (Pod Identity, web
+/// identity, instance role, environment).
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AwsSettings {
+    /// An endpoint for STS and EKS other than AWS's own.
+    pub endpoint_url: Option<Url>,
+    /// The id of a long-lived key, where there is no better identity.
+    pub access_key_id: Option<String>,
+    /// Its secret.
+    pub secret_access_key: Option<Secret>,
+}
+
+/// How one registry is reached.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RegistrySettings {
+    /// The user; GHCR takes any for a token.
+    pub username: Option<String>,
+    /// The password or token (for GHCR a classic token with `read:packages`).
+    pub password: Option<Secret>,
+    /// Where it really is: a mirror, or a registry without TLS.
+    pub endpoint: Option<Url>,
+}
+
+/// How Terraform is run.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TerraformSettings {
+    /// The program; looked up in `PATH` if it is a bare name.
+    pub program: PathBuf,
+    /// A CLI configuration file (provider mirrors and the like).
+    pub cli_config: Option<PathBuf>,
+    /// Further variables for its environment. They reach code of pull requests: no secrets.
+    pub env: BTreeMap<String, String>,
+}
+
+impl Default for TerraformSettings {
+    fn default() -> Self {
+        Self {
+            program: PathBuf::from("terraform"),
+            cli_config: None,
+            env: BTreeMap::new(),
+        }
+    }
+}
+
+/// How much is done at once, and how long it may take.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Terraform processes at once.
+    pub terraform_runs: usize,
+    /// Runs in hand at once, those that wait for an image or a rollout included.
+    pub runs: usize,
+    /// The longest that `terraform init` may take.
+    #[serde(deserialize_with = "duration")]
+    pub init_timeout: Duration,
+    /// The longest that `terraform plan` may take.
+    #[serde(deserialize_with = "duration")]
+    pub plan_timeout: Duration,
+    /// The longest that `terraform apply` may take.
+    #[serde(deserialize_with = "duration")]
+    pub apply_timeout: Duration,
+    /// How long a stopped process has between one signal and the next harder one.
+    #[serde(deserialize_with = "duration")]
+    pub stop_grace: Duration,
+    /// How long effects under way may take to end after SIGTERM.
+    #[serde(deserialize_with = "duration")]
+    pub shutdown_grace: Duration,
+    /// The longest that one call of GitHub, AWS, a registry or a cluster may take.
+    #[serde(deserialize_with = "duration")]
+    pub call_timeout: Duration,
+    /// How often one comment or check run is rewritten at the most.
+    #[serde(deserialize_with = "duration")]
+    pub report_interval: Duration,
+    /// How often GitHub is asked for deliveries that it could not hand over.
+    #[serde(deserialize_with = "duration")]
+    pub redelivery_interval: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let minutes = |n| Duration::from_secs(60 * n);
+        Self {
+            terraform_runs: std::thread::available_parallelism().map_or(2, usize::from),
+            runs: 64,
+            init_timeout: minutes(10),
+            plan_timeout: minutes(30),
+            apply_timeout: minutes(120),
+            stop_grace: Duration::from_secs(30),
+            shutdown_grace: minutes(10),
+            call_timeout: Duration::from_secs(30),
+            report_interval: Duration::from_secs(2),
+            redelivery_interval: minutes(5),
+        }
+    }
+}
+
+/// Where a secret is kept.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Secret {
+    /// In a file.
+    File(PathBuf),
+    /// In a variable of the environment.
+    Env(String),
+}
+
+impl Secret {
+    /// Reads it; the newline that editors leave at the end is not part of it.
+    ///
+    /// # Errors
+    /// When it is not there or empty.
+    pub fn read(&self) -> anyhow::Result<SecretString> {
+        let text = match self {
+            Self::File(path) => std::fs::read_to_string(path)
+                .with_context(|| format!("reading the secret in {}", path.display()))?,
+            Self::Env(name) => environment(name)
+                .with_context(|| format!("the variable {name} is not set, but holds a secret"))?,
+        };
+        let text = text.trim_end_matches(['\r', '\n']);
+        ensure!(!text.is_empty(), "the secret in {self:?} is empty");
+        Ok(SecretString::from(text))
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "settings is the one reader of the environment"
+)]
+fn environment(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// The variable that says how much is logged, in the syntax of `tracing_subscriber::EnvFilter`.
+#[must_use]
+pub fn log_filter() -> Option<String> {
+    environment("SLIPWAY_LOG")
+}
+
+/// `owner/name` or `owner/*`; case does not count, as on GitHub.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub struct RepoPattern {
+    owner: String,
+    name: Option<String>,
+}
+
+impl TryFrom<String> for RepoPattern {
+    type Error = String;
+    fn try_from(text: String) -> Result<Self, String> {
+        match text.split_once('/') {
+            Some((owner, "*")) if !owner.is_empty() && !owner.contains('*') => Ok(Self {
+                owner: owner.to_owned(),
+                name: None,
+            }),
+            Some((owner, name))
+                if ![owner, name].iter().any(|part| part.is_empty() || part.contains('*')) =>
+            {
+                Ok(Self {
+                    owner: owner.to_owned(),
+                    name: Some(name.to_owned()),
+                })
+            }
+            _ => Err(format!("{text:?} is neither \"owner/name\" nor \"owner/*\"")),
+        }
+    }
+}
+
+impl RepoPattern {
+    /// Whether a repository is meant.
+    #[must_use]
+    pub fn matches(&self, repo: &slipway_core::ids::RepoName) -> bool {
+        self.owner.eq_ignore_ascii_case(repo.owner())
+            && self
+                .name
+                .as_ref()
+                .is_none_or(|name| name.eq_ignore_ascii_case(repo.name()))
+    }
+}
+
+impl Settings {
+    /// Reads a file.
+    ///
+    /// # Errors
+    /// When it can't be read, has an unknown key or a value out of bounds.
+    pub fn load(path: &Path) -> anyhow::Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| {
+            format!(
+                "reading the settings in {} (name another file with --settings)",
+                path.display()
+            )
+        })?;
+        Self::parse(&text).with_context(|| format!("in {}", path.display()))
+    }
+
+    /// Reads a text.
+    ///
+    /// # Errors
+    /// When it has an unknown key or a value out of bounds.
+    pub fn parse(text: &str) -> anyhow::Result<Self> {
+        let settings: Self = toml::from_str(text)?;
+        ensure!(
+            !settings.github.allow.is_empty(),
+            "github.allow names no repository: add \"owner/*\" or \"owner/name\""
+        );
+        ensure!(settings.limits.terraform_runs > 0, "limits.terraform_runs must be at least 1");
+        ensure!(settings.limits.runs > 0, "limits.runs must be at least 1");
+        if settings.aws.access_key_id.is_some() != settings.aws.secret_access_key.is_some() {
+            bail!("aws.access_key_id and aws.secret_access_key go together");
+        }
+        Ok(settings)
+    }
+
+    /// The webhook secret. Without one anybody could give orders, so an empty one is refused.
+    ///
+    /// # Errors
+    /// When it is missing or empty.
+    pub fn webhook_secret(&self) -> anyhow::Result<SecretString> {
+        let secret = self
+            .github
+            .webhook_secret
+            .read()
+            .context("github.webhook_secret")?;
+        ensure!(
+            !secret.expose_secret().trim().is_empty(),
+            "github.webhook_secret is blank: set the one that the App's webhook has"
+        );
+        Ok(secret)
+    }
+
+    /// The address of the database.
+    #[must_use]
+    pub fn database(&self) -> String {
+        self.database_url.clone().unwrap_or_else(|| {
+            format!("sqlite://{}", self.data_dir.join("slipway.db").display())
+        })
+    }
+}
+
+fn default_listen() -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], 8080))
+}
+
+#[expect(clippy::expect_used, reason = "a constant that a test parses")]
+fn default_api_url() -> Url {
+    Url::parse("https://api.github.com").expect("a valid URL")
+}
+
+/// `"30s"`, `"10m"`, `"2h"`; the same notation as in deploy.toml.
+fn duration<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Duration, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    parse_duration(&text).map_err(serde::de::Error::custom)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_shipped_example_is_valid_and_shows_the_defaults() {
+        let settings = Settings::parse(include_str!("../slipway.example.toml")).unwrap();
+        assert_eq!(settings.github.api_url, default_api_url());
+        assert_eq!(settings.limits.report_interval, Limits::default().report_interval);
+        assert_eq!(settings.limits.apply_timeout, Limits::default().apply_timeout);
+        assert_eq!(settings.database(), "sqlite:///var/lib/slipway/slipway.db");
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        let base = include_str!("../slipway.example.toml");
+        let error = |text: &str| format!("{:#}", Settings::parse(text).unwrap_err());
+        assert!(error(&base.replace("app_id", "app_idd")).contains("app_idd"));
+        assert!(error(&base.replace("\"acme/*\"", "")).contains("github.allow"));
+        assert!(error(&base.replace("\"acme/*\"", "\"*\"")).contains("owner/name"));
+    }
+
+    #[test]
+    fn secrets_are_read_and_never_empty() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secret");
+        std::fs::write(&path, "s3cret\n").unwrap();
+        let secret = Secret::File(path.clone());
+        assert_eq!(secret.read().unwrap().expose_secret(), "s3cret");
+        assert!(!format!("{:?}", secret.read().unwrap()).contains("s3cret"));
+        std::fs::write(&path, "\n").unwrap();
+        assert!(secret.read().is_err());
+        assert!(Secret::Env("SLIPWAY_NO_SUCH_VARIABLE".to_owned()).read().is_err());
+    }
+
+    #[test]
+    fn patterns_of_repositories_ignore_case() {
+        let repo = slipway_core::ids::RepoName::parse("Acme/Shop").unwrap();
+        let pattern = |text: &str| RepoPattern::try_from(text.to_owned());
+        assert!(pattern("acme/*").unwrap().matches(&repo));
+        assert!(pattern("acme/shop").unwrap().matches(&repo));
+        assert!(!pattern("acme/other").unwrap().matches(&repo));
+        for wrong in ["acme", "*/*", "acme/", "/shop", "acme/sh*"] {
+            assert!(pattern(wrong).is_err(), "{wrong}");
+        }
+    }
+}
