@@ -65,8 +65,9 @@ CREATE TABLE runs (
 CREATE INDEX runs_of_pr ON runs (repo, pr);
 CREATE INDEX runs_of_cause ON runs (repo, cause);
 CREATE INDEX runs_queued ON runs (seq) WHERE state = 'queued';
-CREATE INDEX runs_running ON runs (lease_owner) WHERE state = 'running';
-CREATE INDEX runs_active ON runs (repo, env) WHERE state IN ('unconfirmed', 'queued', 'running');
+CREATE INDEX runs_in_line ON runs (repo, env, seq) WHERE state = 'queued';
+CREATE INDEX runs_running ON runs (seq) WHERE state = 'running';
+CREATE INDEX runs_active ON runs (repo, seq) WHERE state IN ('unconfirmed', 'queued', 'running');
 -- Two applies of a stack, or two deploys of a service, are never under way in one environment. The
 -- code that takes runs sees to it; this is the second bolt on that door.
 CREATE UNIQUE INDEX runs_exclusive ON runs (repo, env, kind, subject)

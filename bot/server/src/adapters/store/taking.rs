@@ -287,7 +287,7 @@ pub(super) async fn break_leases(store: &SqlStore, now: Timestamp) -> Result<()>
     let mut tx = store.write().await?;
     for sql in [
         "UPDATE runs SET lease_owner = NULL, lease_until = $1 WHERE state = 'running'",
-        "UPDATE inbox SET lease_owner = NULL, lease_until = $1 WHERE lease_owner IS NOT NULL",
+        "UPDATE inbox SET lease_owner = NULL, lease_until = $1 WHERE state = 'stored'",
         "UPDATE reports SET lease_owner = NULL, lease_until = $1 WHERE lease_owner IS NOT NULL",
     ] {
         sqlx::query(sql).bind(ms(now)).execute(&mut *tx).await?;
