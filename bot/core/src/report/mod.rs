@@ -25,3 +25,6 @@ pub const COMMENT_LIMIT: usize = 65_000;
 
 /// Bytes that a check run's summary and text may take each (GitHub's limit is 65,535 characters).
 pub const CHECK_LIMIT: usize = 65_000;
+
+#[cfg(test)]
+mod tests;
