@@ -70,11 +70,11 @@ fn a_first_plan_reads_well() {
     +         {
     +           "Action": [
     +             "s3:GetObject"
-    +           ],
-    +           "Effect": "Allow",
+    +           ]
+    +           "Effect": "Allow"
     +           "Resource": "arn:aws:s3:::acme-logs/*"
     +         }
-    +       ],
+    +       ]
     +       "Version": "2012-10-17"
     +     }
     +   output = (known after apply)
@@ -142,14 +142,12 @@ fn a_change_reads_well() {
 
     ! terraform_data.policy
     !   input:
-          … (2 unchanged lines)
-              {
+          … (3 unchanged lines)
                 "Action": [
-    -             "s3:GetObject"
-    +             "s3:GetObject",
+                  "s3:GetObject"
     +             "s3:PutObject"
-                ],
-                "Effect": "Allow",
+                ]
+                "Effect": "Allow"
           … (5 unchanged lines)
     !   output: "{\"Statement\":[{\"Action\":[\"s3:GetObject\"],\"… (91 more characters) -> (known after apply)
         # 1 unchanged attribute hidden
@@ -209,14 +207,12 @@ fn a_plan_in_the_shape_of_aws_reads_well() {
 
     ! aws_iam_policy.app
     !   policy:
-          … (2 unchanged lines)
-              {
+          … (3 unchanged lines)
                 "Action": [
-    -             "s3:GetObject"
-    +             "s3:GetObject",
+                  "s3:GetObject"
     +             "s3:PutObject"
-                ],
-                "Effect": "Allow",
+                ]
+                "Effect": "Allow"
           … (6 unchanged lines)
         # 2 unchanged attributes hidden
 
@@ -402,16 +398,16 @@ fn a_fingerprint_is_of_what_changes() {
     assert_eq!(same.len(), 64);
     let unchanged = [
         altered(AWS, |json| {
-            json["timestamp"] = "2027-01-01T00:00:00Z".into()
+            json["timestamp"] = "2027-01-01T00:00:00Z".into();
         }),
         altered(AWS, |json| json["terraform_version"] = "1.12.0".into()),
         altered(AWS, |json| json["resource_drift"] = json!([])),
         altered(AWS, |json| {
-            json["resource_changes"].as_array_mut().unwrap().reverse()
+            json["resource_changes"].as_array_mut().unwrap().reverse();
         }),
         // Volatile, and not what the replacement changes: gone and unknown either way.
         altered(AWS, |json| {
-            json["resource_changes"][11]["change"]["before"]["id"] = "x".into()
+            json["resource_changes"][11]["change"]["before"]["id"] = "x".into();
         }),
         altered(AWS, |json| {
             let change = &mut json["resource_changes"][2]["change"];
@@ -419,7 +415,7 @@ fn a_fingerprint_is_of_what_changes() {
             change["after"]["last_seen"] = 1.into();
         }),
         altered(AWS, |json| {
-            json["resource_changes"][2]["change"]["after"]["unset"] = Value::Null
+            json["resource_changes"][2]["change"]["after"]["unset"] = Value::Null;
         }),
     ];
     for (i, plan) in unchanged.iter().enumerate() {
@@ -427,28 +423,28 @@ fn a_fingerprint_is_of_what_changes() {
     }
     let changed = [
         altered(AWS, |json| {
-            json["resource_changes"][0]["change"]["after"]["allocated_storage"] = 51.into()
+            json["resource_changes"][0]["change"]["after"]["allocated_storage"] = 51.into();
         }),
         altered(AWS, |json| {
-            json["resource_changes"][0]["change"]["after"]["password"] = "another-one".into()
+            json["resource_changes"][0]["change"]["after"]["password"] = "another-one".into();
         }),
         altered(AWS, |json| {
-            json["resource_changes"][0]["change"]["actions"] = json!(["create", "delete"])
+            json["resource_changes"][0]["change"]["actions"] = json!(["create", "delete"]);
         }),
         altered(AWS, |json| {
-            json["resource_changes"][0]["change"]["after_unknown"]["engine"] = true.into()
+            json["resource_changes"][0]["change"]["after_unknown"]["engine"] = true.into();
         }),
         altered(AWS, |json| {
-            json["resource_changes"][3]["change"]["before"]["id"] = "other-logs".into()
+            json["resource_changes"][3]["change"]["before"]["id"] = "other-logs".into();
         }),
         altered(AWS, |json| {
-            json["output_changes"]["db_url"]["after"] = "c".into()
+            json["output_changes"]["db_url"]["after"] = "c".into();
         }),
         altered(AWS, |json| {
             json["resource_changes"].as_array_mut().unwrap().remove(3);
         }),
         altered(AWS, |json| {
-            json["resource_changes"][6]["change"]["importing"]["id"] = "k2".into()
+            json["resource_changes"][6]["change"]["importing"]["id"] = "k2".into();
         }),
     ];
     for (i, plan) in changed.iter().enumerate() {

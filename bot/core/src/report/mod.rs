@@ -14,7 +14,9 @@ pub mod locks;
 pub mod markdown;
 pub mod plan_check;
 pub mod plan_comment;
+mod plan_remarks;
 pub mod refusal;
+pub mod rollout_failure;
 mod terraform_text;
 
 pub use terraform_text::{counts_markdown, diagnostics_text};

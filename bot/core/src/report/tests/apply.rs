@@ -77,7 +77,7 @@ fn all_went_well() {
     assert!(!body.contains("hunter2"));
     insta::assert_snapshot!(body, @r#"
     <!-- slipway:apply:dev -->
-    ### ✅ Applied `abc1234` in dev for `ana`
+    ### ✅ Applied `abc1234` in dev · asked for by `ana`
 
     | stack | outcome |
     | --- | --- |
@@ -113,7 +113,7 @@ fn one_failed_and_its_dependant_is_skipped() {
     assert_eq!(faults(&body), None);
     insta::assert_snapshot!(body, @r#"
     <!-- slipway:apply:dev -->
-    ### ❌ Apply of `abc1234` in dev failed for `ana`
+    ### ❌ Apply of `abc1234` in dev failed · asked for by `ana`
 
     | stack | outcome |
     | --- | --- |
@@ -176,7 +176,7 @@ fn under_way_and_other_ends() {
     };
     insta::assert_snapshot!(apply(vec![("eks", running), ("dns", ApplyState::Pending)]).markdown(), @"
     <!-- slipway:apply:dev -->
-    ### 🔄 Applying `abc1234` in dev for `ana`
+    ### 🔄 Applying `abc1234` in dev · asked for by `ana`
 
     | stack | outcome |
     | --- | --- |
@@ -189,7 +189,7 @@ fn under_way_and_other_ends() {
         ApplyState::NotApplied("head moved since the plan: it is planned again".to_owned());
     insta::assert_snapshot!(apply(vec![("eks", refused)]).markdown(), @"
     <!-- slipway:apply:dev -->
-    ### ⛔ Not applied in dev: `abc1234` for `ana`
+    ### ⛔ Not applied in dev: `abc1234` · asked for by `ana`
 
     | stack | outcome |
     | --- | --- |
@@ -204,13 +204,13 @@ fn under_way_and_other_ends() {
     };
     insta::assert_snapshot!(apply(vec![("eks", interrupted)]).markdown(), @r"
     <!-- slipway:apply:dev -->
-    ### ⚠️ Apply of `abc1234` in dev was interrupted for `ana`
+    ### ⚠️ Apply of `abc1234` in dev was interrupted · asked for by `ana`
 
     | stack | outcome |
     | --- | --- |
     | eks | ⚠️ interrupted: what happened is not known |
 
-    - ⚠️ eks: the state is locked by slipway@​run-1a2b (id 7c9e): look, then \`terraform force-unlock\`
+    - ⚠️ eks: the state is locked by slipway@&#8203;run-1a2b (id 7c9e): look, then \`terraform force-unlock\`
 
     as `slipway-apply` in 111111111111 (session `slipway-1a2b3c4d`) · next: `/deploy dev` · [run](https://slipway.example.com/runs/1a2b3c4d)
     ");

@@ -128,6 +128,8 @@ fn section() -> impl Strategy<Value = Section> {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
     #[test]
     fn it_always_fits_and_nothing_is_left_open(
         sections in prop::collection::vec(section(), 0..8),

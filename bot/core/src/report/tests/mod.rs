@@ -64,8 +64,9 @@ fn faults(markdown: &str) -> Option<String> {
             }
             None if ticks >= 3 => fence = Some(ticks),
             None => {
-                folds += line.matches("<details>").count();
-                let Some(left) = folds.checked_sub(line.matches("</details>").count()) else {
+                folds += usize::from(line.starts_with("<details>"));
+                let Some(left) = folds.checked_sub(usize::from(line.starts_with("</details>")))
+                else {
                     return Some("a fold is closed that was not open".to_owned());
                 };
                 folds = left;

@@ -1,3 +1,6 @@
+use proptest::prelude::*;
+
+use super::markdown::hostile;
 use super::{commit, env, faults, identity, login, page, stack};
 use crate::plan::diagnostics::{Diagnostic, Severity, SourceRange, UiEvent, parse_line};
 use crate::plan::diff::DiffLimits;
@@ -103,9 +106,9 @@ fn the_comment_leads_with_what_matters() {
     | dev | [database](https://slipway.example.com/runs/1a2b3c4d) | +2 \~4 **-4** 1 imported 1 forgotten | **1 denial**, 1 warning |
     | prod | eks | +3 | ok |
 
-    - ⛔ dev · database: a policy denies it: databases must be encrypted @​ana
-    - ⚠️ dev · database **replaces** `aws_db_instance.main` (because `storage_encrypted` changes; **it holds data**)
-    - ⚠️ dev · database **destroys** `module.storage.aws_s3_bucket.logs` (because it is no longer in the configuration; **it holds data**)
+    - ⛔ dev · database: a policy denies it: databases must be encrypted @&#8203;ana
+    - ⚠️ dev · database **replaces** `aws_db_instance.main` (because `storage_encrypted` changes; **stateful**)
+    - ⚠️ dev · database **destroys** `module.storage.aws_s3_bucket.logs` (because it is no longer in the configuration; **stateful**)
     - ⚠️ dev · database **destroys** `aws_launch_template.old`
     - ⚠️ dev · database **replaces** `module.edge.aws_instance.proxy[0]` (because `ami` changes; the new one is made first)
     - ⚠️ dev · database: a policy warns: no owner tag
@@ -149,14 +152,12 @@ fn the_comment_leads_with_what_matters() {
 
     ! aws_iam_policy.app
     !   policy:
-          … (2 unchanged lines)
-              {
+          … (3 unchanged lines)
                 "Action": [
-    -             "s3:GetObject"
-    +             "s3:GetObject",
+                  "s3:GetObject"
     +             "s3:PutObject"
-                ],
-                "Effect": "Allow",
+                ]
+                "Effect": "Allow"
           … (6 unchanged lines)
         # 2 unchanged attributes hidden
 
@@ -545,4 +546,46 @@ fn buttons_keep_githubs_limits() {
     }
     assert_eq!(buttons.push(button), Err(ButtonError::TooMany));
     assert_eq!(buttons.as_slice().len(), 3);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(32))]
+
+    #[test]
+    fn no_text_from_outside_breaks_the_comment(
+        texts in prop::collection::vec(hostile(), 8),
+        count in 1_usize..400,
+    ) {
+        let [a, b, c, d, e, f, g, h] = <[String; 8]>::try_from(texts).unwrap();
+        let mut plan = summary(PolicyState { rules: 1, denials: vec![a; count], warnings: vec![b] });
+        plan.diff = c.repeat(count);
+        plan.failed_checks = vec![d];
+        plan.hazards[0].address = e.clone();
+        plan.hazards[1].forced_by = vec![f.clone(), e];
+        let range = SourceRange { filename: f, start_line: 1, start_column: 1, end_line: 1, end_column: 1 };
+        let diagnostic = Diagnostic {
+            severity: Severity::Error,
+            summary: g.clone(),
+            detail: h.repeat(count),
+            address: Some(g.clone()),
+            range: Some(range),
+            code: Some(h.clone()),
+        };
+        let failed = Failure { step: g.clone(), diagnostics: vec![diagnostic], message: Some(h) };
+        let mut comment = comment(vec![
+            row("dev", "a", RowState::Planned(plan)),
+            row("dev", "b", RowState::Failed(failed)),
+            row("dev", "c", RowState::Skipped(g.clone())),
+        ]);
+        comment.notes.push(g);
+        let body = comment.markdown();
+        prop_assert!(body.len() <= COMMENT_LIMIT);
+        prop_assert_eq!(faults(&body), None, "{}", body);
+        prop_assert_eq!(crate::report::markdown::find_marker(&body), Some("plan"));
+        let check = plan_check("plan", &env("dev"), &comment, &[]);
+        for part in [&check.summary, &check.text] {
+            prop_assert!(part.len() <= CHECK_LIMIT);
+            prop_assert_eq!(faults(part), None, "{}", part);
+        }
+    }
 }

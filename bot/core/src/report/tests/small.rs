@@ -82,12 +82,12 @@ fn lock() -> LockView {
 #[test]
 fn a_lock_tells_who_why_and_how_long() {
     insta::assert_snapshot!(lock().blocked(Some(2)), @r#"
-    ### 🔒 prod is locked by @ana (#41) for 2 h 10 min: "DB migration @​everyone"
+    ### 🔒 prod is locked by @ana (#41) for 2 h 10 min: "DB migration @&#8203;everyone"
 
     You are 2nd in line and will be planned again when it is your turn. Free it: `/unlock prod` (@ana or an admin) · frees itself in 50 min
     "#);
     insta::assert_snapshot!(lock().taken(), @r#"
-    ### 🔒 prod is yours, @ana: "DB migration @​everyone"
+    ### 🔒 prod is yours, @ana: "DB migration @&#8203;everyone"
 
     It frees itself in 50 min · free it: `/unlock prod`
     "#);
@@ -110,7 +110,7 @@ fn a_lock_tells_who_why_and_how_long() {
     insta::assert_snapshot!(of_stack.blocked(None), @"
     ### 🔒 prod · eks is locked by @ana (#41) for 2 h 10 min
 
-    Free it: `/unlock prod` (@ana or an admin)
+    It is freed when #41 is merged or closed. Free it: `/unlock prod` (@ana or an admin)
     ");
 }
 
@@ -159,7 +159,7 @@ fn the_board_shows_what_is_live_where() {
     | test | shop | never deployed | – | – | – | – |
 
     - ⏸️ dev: automatic deploys are held: rolled back by ana · `/resume dev`
-    - 🔒 prod is locked by @ana (#41) for 2 h 10 min: "DB migration @​everyone"
+    - 🔒 prod is locked by `ana` (#41) for 2 h 10 min: "DB migration @&#8203;everyone"
     - ⚠️ prod · shop: what runs is not the digest that was deployed
 
     [run](https://slipway.example.com/runs/1a2b3c4d)
