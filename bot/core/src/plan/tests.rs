@@ -453,6 +453,50 @@ fn a_fingerprint_is_of_what_changes() {
 }
 
 #[test]
+fn a_fingerprint_sees_an_output_become_another_kind_of_value() {
+    let of = |after: Value, unknown: bool| {
+        let json = json!({
+            "format_version": "1.2",
+            "output_changes": {"o": {
+                "actions": ["update"], "before": {"a": 1}, "after": after, "after_unknown": unknown,
+            }},
+        });
+        plan(&json.to_string()).fingerprint().to_owned()
+    };
+    let prints = [
+        of(json!("x"), false),
+        of(json!("y"), false),
+        of(json!([1]), false),
+        of(Value::Null, true),
+    ];
+    for (i, print) in prints.iter().enumerate() {
+        assert!(!prints[..i].contains(print), "{i}");
+    }
+}
+
+#[test]
+fn a_plan_of_thousands_of_resources_is_read_and_shown_short() {
+    let resource = |i: usize| {
+        json!({
+            "address": format!("module.m{}.aws_subnet.s[{i}]", i % 7), "module_address": format!("module.m{}", i % 7),
+            "mode": "managed", "type": "aws_subnet", "name": "s",
+            "change": {
+                "actions": ["create"], "before": null, "before_sensitive": false,
+                "after": {"cidr": format!("10.0.{i}.0/24"), "token": format!("secret-{i}")},
+                "after_sensitive": {"token": true}, "after_unknown": {"id": true},
+            },
+        })
+    };
+    let resources: Vec<Value> = (0..3000).map(resource).collect();
+    let plan = plan(&json!({"format_version": "1.2", "resource_changes": resources}).to_string());
+    assert_eq!(plan.counts().add, 3000);
+    let shown = plan_text(&plan, &DiffLimits::default());
+    assert!(shown.len() < 40_000, "{}", shown.len());
+    assert!(shown.contains("# 2800 more resources, by module and type:"));
+    assert!(!shown.contains("secret-"));
+}
+
+#[test]
 fn a_long_plan_is_counted_past_the_limit() {
     let limits = DiffLimits {
         resources: 2,
