@@ -1,5 +1,22 @@
 //! Slipway, the imperative shell around `slipway-core`.
 //!
-//! It gathers facts, has the core decide, and does what was decided through adapters.
+//! It gathers facts, has the core decide, and does what was decided through adapters. Start
+//! reading at [`wire`], then [`worker`].
 
 pub mod adapters;
+pub mod bells;
+pub mod cli;
+pub mod gather;
+pub mod intake;
+pub mod ports;
+pub mod process;
+pub mod render;
+pub mod reporter;
+pub mod runner;
+pub mod session;
+pub mod settings;
+pub mod signals;
+pub mod telemetry;
+pub mod web;
+pub mod wire;
+pub mod worker;

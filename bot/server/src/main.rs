@@ -1,2 +1,54 @@
-//! stub
-fn main() {}
+//! The program: settings, wire, serve; and the small offline commands.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Parser, Subcommand};
+use slipway::adapters::clock::SystemClock;
+use slipway::settings::Settings;
+use slipway::wire::Slipway;
+use slipway::{cli, signals, telemetry};
+
+/// GitHub-native deployment: plans, applies and rolls out from pull requests.
+#[derive(Parser)]
+#[command(name = "slipway", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Serve webhooks and work.
+    Serve {
+        /// The settings; `slipway.example.toml` explains every key.
+        #[arg(long, default_value = "/etc/slipway/slipway.toml")]
+        settings: PathBuf,
+    },
+    /// Check a deploy.toml and say what is wrong with it, line by line.
+    Check {
+        /// The file.
+        #[arg(default_value = "deploy.toml")]
+        file: PathBuf,
+    },
+    /// Print the JSON Schema of deploy.toml, for editors.
+    Schema,
+}
+
+fn main() -> ExitCode {
+    cli::end(match Arguments::parse().command {
+        Command::Serve { settings } => serve(&settings),
+        Command::Check { file } => cli::check(&file),
+        Command::Schema => cli::schema(),
+    })
+}
+
+#[tokio::main]
+async fn serve(settings: &std::path::Path) -> anyhow::Result<ExitCode> {
+    telemetry::start()?;
+    let slipway = Slipway::start(Settings::load(settings)?, Arc::new(SystemClock)).await?;
+    signals::close_on_signal(slipway.handle())?;
+    slipway.serve().await?;
+    Ok(ExitCode::SUCCESS)
+}

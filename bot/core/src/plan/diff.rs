@@ -169,7 +169,12 @@ fn resource_text(text: &mut String, resource: &ResourceChange, limits: &DiffLimi
             serde_json::Value::from(id.as_str())
         );
     }
-    for diff in resource.attributes.iter().take(limits.attributes) {
+    // Those that force a replacement first, so that a limit never hides them.
+    let (forcing, others): (Vec<_>, Vec<_>) = resource
+        .attributes
+        .iter()
+        .partition(|diff| diff.forces_replacement);
+    for diff in forcing.into_iter().chain(others).take(limits.attributes) {
         attribute(text, diff, LineSigns::Indented, limits);
     }
     let hidden = resource.attributes.len().saturating_sub(limits.attributes);

@@ -53,7 +53,7 @@ impl Canonical {
         let empty = BTreeMap::new();
         match (&change.before, &change.after) {
             (Node::Map(before), Node::Map(after)) => self.changed_fields(before, after),
-            (Node::Map(before), _) => self.changed_fields_of_deleted(before),
+            (Node::Map(before), Node::Null) => self.identity_of_deleted(before),
             (Node::Null, Node::Map(after)) => self.changed_fields(&empty, after),
             (before, after) => {
                 self.node(before);
@@ -82,7 +82,7 @@ impl Canonical {
     }
 
     /// What a destroy takes away is one object; its other attributes may change by themselves.
-    fn changed_fields_of_deleted(&mut self, before: &BTreeMap<String, Node>) {
+    fn identity_of_deleted(&mut self, before: &BTreeMap<String, Node>) {
         self.node(before.get("id").unwrap_or(&Node::Null));
     }
 

@@ -11,6 +11,7 @@ mod hazard;
 mod mask;
 mod model;
 mod parse;
+mod raw;
 mod secrets;
 mod value_text;
 

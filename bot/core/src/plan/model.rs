@@ -263,11 +263,13 @@ impl Plan {
         counts
     }
 
-    /// True when an apply would do nothing: no change of a resource, an address, the state or an
-    /// output. Reading data sources is no change.
+    /// True when an apply would do nothing and nothing was put off: no change of a resource, an
+    /// address, the state or an output. Reading data sources is no change.
     #[must_use]
     pub fn is_noop(&self) -> bool {
-        self.resources.iter().all(|r| !r.is_change())
+        self.complete
+            && !self.errored
+            && self.resources.iter().all(|r| !r.is_change())
             && self.outputs.iter().all(|o| o.action == Action::NoOp)
     }
 

@@ -1,9 +1,7 @@
 //! Terraform's plan representation (`format_version` 1.x) to [`Plan`].
 //!
-//! The shapes here are lenient on purpose: a newer Terraform may add fields and actions. Only the
-//! top level and the major version are checked. Reference: HashiCorp, "JSON Output Format".
-
-use std::collections::BTreeMap;
+//! Only the top level and the major version are checked; actions and reasons that are not known are
+//! kept as such. Reference: HashiCorp, "JSON Output Format".
 
 use serde::Deserialize;
 use serde_json::Value;
@@ -11,6 +9,7 @@ use serde_json::Value;
 use super::fingerprint::fingerprint;
 use super::mask::{self, Node};
 use super::model::{Action, FailedCheck, Mode, OutputChange, Plan, Reason, ResourceChange};
+use super::raw::{RawChange, RawCheck, RawPlan, RawResource};
 use super::secrets::Secrets;
 
 /// Why a plan could not be read.
@@ -22,127 +21,6 @@ pub enum PlanError {
     /// A plan of a format that this version of Slipway can't read.
     #[error("the plan has format version {0:?}; Slipway reads 1.x")]
     Version(String),
-}
-
-#[derive(Deserialize)]
-struct RawPlan {
-    #[serde(default)]
-    terraform_version: String,
-    #[serde(default)]
-    resource_changes: Vec<RawResource>,
-    #[serde(default)]
-    output_changes: BTreeMap<String, RawChange>,
-    #[serde(default)]
-    resource_drift: Vec<RawResource>,
-    #[serde(default)]
-    checks: Vec<RawCheck>,
-    #[serde(default)]
-    complete: Option<bool>,
-    #[serde(default)]
-    errored: bool,
-    #[serde(default)]
-    variables: BTreeMap<String, RawVariable>,
-    #[serde(default)]
-    configuration: RawConfiguration,
-}
-
-#[derive(Deserialize)]
-struct RawVariable {
-    #[serde(default)]
-    value: Value,
-}
-
-#[derive(Default, Deserialize)]
-struct RawConfiguration {
-    #[serde(default)]
-    root_module: RawModule,
-}
-
-#[derive(Default, Deserialize)]
-struct RawModule {
-    #[serde(default)]
-    variables: BTreeMap<String, RawVariableBlock>,
-}
-
-#[derive(Deserialize)]
-struct RawVariableBlock {
-    #[serde(default)]
-    sensitive: bool,
-}
-
-#[derive(Deserialize)]
-struct RawResource {
-    address: String,
-    #[serde(default)]
-    previous_address: Option<String>,
-    #[serde(default)]
-    module_address: Option<String>,
-    #[serde(default)]
-    mode: String,
-    #[serde(default, rename = "type")]
-    kind: String,
-    #[serde(default)]
-    name: String,
-    #[serde(default)]
-    deposed: Option<String>,
-    change: RawChange,
-    #[serde(default)]
-    action_reason: Option<String>,
-}
-
-/// Terraform's `change`; also used for outputs.
-#[derive(Deserialize)]
-struct RawChange {
-    #[serde(default)]
-    actions: Vec<String>,
-    #[serde(default)]
-    before: Value,
-    #[serde(default)]
-    after: Value,
-    #[serde(default)]
-    after_unknown: Value,
-    #[serde(default)]
-    before_sensitive: Value,
-    #[serde(default)]
-    after_sensitive: Value,
-    #[serde(default)]
-    replace_paths: Vec<Vec<Value>>,
-    #[serde(default)]
-    importing: Option<RawImport>,
-}
-
-#[derive(Deserialize)]
-struct RawImport {
-    #[serde(default)]
-    id: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct RawCheck {
-    #[serde(default)]
-    address: RawCheckAddress,
-    #[serde(default)]
-    status: String,
-    #[serde(default)]
-    instances: Vec<RawCheckInstance>,
-}
-
-#[derive(Default, Deserialize)]
-struct RawCheckAddress {
-    #[serde(default)]
-    to_display: String,
-}
-
-#[derive(Deserialize)]
-struct RawCheckInstance {
-    #[serde(default)]
-    problems: Vec<RawProblem>,
-}
-
-#[derive(Deserialize)]
-struct RawProblem {
-    #[serde(default)]
-    message: String,
 }
 
 /// A change with its trees still unmasked: what the fingerprint is made from, then dropped.
@@ -233,37 +111,6 @@ fn shape(error: &serde_json::Error) -> PlanError {
         error.line(),
         error.column()
     ))
-}
-
-impl RawPlan {
-    /// Every text that Terraform calls sensitive somewhere: a provider hands some of them back in
-    /// attributes that carry no mark (`terraform_data.output` does), and Terraform shows those.
-    fn secrets(&mut self) -> Secrets {
-        let mut secrets = Secrets::default();
-        for (name, block) in &self.configuration.root_module.variables {
-            if block.sensitive
-                && let Some(variable) = self.variables.get_mut(name)
-            {
-                let value = std::mem::take(&mut variable.value);
-                secrets.learn(&Node::merge(value, &Value::Null, &Value::Bool(true)));
-            }
-        }
-        let resources = self
-            .resource_changes
-            .iter()
-            .chain(&self.resource_drift)
-            .map(|r| &r.change);
-        for change in resources.chain(self.output_changes.values()) {
-            let marked = [
-                (&change.before, &change.before_sensitive),
-                (&change.after, &change.after_sensitive),
-            ];
-            for (value, sensitive) in marked {
-                secrets.learn(&Node::merge(value.clone(), &Value::Null, sensitive));
-            }
-        }
-        secrets
-    }
 }
 
 impl RawResource {

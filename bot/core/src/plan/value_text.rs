@@ -237,7 +237,13 @@ fn json_lines(text: &str) -> Option<Vec<String>> {
     }
     let value: Value = serde_json::from_str(text).ok()?;
     let laid_out = serde_json::to_string_pretty(&sorted(value)).ok()?;
-    Some(text_lines(&laid_out))
+    // Without the commas between elements: else adding one would change the line before it, too.
+    Some(
+        laid_out
+            .lines()
+            .map(|line| line.trim_end_matches(',').to_owned())
+            .collect(),
+    )
 }
 
 /// Objects in the order of their keys, whatever order the parser keeps.

@@ -227,10 +227,9 @@ impl ApplyComment {
 
     fn heading(&self) -> String {
         let (env, commit) = (&self.env, code(self.commit.short()));
-        let by = self
-            .by
-            .as_ref()
-            .map_or_else(String::new, |by| format!(" for {}", code(by.as_str())));
+        let by = self.by.as_ref().map_or_else(String::new, |by| {
+            format!(" · asked for by {}", code(by.as_str()))
+        });
         if self.is_under_way() {
             format!("🔄 Applying {commit} in {env}{by}")
         } else if self.any(|s| matches!(s, ApplyState::Failed { .. })) {

@@ -38,6 +38,9 @@ impl LockView {
                 "You are {place} in line and will be planned again when it is your turn."
             ));
         }
+        if let (Some(_), Some(pr)) = (&self.stack, self.pr) {
+            rest.push(format!("It is freed when #{pr} is merged or closed."));
+        }
         let free = format!(
             "Free it: {} (@{} or an admin)",
             code(&self.unlock_command()),
@@ -47,7 +50,11 @@ impl LockView {
             Some(left) => rest.push(format!("{free} · frees itself in {}", duration(left))),
             None => rest.push(free),
         }
-        format!("### 🔒 {}\n\n{}\n", self.held(), rest.join(" "))
+        format!(
+            "### 🔒 {}\n\n{}\n",
+            self.held_by(&format!("@{}", self.holder)),
+            rest.join(" ")
+        )
     }
 
     /// "You hold it now".
@@ -86,15 +93,18 @@ impl LockView {
         format!("### 🔓 {} is free\n\n{told}{turn}\n", self.place())
     }
 
-    /// "prod is locked by @ana (#41) for 2 h 10 min: "DB migration"".
+    /// `` prod is locked by `ana` (#41) for 2 h 10 min: "DB migration" ``, calling nobody.
     #[must_use]
     pub fn held(&self) -> String {
+        self.held_by(&code(self.holder.as_str()))
+    }
+
+    fn held_by(&self, holder: &str) -> String {
         let pr = self.pr.map_or_else(String::new, |pr| format!(" (#{pr})"));
         let (age, reason) = (duration(self.age), self.reason_text());
         format!(
-            "{} is locked by @{}{pr} for {age}{reason}",
-            self.place(),
-            self.holder
+            "{} is locked by {holder}{pr} for {age}{reason}",
+            self.place()
         )
     }
 

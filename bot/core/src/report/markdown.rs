@@ -8,8 +8,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-/// Stands behind `@`, `#` and `GH-` so that GitHub links nobody and nothing.
-const ZERO_WIDTH_SPACE: char = '\u{200b}';
+/// A zero-width space behind `@`, `#` and `GH-`, so that GitHub links nobody and nothing; as an
+/// entity, so that the source of a comment shows it.
+const ZERO_WIDTH_SPACE: &str = "&#8203;";
 
 /// Prose from outside, made inert: one line, no Markdown, no HTML, no mention, no autolink.
 #[must_use]
@@ -31,7 +32,7 @@ pub fn text(raw: &str) -> String {
                 }
                 out.push(c);
                 if chars.peek().is_some_and(|next| next.is_alphanumeric()) {
-                    out.push(ZERO_WIDTH_SPACE);
+                    out.push_str(ZERO_WIDTH_SPACE);
                 }
             }
             '\\' | '`' | '*' | '_' | '[' | ']' | '~' | '!' | '$' => {
@@ -46,7 +47,7 @@ pub fn text(raw: &str) -> String {
                     .get(tail.len().saturating_sub(2)..)
                     .is_some_and(|t| t.eq_ignore_ascii_case("gh"));
                 if gh && chars.peek().is_some_and(char::is_ascii_digit) {
-                    out.push(ZERO_WIDTH_SPACE);
+                    out.push_str(ZERO_WIDTH_SPACE);
                 }
             }
             '+' | '=' if before.is_none() => {
@@ -242,7 +243,7 @@ fn html(raw: &str) -> String {
             '@' | '#' => {
                 out.push(c);
                 if chars.peek().is_some_and(|next| next.is_alphanumeric()) {
-                    out.push(ZERO_WIDTH_SPACE);
+                    out.push_str(ZERO_WIDTH_SPACE);
                 }
             }
             _ => out.push(c),

@@ -14,7 +14,9 @@ pub mod locks;
 pub mod markdown;
 pub mod plan_check;
 pub mod plan_comment;
+mod plan_remarks;
 pub mod refusal;
+pub mod rollout_failure;
 mod terraform_text;
 
 pub use terraform_text::{counts_markdown, diagnostics_text};
@@ -25,3 +27,6 @@ pub const COMMENT_LIMIT: usize = 65_000;
 
 /// Bytes that a check run's summary and text may take each (GitHub's limit is 65,535 characters).
 pub const CHECK_LIMIT: usize = 65_000;
+
+#[cfg(test)]
+mod tests;

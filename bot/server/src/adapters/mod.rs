@@ -3,6 +3,7 @@
 
 pub mod artifacts;
 pub mod aws;
+pub mod clock;
 pub mod git;
 pub mod github;
 pub mod kubernetes;

@@ -1,0 +1,57 @@
+//! What the program says on a terminal: the only module that prints.
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "talking to a terminal is what this module is for"
+)]
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use slipway_core::config::{self, Config};
+
+/// `slipway check`: 0 if the file is good, 1 if it has errors.
+///
+/// # Errors
+/// When the file can't be read.
+pub fn check(file: &Path) -> anyhow::Result<ExitCode> {
+    let text =
+        std::fs::read_to_string(file).with_context(|| format!("reading {}", file.display()))?;
+    let checked = Config::check(&text);
+    let name = file.display().to_string();
+    for diagnostic in &checked.diagnostics {
+        eprintln!("{}", diagnostic.render(&name, &text));
+    }
+    let Some(config) = checked.config else {
+        return Ok(ExitCode::FAILURE);
+    };
+    println!(
+        "{name} is good: {} environments, {} stacks, {} services",
+        config.environments.len(),
+        config.stacks.len(),
+        config.services.len()
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `slipway schema`.
+///
+/// # Errors
+/// None in practice: a schema is plain JSON.
+pub fn schema() -> anyhow::Result<ExitCode> {
+    println!("{}", serde_json::to_string_pretty(&config::schema())?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Turns the end of the program into its exit status; an error is told with its causes.
+#[must_use]
+pub fn end(result: anyhow::Result<ExitCode>) -> ExitCode {
+    match result {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("slipway: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}

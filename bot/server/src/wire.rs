@@ -1,0 +1,252 @@
+//! The only file that names every adapter: from settings to a process that serves and works.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context;
+use axum::Router;
+use slipway_core::ports::{Clock, Forge, ForgeWriter, Store, WorkerId};
+use tokio::net::TcpListener;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::trace::TraceLayer;
+
+use crate::adapters::artifacts::LocalArtifacts;
+use crate::adapters::aws::{AwsCloud, AwsSettings};
+use crate::adapters::git::{GitSettings, GitSource};
+use crate::adapters::github::{GitHub, GitHubSettings};
+use crate::adapters::kubernetes::{KubernetesCluster, KubernetesSettings};
+use crate::adapters::registry::{OciRegistry, RegistryHost, RegistrySettings};
+use crate::adapters::store::SqlStore;
+use crate::adapters::terraform::{TerraformCli, TerraformSettings, Timeouts};
+use crate::bells::Bells;
+use crate::gather::Gather;
+use crate::intake::{self, Intake};
+use crate::ports::Ports;
+use crate::reporter::Reporter;
+use crate::runner::Runner;
+use crate::settings::Settings;
+use crate::web::{self, Pages};
+use crate::worker::Worker;
+
+/// A process that is ready to serve.
+pub struct Slipway {
+    listener: TcpListener,
+    address: SocketAddr,
+    routes: Router,
+    worker: Arc<Worker>,
+    bells: Arc<Bells>,
+}
+
+/// Ends a [`Slipway`] from outside.
+#[derive(Clone)]
+pub struct Handle(Arc<Bells>);
+
+impl Handle {
+    /// Asks it to finish what is in hand and end.
+    pub fn close(&self) {
+        self.0.close();
+    }
+}
+
+impl Slipway {
+    /// Makes every adapter, checks what can be checked, and opens the port.
+    ///
+    /// # Errors
+    /// With what is wrong with the settings or the machine, and what to do.
+    pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
+        let secret = settings.webhook_secret()?;
+        let data_dir = settings.data_dir.clone();
+        std::fs::create_dir_all(&data_dir)
+            .with_context(|| format!("making the data directory {}", data_dir.display()))?;
+        // A relative path would mean something else inside a worktree.
+        let data_dir = std::path::absolute(&data_dir)?;
+        let store: Arc<dyn Store> = Arc::new(SqlStore::open(&settings.database()).await?);
+        // One SQLite file has one process: whatever was in hand belongs to one that is dead.
+        store.break_leases(clock.now()).await?;
+        let github = Arc::new(github(&settings, Arc::clone(&clock))?);
+        let forge: Arc<dyn Forge> = github.clone();
+        let writer: Arc<dyn ForgeWriter> = github;
+        let ports = ports(&settings, &data_dir, store, forge, Arc::clone(&clock)).await?;
+        let bells = Arc::new(Bells::default());
+        let gather = Gather {
+            forge: Arc::clone(&ports.forge),
+            store: Arc::clone(&ports.store),
+            clock: Arc::clone(&clock),
+        };
+        let intake = Arc::new(Intake {
+            store: Arc::clone(&ports.store),
+            clock: Arc::clone(&clock),
+            bells: Arc::clone(&bells),
+            secret,
+            app_id: settings.github.app_id,
+            allow: settings.github.allow.clone(),
+        });
+        let pages = Arc::new(Pages {
+            store: Arc::clone(&ports.store),
+            clock: Arc::clone(&clock),
+        });
+        let routes = intake::routes(intake)
+            .merge(web::routes(pages))
+            .layer(CatchPanicLayer::new())
+            .layer(TraceLayer::new_for_http());
+        let listener = TcpListener::bind(settings.listen)
+            .await
+            .with_context(|| format!("listening on {}", settings.listen))?;
+        let address = listener.local_addr()?;
+        let worker = Arc::new(Worker {
+            id: WorkerId(format!("{:032x}", rand::random::<u128>())),
+            runner: Arc::new(Runner::new(
+                ports.clone(),
+                gather.clone(),
+                Arc::clone(&bells),
+                settings.limits.terraform_runs,
+                data_dir,
+            )),
+            reporter: Reporter {
+                store: Arc::clone(&ports.store),
+                writer,
+                gather: gather.clone(),
+                clock,
+                public_url: settings.public_url.clone(),
+            },
+            ports,
+            gather,
+            bells: Arc::clone(&bells),
+            limits: settings.limits,
+        });
+        Ok(Self {
+            listener,
+            address,
+            routes,
+            worker,
+            bells,
+        })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// How to end it.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        Handle(Arc::clone(&self.bells))
+    }
+
+    /// Serves and works until it is closed; then finishes what is in hand.
+    ///
+    /// # Errors
+    /// When the server or a lane fails.
+    pub async fn serve(self) -> anyhow::Result<()> {
+        tracing::info!(address = %self.address, "Slipway serves");
+        let done = tokio_util::sync::CancellationToken::new();
+        let stopped = done.clone();
+        let server = tokio::spawn(
+            axum::serve(self.listener, self.routes)
+                .with_graceful_shutdown(async move { stopped.cancelled().await })
+                .into_future(),
+        );
+        // Deliveries are stored to the last moment: the door closes after the lanes have ended.
+        let worked = self.worker.work().await;
+        done.cancel();
+        server.await??;
+        tracing::info!("Slipway ends");
+        worked
+    }
+}
+
+fn github(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<GitHub> {
+    let key = settings
+        .github
+        .private_key
+        .read()
+        .context("github.private_key")?;
+    Ok(GitHub::new(GitHubSettings {
+        api_url: settings.github.api_url.clone(),
+        web_url: settings.github.web_url.clone(),
+        app_id: settings.github.app_id,
+        private_key_pem: key,
+        clock,
+        timeout: settings.limits.call_timeout,
+    })?)
+}
+
+async fn ports(
+    settings: &Settings,
+    data_dir: &std::path::Path,
+    store: Arc<dyn Store>,
+    forge: Arc<dyn Forge>,
+    clock: Arc<dyn Clock>,
+) -> anyhow::Result<Ports> {
+    let limits = &settings.limits;
+    let source = GitSource::new(GitSettings::in_dir(data_dir.join("git")));
+    let git = source.version().await?;
+    source.clean()?;
+    let terraform = TerraformCli::new(TerraformSettings {
+        program: settings.terraform.program.clone(),
+        timeouts: Timeouts {
+            init: limits.init_timeout,
+            plan: limits.plan_timeout,
+            apply: limits.apply_timeout,
+            ..Timeouts::default()
+        },
+        grace: limits.stop_grace,
+        plugin_cache: None,
+        cli_config: settings.terraform.cli_config.clone(),
+        extra_env: settings.terraform.env.clone().into_iter().collect(),
+    });
+    let terraform_version = terraform.version().await?;
+    tracing::info!(git, terraform = terraform_version, "the tools are there");
+    let keys = match (&settings.aws.access_key_id, &settings.aws.secret_access_key) {
+        (Some(id), Some(secret)) => Some((id.clone(), secret.read().context("aws.secret_access_key")?)),
+        _ => None,
+    };
+    Ok(Ports {
+        store,
+        forge,
+        source: Arc::new(source),
+        cloud: Arc::new(AwsCloud::new(AwsSettings {
+            endpoint_url: settings.aws.endpoint_url.clone(),
+            static_credentials: keys,
+            clock: Arc::clone(&clock),
+            timeout: limits.call_timeout,
+        })),
+        terraform: Arc::new(terraform),
+        registry: Arc::new(OciRegistry::new(registries(settings)?)?),
+        cluster: Arc::new(KubernetesCluster::new(KubernetesSettings {
+            timeout: limits.call_timeout,
+            ..KubernetesSettings::default()
+        })),
+        artifacts: Arc::new(LocalArtifacts::open(
+            &data_dir.join("artifacts").to_string_lossy(),
+        )?),
+        clock,
+    })
+}
+
+fn registries(settings: &Settings) -> anyhow::Result<RegistrySettings> {
+    let mut hosts = std::collections::BTreeMap::new();
+    for (host, known) in &settings.registries {
+        let password = match &known.password {
+            Some(secret) => {
+                let context = || format!("registries.{host:?}.password");
+                Some(secret.read().with_context(context)?)
+            }
+            None => None,
+        };
+        hosts.insert(
+            host.clone(),
+            RegistryHost {
+                username: known.username.clone(),
+                password,
+                endpoint: known.endpoint.clone(),
+            },
+        );
+    }
+    Ok(RegistrySettings {
+        hosts,
+        timeout: settings.limits.call_timeout,
+    })
+}
