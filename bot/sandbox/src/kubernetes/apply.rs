@@ -78,16 +78,15 @@ pub(super) fn apply(
     author: Author<'_>,
     force: bool,
 ) -> Result<Value, Refusal> {
-    let wish = without_nulls(wish);
-    check_keys(&wish, &Path::default())?;
+    check_keys(wish, &Path::default())?;
     let mut owners = owners_of(live);
-    let wanted = FieldSet::of(&wish);
+    let wanted = FieldSet::of(wish);
     let mut merged = if live.is_null() {
         json!({})
     } else {
         live.clone()
     };
-    merge(&mut merged, &wish, &Path::default());
+    merge(&mut merged, wish, &Path::default());
 
     let conflicts = conflicts(&owners, &wanted, live, &merged, author.manager);
     if !conflicts.is_empty() && !force {
@@ -278,19 +277,6 @@ fn write_owners(object: &mut Value, owners: &[Owner]) {
         })
         .collect();
     object["metadata"]["managedFields"] = entries.into();
-}
-
-/// A wish's nulls say nothing.
-fn without_nulls(value: &Value) -> Value {
-    match value {
-        Value::Object(members) => members
-            .iter()
-            .filter(|(_, value)| !value.is_null())
-            .map(|(name, value)| (name.clone(), without_nulls(value)))
-            .collect(),
-        Value::Array(items) => items.iter().map(without_nulls).collect(),
-        _ => value.clone(),
-    }
 }
 
 /// Refuses keyed lists whose items lack their key or share it.

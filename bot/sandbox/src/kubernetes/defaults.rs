@@ -66,6 +66,12 @@ fn set(object: &mut Value, name: &str, value: Value) {
     }
 }
 
+/// The items of a list that may not be there.
+fn items<'a>(object: &'a mut Value, list: &str) -> impl Iterator<Item = &'a mut Value> {
+    let list = object.get_mut(list).and_then(Value::as_array_mut);
+    list.into_iter().flatten()
+}
+
 fn deployment_strategy(spec: &mut Value) {
     set(spec, "strategy", json!({}));
     let strategy = &mut spec["strategy"];
@@ -97,7 +103,7 @@ fn pod(spec: &mut Value) {
     set(spec, "terminationGracePeriodSeconds", json!(30));
     set(spec, "securityContext", json!({}));
     for list in ["initContainers", "containers"] {
-        for container in spec[list].as_array_mut().into_iter().flatten() {
+        for container in items(spec, list) {
             self::container(container);
         }
     }
@@ -119,7 +125,7 @@ fn container(container: &mut Value) {
     );
     set(container, "terminationMessagePolicy", json!("File"));
     set(container, "resources", json!({}));
-    for port in container["ports"].as_array_mut().into_iter().flatten() {
+    for port in items(container, "ports") {
         set(port, "protocol", json!("TCP"));
     }
     for probe in ["livenessProbe", "readinessProbe", "startupProbe"] {
@@ -172,7 +178,7 @@ fn service(object: &mut Value) {
     set(spec, "clusterIP", json!(ip));
     let address = spec["clusterIP"].clone();
     set(spec, "clusterIPs", json!([address]));
-    for port in spec["ports"].as_array_mut().into_iter().flatten() {
+    for port in items(spec, "ports") {
         set(port, "protocol", json!("TCP"));
         let number = port["port"].clone();
         set(port, "targetPort", number);

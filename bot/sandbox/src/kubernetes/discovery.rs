@@ -1,6 +1,6 @@
 //! What this API server serves: one table, and the discovery documents made from it.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// One kind of object.
 #[derive(Debug, PartialEq, Eq)]
@@ -216,7 +216,11 @@ pub(super) fn document(path: &str) -> Option<Value> {
             "groups": groups().into_iter().map(group_document).collect::<Vec<_>>(),
         })),
         "/api/v1" => Some(resource_list("", "v1")),
+        "/openapi/v3" => Some(openapi_index()),
         _ => {
+            if let Some(rest) = path.strip_prefix("/openapi/v3/") {
+                return openapi_document(rest);
+            }
             let rest = path.strip_prefix("/apis/")?;
             let (group, version) = match rest.split_once('/') {
                 Some((group, version)) => (group, Some(version)),
@@ -308,4 +312,52 @@ fn subresource_document(resource: &Resource, subresource: &str) -> Value {
         _ => {}
     }
     document
+}
+
+/// Where the OpenAPI documents are, one per group and version.
+fn openapi_index() -> Value {
+    let mut paths = Map::new();
+    let groups = groups()
+        .into_iter()
+        .map(|(group, version)| format!("apis/{group}/{version}"));
+    for group in std::iter::once("api/v1".to_owned()).chain(groups) {
+        let url = format!("/openapi/v3/{group}");
+        paths.insert(group, json!({"serverRelativeURL": url}));
+    }
+    json!({"paths": paths})
+}
+
+/// As much of an OpenAPI document as `kubectl` reads before it leaves validation to the server.
+fn openapi_document(path: &str) -> Option<Value> {
+    let mut paths = Map::new();
+    for resource in RESOURCES {
+        let api = if resource.group.is_empty() {
+            "api"
+        } else {
+            "apis"
+        };
+        let base = format!("{api}/{}", resource.api_version());
+        if base != path {
+            continue;
+        }
+        let kind = json!({
+            "group": resource.group,
+            "version": resource.version,
+            "kind": resource.kind,
+        });
+        let parameters: Vec<Value> = ["dryRun", "fieldManager", "fieldValidation", "force"]
+            .iter()
+            .map(|name| json!({"name": name, "in": "query", "schema": {"type": "string"}}))
+            .collect();
+        let patch = json!({"parameters": parameters, "x-kubernetes-group-version-kind": kind});
+        let scope = if resource.namespaced {
+            "namespaces/{namespace}/"
+        } else {
+            ""
+        };
+        let path = format!("/{base}/{scope}{}/{{name}}", resource.plural);
+        paths.insert(path, json!({"patch": patch}));
+    }
+    let info = json!({"title": "Kubernetes", "version": "v1.33.5"});
+    (!paths.is_empty()).then(|| json!({"openapi": "3.0.0", "info": info, "paths": paths}))
 }

@@ -317,6 +317,10 @@ fn is_item(item: &Value, keys: &BTreeMap<String, String>) -> bool {
     matches!(item_step(item, &names), Some(Step::Item(found)) if found == *keys)
 }
 
+fn is_member(item: &Value, member: &str) -> bool {
+    serde_json::from_str::<Value>(member).is_ok_and(|member| member == *item)
+}
+
 /// The value at a path.
 pub(super) fn look_up<'a>(object: &'a Value, path: &Path) -> Option<&'a Value> {
     path.0.iter().try_fold(object, |value, step| match step {
@@ -325,7 +329,7 @@ pub(super) fn look_up<'a>(object: &'a Value, path: &Path) -> Option<&'a Value> {
         Step::Member(member) => value
             .as_array()?
             .iter()
-            .find(|item| item.to_string() == *member),
+            .find(|item| is_member(item, member)),
     })
 }
 
@@ -352,7 +356,7 @@ pub(super) fn take_out(object: &mut Value, path: &Path) {
         }
         (Step::Item(keys), Value::Array(items)) => items.retain(|item| !is_item(item, keys)),
         (Step::Member(member), Value::Array(items)) => {
-            items.retain(|item| item.to_string() != *member);
+            items.retain(|item| !is_member(item, member));
         }
         _ => {}
     }

@@ -23,6 +23,7 @@ mod server;
 mod status;
 mod store;
 mod tls;
+mod typed;
 mod validation;
 mod view;
 mod watch;

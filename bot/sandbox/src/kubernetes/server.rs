@@ -192,6 +192,7 @@ fn change(
             now: world.now(),
         },
         dry_run: options.dry_run,
+        strict: options.strict,
     };
     match parts.method {
         Method::POST => writes::create(world, write, document(body)?),

@@ -10,7 +10,7 @@ use super::place::Place;
 use super::status::{Cause, Refusal};
 use super::store::text;
 use super::world::World;
-use super::{defaults, patches, validation};
+use super::{defaults, patches, typed, validation};
 
 /// A write under way: where, by whom, and whether it is only tried.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +18,8 @@ pub(super) struct Write<'a> {
     pub(super) place: &'a Place,
     pub(super) author: Author<'a>,
     pub(super) dry_run: bool,
+    /// Whether unknown fields are refused (`fieldValidation=Strict`) or dropped.
+    pub(super) strict: bool,
 }
 
 /// The kinds of patch, by media type.
@@ -116,10 +118,14 @@ fn server_side_apply(
         return Err(Refusal::bad_request("metadata.managedFields must be nil"));
     }
     identify(write.place, body)?;
+    let mut wish = typed::normalize(body);
+    if let [unknown, ..] = typed::drop_unknown(write.place.resource, &mut wish)?.as_slice() {
+        return Err(untyped(write.place, unknown));
+    }
     if live.is_none() && !text(body, "/metadata/resourceVersion").is_empty() {
         return Err(Refusal::modified(write.place.resource, &write.place.name));
     }
-    let merged = apply::apply(live.unwrap_or(&Value::Null), body, write.author, force)?;
+    let merged = apply::apply(live.unwrap_or(&Value::Null), &wish, write.author, force)?;
     let object = prepare(world, write, live, merged)?;
     let code = if live.is_some() { 200 } else { 201 };
     Ok((code, store(world, write, object)))
@@ -209,6 +215,22 @@ fn invalid(place: &Place, name: &str, field: &str, hint: &str) -> Refusal {
     Refusal::invalid(place.resource.kind, place.resource.group, name, &[cause])
 }
 
+/// An apply of a field that the type does not have fails without a reason, whatever
+/// `fieldValidation` says: the API server reports the schema's error as it is.
+fn untyped(place: &Place, field: &str) -> Refusal {
+    let object = if place.resource.namespaced {
+        format!("{}/{}", place.namespace, place.name)
+    } else {
+        format!("/{}", place.name)
+    };
+    let message = format!(
+        "failed to create typed patch object ({object}; {}, Kind={}): .{field}: field not declared in schema",
+        place.resource.api_version(),
+        place.resource.kind,
+    );
+    Refusal::new(500, "", message)
+}
+
 /// Whether an object says that it is what the URL says.
 fn identify(place: &Place, object: &Value) -> Result<(), Refusal> {
     let expected = place.resource.api_version();
@@ -255,6 +277,20 @@ fn prepare(
         object["apiVersion"] = place.resource.api_version().into();
     }
     identify(place, &object)?;
+    object = typed::normalize(&object);
+    let unknown = typed::drop_unknown(place.resource, &mut object)?;
+    if write.strict && !unknown.is_empty() {
+        let told: Vec<String> = unknown
+            .iter()
+            .map(|field| format!("unknown field \"{field}\""))
+            .collect();
+        return Err(Refusal::bad_request(format!(
+            "{kind} in version \"{}\" cannot be handled as a {kind}: strict decoding error: {}",
+            place.resource.version,
+            told.join(", "),
+            kind = place.resource.kind,
+        )));
+    }
     if place.resource.namespaced {
         if !world.has_namespace(&place.namespace) {
             return Err(Refusal::not_found(&NAMESPACE, &place.namespace));

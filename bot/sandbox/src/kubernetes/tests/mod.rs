@@ -1,6 +1,7 @@
 //! The cluster as real clients see it: over TLS, with `kube` and plain HTTP.
 
 mod applying;
+mod patching;
 mod refusals;
 mod rollouts;
 mod watching;
@@ -100,6 +101,7 @@ fn client(cluster: &Cluster, token: &str) -> Client {
     let mut config = kube::Config::new(cluster.endpoint().parse().unwrap());
     let ca = CertificateDer::from_pem_slice(cluster.ca_pem().as_bytes()).unwrap();
     config.root_cert = Some(vec![ca.to_vec()]);
+    config.default_retry = false;
     config.auth_info.token = Some(token.to_owned().into());
     Client::try_from(config).unwrap()
 }

@@ -17,6 +17,9 @@ async fn a_watch_tells_every_step_from_the_version_of_the_list() {
     let mut updated = Vec::new();
     while let Some(WatchEvent::Modified(deployment)) = watch.try_next().await.unwrap() {
         let status = deployment.status.unwrap();
+        if status.observed_generation != deployment.metadata.generation {
+            continue;
+        }
         let conditions = status.conditions.unwrap_or_default();
         updated.push(status.updated_replicas.unwrap_or(0));
         let done = conditions.iter().any(|one| {
@@ -100,7 +103,8 @@ async fn a_watch_can_be_cut_off_refused_and_ends_by_itself_with_a_bookmark() {
         .boxed();
     fixture.cluster.cut_watches();
     let cut = watch.next().await;
-    assert!(matches!(cut, Some(Err(_))), "{cut:?}");
+    // `kube` tells a connection that breaks off as the end of the stream.
+    assert!(matches!(cut, None | Some(Err(_))), "{cut:?}");
 
     fixture
         .cluster
