@@ -6,7 +6,7 @@ use super::git::{Git, GitError, Sha};
 
 /// One changed file.
 #[derive(Clone, Debug)]
-pub(super) struct FileChange {
+pub(crate) struct FileChange {
     /// GitHub's word: `added`, `modified`, `removed` or `renamed`.
     pub(super) status: &'static str,
     pub(super) path: String,

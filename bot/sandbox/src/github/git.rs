@@ -57,7 +57,7 @@ pub enum Change {
 
 /// Who made a commit, and when.
 #[derive(Clone, Debug)]
-pub(super) struct Signature {
+pub(crate) struct Signature {
     pub(super) name: String,
     pub(super) email: String,
     pub(super) at: Timestamp,
@@ -72,7 +72,7 @@ impl Signature {
 
 /// A commit as git shows it.
 #[derive(Clone, Debug)]
-pub(super) struct Commit {
+pub(crate) struct Commit {
     pub(super) sha: Sha,
     pub(super) tree: Sha,
     pub(super) parents: Vec<Sha>,
@@ -83,7 +83,7 @@ pub(super) struct Commit {
 
 /// One entry of a tree.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
     pub(super) mode: String,
     pub(super) kind: String,
     pub(super) sha: Sha,
@@ -93,7 +93,7 @@ pub(super) struct Entry {
 
 /// A bare repository in a directory.
 #[derive(Clone, Debug)]
-pub(super) struct Git {
+pub(crate) struct Git {
     dir: PathBuf,
 }
 
