@@ -211,8 +211,8 @@ impl Model {
     /// Verifies an App's JWT by GitHub's rules and this world's clock.
     fn check_jwt(&self, jwt: &str) -> Outcome<()> {
         let undecodable = || Refusal::unauthorized("A JSON web token could not be decoded");
-        let key = DecodingKey::from_rsa_pem(self.key.public_pem.as_bytes())
-            .map_err(|_| undecodable())?;
+        let key =
+            DecodingKey::from_rsa_pem(self.key.public_pem.as_bytes()).map_err(|_| undecodable())?;
         let mut rules = Validation::new(Algorithm::RS256);
         // The times are checked below: the library would ask the machine's clock.
         rules.validate_exp = false;
@@ -227,7 +227,9 @@ impl Model {
             other => other.to_string(),
         };
         if issuer != self.config.app_id.to_string() && issuer != self.config.client_id {
-            return Err(Refusal::unauthorized("'Issuer' claim ('iss') must be an Integer"));
+            return Err(Refusal::unauthorized(
+                "'Issuer' claim ('iss') must be an Integer",
+            ));
         }
         let now = self.now().as_second();
         let issued = claims.iat.filter(|iat| *iat <= now + JWT_DRIFT).ok_or_else(|| {

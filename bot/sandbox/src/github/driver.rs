@@ -6,6 +6,7 @@
 
 use serde_json::Value;
 
+use super::GitHub;
 use super::auth::Level;
 use super::faults::{DeliveryFault, Fault, Order};
 use super::git::{Change, Sha};
@@ -15,7 +16,6 @@ use super::model::{
 };
 use super::packages::{PublishedPackage, WorkflowRun};
 use super::refusal::{Outcome, Refusal};
-use super::GitHub;
 
 /// Takes texts along to another thread.
 fn own<const N: usize>(texts: [&str; N]) -> [String; N] {
@@ -275,8 +275,10 @@ impl GitHub {
     /// When there is none, or the person may not push.
     pub async fn delete_branch(&self, repo: &str, branch: &str, user: &str) -> anyhow::Result<()> {
         let [branch, user] = own([branch, user]);
-        self.act_in(repo, move |model, id| model.delete_branch(id, &branch, &user))
-            .await
+        self.act_in(repo, move |model, id| {
+            model.delete_branch(id, &branch, &user)
+        })
+        .await
     }
 
     /// Opens a pull request. `head` is a branch, or `owner:branch` in a fork.
@@ -365,15 +367,12 @@ impl GitHub {
     ///
     /// # Errors
     /// When there is no such comment.
-    pub async fn delete_comment(
-        &self,
-        repo: &str,
-        comment: u64,
-        user: &str,
-    ) -> anyhow::Result<()> {
+    pub async fn delete_comment(&self, repo: &str, comment: u64, user: &str) -> anyhow::Result<()> {
         let user = user.to_owned();
-        self.act_in(repo, move |model, id| model.delete_comment(id, comment, &user))
-            .await
+        self.act_in(repo, move |model, id| {
+            model.delete_comment(id, comment, &user)
+        })
+        .await
     }
 
     /// Reviews a pull request's head; the word is `approve`, `request_changes` or `comment`.
@@ -567,8 +566,10 @@ impl GitHub {
     /// When the App has no suite there, or the person may not push.
     pub async fn rerequest_suite(&self, repo: &str, user: &str, sha: &str) -> anyhow::Result<()> {
         let [user, sha] = own([user, sha]);
-        self.act_in(repo, move |model, id| model.rerequest_suite(id, &user, &sha))
-            .await
+        self.act_in(repo, move |model, id| {
+            model.rerequest_suite(id, &user, &sha)
+        })
+        .await
     }
 
     /// Lets CI report a check: with a conclusion it is complete, without it is in progress.
@@ -643,11 +644,7 @@ impl GitHub {
     ///
     /// # Errors
     /// When there is no such repository or commit.
-    pub async fn complete_workflow_run(
-        &self,
-        repo: &str,
-        run: WorkflowRun,
-    ) -> anyhow::Result<u64> {
+    pub async fn complete_workflow_run(&self, repo: &str, run: WorkflowRun) -> anyhow::Result<u64> {
         self.act_in(repo, move |model, id| model.complete_workflow(id, &run))
             .await
     }

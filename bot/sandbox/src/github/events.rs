@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
+use super::diff::FileChange;
 use super::git::ZERO;
 use super::model::{AccountKind, Model, PullRequest, stamp};
-use super::diff::FileChange;
 use super::refusal::{Outcome, Refusal};
 use super::view::merge_into;
 use super::webhooks::Queued;
@@ -256,8 +256,10 @@ impl Model {
                     .map(|file| file.path.as_str())
                     .collect()
             };
-            let renamed: Vec<&FileChange> =
-                files.iter().filter(|file| file.status == "renamed").collect();
+            let renamed: Vec<&FileChange> = files
+                .iter()
+                .filter(|file| file.status == "renamed")
+                .collect();
             let mut added = of("added");
             added.extend(renamed.iter().map(|file| file.path.as_str()));
             let mut removed = of("removed");
@@ -320,11 +322,7 @@ impl Model {
             .clone())
     }
 
-    pub(super) fn pull_commits(
-        &self,
-        repo: u64,
-        number: u64,
-    ) -> Outcome<Vec<super::git::Commit>> {
+    pub(super) fn pull_commits(&self, repo: u64, number: u64) -> Outcome<Vec<super::git::Commit>> {
         let pull = self.pull(repo, number)?;
         let base = self.live_base(pull)?;
         let range = format!("{base}..{}", pull.head.sha);

@@ -159,11 +159,7 @@ impl Git {
         command
     }
 
-    fn output(
-        command: &mut Command,
-        name: &str,
-        input: Option<&[u8]>,
-    ) -> Result<Output, GitError> {
+    fn output(command: &mut Command, name: &str, input: Option<&[u8]>) -> Result<Output, GitError> {
         let io = |source| GitError::Io {
             command: name.to_owned(),
             source,
@@ -242,11 +238,7 @@ impl Git {
         for change in changes {
             match change {
                 Change::Write(path, content) => {
-                    let line = format!(
-                        "M 100644 inline {}\ndata {}\n",
-                        quote(path),
-                        content.len()
-                    );
+                    let line = format!("M 100644 inline {}\ndata {}\n", quote(path), content.len());
                     stream.extend_from_slice(line.as_bytes());
                     stream.extend_from_slice(content);
                     stream.push(b'\n');
@@ -277,7 +269,13 @@ impl Git {
             return Ok(None);
         }
         let name = format!("{name}^{{commit}}");
-        let args = ["rev-parse", "--verify", "--quiet", "--end-of-options", &name];
+        let args = [
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            "--end-of-options",
+            &name,
+        ];
         let output = Self::output(&mut self.command(&args), "rev-parse", None)?;
         let sha = String::from_utf8_lossy(&output.stdout).trim().to_owned();
         Ok((output.status.success() && sha.len() == 40).then_some(sha))
@@ -365,7 +363,10 @@ impl Git {
             command
                 .env(format!("GIT_{role}_NAME"), &who.name)
                 .env(format!("GIT_{role}_EMAIL"), &who.email)
-                .env(format!("GIT_{role}_DATE"), format!("{} +0000", who.at.as_second()));
+                .env(
+                    format!("GIT_{role}_DATE"),
+                    format!("{} +0000", who.at.as_second()),
+                );
         }
         let output = Self::output(&mut command, "commit-tree", Some(message.as_bytes()))?;
         if output.status.success() {

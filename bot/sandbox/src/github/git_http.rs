@@ -59,7 +59,9 @@ fn admit(model: &Model, asked: &Asked, call: &GitCall) -> Result<Admitted, Reply
         refuse(StatusCode::UNAUTHORIZED, "Authentication required")
             .header("www-authenticate", "Basic realm=\"GitHub\"")
     };
-    let caller = model.authenticate(&asked.headers).map_err(|_| challenge())?;
+    let caller = model
+        .authenticate(&asked.headers)
+        .map_err(|_| challenge())?;
     let missing = || refuse(StatusCode::NOT_FOUND, "Repository not found.");
     let repo = model.repository(&call.repo);
     let may_read = |repo: u64| match &caller {
@@ -84,7 +86,9 @@ fn admit(model: &Model, asked: &Asked, call: &GitCall) -> Result<Admitted, Reply
             ..
         } => {
             repositories.contains(&repo.id)
-                && permissions.get("contents").is_some_and(|level| *level >= Level::Write)
+                && permissions
+                    .get("contents")
+                    .is_some_and(|level| *level >= Level::Write)
         }
         Caller::Person(login) => model.permission(repo.id, login) >= Permission::Write,
         Caller::Nobody | Caller::App => false,
@@ -92,7 +96,10 @@ fn admit(model: &Model, asked: &Asked, call: &GitCall) -> Result<Admitted, Reply
     if call.writes && !may_write {
         return Err(match caller {
             Caller::Nobody => challenge(),
-            _ => refuse(StatusCode::FORBIDDEN, "Write access to repository not granted."),
+            _ => refuse(
+                StatusCode::FORBIDDEN,
+                "Write access to repository not granted.",
+            ),
         });
     }
     let login = match caller {

@@ -228,7 +228,8 @@ impl GitHub {
     /// What webhooks are signed with.
     #[must_use]
     pub fn webhook_secret(&self) -> String {
-        self.shared.read(|model| model.config.webhook_secret.clone())
+        self.shared
+            .read(|model| model.config.webhook_secret.clone())
     }
 
     /// The login under which the App comments.

@@ -40,15 +40,16 @@ pub struct WorkflowRun {
 }
 
 impl Model {
-    pub(super) fn publish_package(
-        &mut self,
-        repo: u64,
-        package: &PublishedPackage,
-    ) -> Outcome<()> {
+    pub(super) fn publish_package(&mut self, repo: u64, package: &PublishedPackage) -> Outcome<()> {
         self.meet(&package.sender);
         let found = self.repo(repo)?;
         let (owner, full_name) = (found.owner.clone(), found.full_name());
-        let path = package.image.split('/').skip(2).collect::<Vec<_>>().join("/");
+        let path = package
+            .image
+            .split('/')
+            .skip(2)
+            .collect::<Vec<_>>()
+            .join("/");
         let name = if path.is_empty() {
             package.image.clone()
         } else {
@@ -125,7 +126,9 @@ impl Model {
         let (id, workflow_id) = (self.new_id(), self.new_id());
         let now = stamp(self.now());
         let url = self.api(&format!("/repos/{full_name}/actions/runs/{id}"));
-        let workflow_url = self.api(&format!("/repos/{full_name}/actions/workflows/{workflow_id}"));
+        let workflow_url = self.api(&format!(
+            "/repos/{full_name}/actions/workflows/{workflow_id}"
+        ));
         let suite_url = self.api(&format!("/repos/{full_name}/check-suites/{id}"));
         let repository = self.repository_json(repo)?;
         let actor = self.user_json(&run.actor);

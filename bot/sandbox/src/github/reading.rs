@@ -37,7 +37,10 @@ impl GitHub {
                 if let Some(found) = self.shared.read(&mut look) {
                     return Ok(found);
                 }
-                changes.changed().await.context("the sandbox GitHub ended")?;
+                changes
+                    .changed()
+                    .await
+                    .context("the sandbox GitHub ended")?;
             }
         };
         match tokio::time::timeout(timeout, waiting).await {
@@ -174,7 +177,10 @@ fn situation(model: &Model) -> String {
                 .iter()
                 .map(|status| status.state.as_str())
                 .collect();
-            lines.push(format!("{name} deployment to {}: {states:?}", deployment.environment));
+            lines.push(format!(
+                "{name} deployment to {}: {states:?}",
+                deployment.environment
+            ));
         }
     }
     for delivery in last(&model.deliveries, 5) {
@@ -186,7 +192,10 @@ fn situation(model: &Model) -> String {
         ));
     }
     let (waiting, flying) = (model.outbox.len(), model.in_flight);
-    lines.push(format!("{waiting} deliveries wait, {flying} in flight, {} held", model.held.len()));
+    lines.push(format!(
+        "{waiting} deliveries wait, {flying} in flight, {} held",
+        model.held.len()
+    ));
     for entry in last(&model.journal, 10) {
         lines.push(entry.line());
     }

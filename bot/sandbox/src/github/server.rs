@@ -138,7 +138,8 @@ async fn answer(
             headers,
             body,
         }) => {
-            let mut reply = Reply::empty(StatusCode::from_u16(status).unwrap_or(StatusCode::IM_A_TEAPOT));
+            let mut reply =
+                Reply::empty(StatusCode::from_u16(status).unwrap_or(StatusCode::IM_A_TEAPOT));
             reply.body = body.into_bytes();
             reply.headers = headers;
             rest::record_fault(&shared, &asked, reply.status);

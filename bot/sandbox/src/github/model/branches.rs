@@ -56,12 +56,7 @@ impl Model {
         Ok(sha)
     }
 
-    pub(crate) fn delete_branch(
-        &mut self,
-        repo: u64,
-        branch: &str,
-        login: &str,
-    ) -> Outcome<()> {
+    pub(crate) fn delete_branch(&mut self, repo: u64, branch: &str, login: &str) -> Outcome<()> {
         self.require(repo, login, Permission::Write)?;
         let found = self.repo(repo)?;
         if !found.branches.contains_key(branch) {
@@ -76,8 +71,7 @@ impl Model {
     pub(crate) fn notice_pushes(&mut self, repo: u64, login: &str) -> Outcome<()> {
         let found = self.repo(repo)?;
         let now = found.git.refs("refs/heads/")?;
-        let names: BTreeSet<String> =
-            found.branches.keys().chain(now.keys()).cloned().collect();
+        let names: BTreeSet<String> = found.branches.keys().chain(now.keys()).cloned().collect();
         let moved: Vec<_> = names
             .into_iter()
             .filter_map(|name| {

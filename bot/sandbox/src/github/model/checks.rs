@@ -263,7 +263,9 @@ impl Model {
             .find(|run| run.id == id)
             .ok_or_else(Refusal::not_found)?;
         if run.app != app {
-            return Err(Refusal::forbidden("Invalid app_id `slipway` - check run can only be modified by the GitHub App that created it."));
+            return Err(Refusal::forbidden(
+                "Invalid app_id `slipway` - check run can only be modified by the GitHub App that created it.",
+            ));
         }
         let was_completed = run.status == "completed";
         run.apply(update, now);
@@ -275,15 +277,14 @@ impl Model {
     }
 
     /// A person presses a button of a check run.
-    pub(crate) fn press_button(
-        &mut self,
-        login: &str,
-        id: u64,
-        identifier: &str,
-    ) -> Outcome<()> {
+    pub(crate) fn press_button(&mut self, login: &str, id: u64, identifier: &str) -> Outcome<()> {
         self.meet(login);
         let (repo, run) = self.check_run(id).ok_or_else(Refusal::not_found)?;
-        if !run.actions.iter().any(|action| action.identifier == identifier) {
+        if !run
+            .actions
+            .iter()
+            .any(|action| action.identifier == identifier)
+        {
             return Err(Refusal::unprocessable(format!(
                 "check run {id} has no button {identifier:?}"
             )));
@@ -302,12 +303,7 @@ impl Model {
     }
 
     /// A person presses "Re-run all checks".
-    pub(crate) fn rerequest_suite(
-        &mut self,
-        repo: u64,
-        login: &str,
-        sha: &str,
-    ) -> Outcome<()> {
+    pub(crate) fn rerequest_suite(&mut self, repo: u64, login: &str, sha: &str) -> Outcome<()> {
         self.require(repo, login, Permission::Write)?;
         let app = self.config.app_id;
         let suite = self

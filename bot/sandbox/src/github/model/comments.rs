@@ -48,7 +48,11 @@ pub struct Comment {
 impl Model {
     fn body_fits(body: &str) -> Outcome<()> {
         if body.trim().is_empty() {
-            return Err(Refusal::invalid("IssueComment", "body", "body can't be blank"));
+            return Err(Refusal::invalid(
+                "IssueComment",
+                "body",
+                "body can't be blank",
+            ));
         }
         if body.chars().count() > LONGEST_BODY {
             return Err(Refusal::invalid(
@@ -122,12 +126,7 @@ impl Model {
         self.emit_comment(repo, id, "edited", login, changes)
     }
 
-    pub(crate) fn delete_comment(
-        &mut self,
-        repo: u64,
-        id: u64,
-        login: &str,
-    ) -> Outcome<()> {
+    pub(crate) fn delete_comment(&mut self, repo: u64, id: u64, login: &str) -> Outcome<()> {
         self.comment(repo, id)?;
         self.emit_comment(repo, id, "deleted", login, json!({}))?;
         self.repo_mut(repo)?
@@ -148,7 +147,11 @@ impl Model {
             "+1", "-1", "laugh", "confused", "heart", "hooray", "rocket", "eyes",
         ];
         if !KNOWN.contains(&content) {
-            return Err(Refusal::invalid("Reaction", "content", "content is not included in the list"));
+            return Err(Refusal::invalid(
+                "Reaction",
+                "content",
+                "content is not included in the list",
+            ));
         }
         self.meet(login);
         let (id, now) = (self.new_id(), self.now());
@@ -170,12 +173,7 @@ impl Model {
         Ok((reaction, true))
     }
 
-    pub(crate) fn unreact(
-        &mut self,
-        repo: u64,
-        comment: u64,
-        reaction: u64,
-    ) -> Outcome<()> {
+    pub(crate) fn unreact(&mut self, repo: u64, comment: u64, reaction: u64) -> Outcome<()> {
         let found = self.comment_mut(repo, comment)?;
         let before = found.reactions.len();
         found.reactions.retain(|old| old.id != reaction);
@@ -186,12 +184,7 @@ impl Model {
     }
 
     /// Folds a comment away, or back out.
-    pub(crate) fn minimize(
-        &mut self,
-        repo: u64,
-        id: u64,
-        reason: Option<String>,
-    ) -> Outcome<()> {
+    pub(crate) fn minimize(&mut self, repo: u64, id: u64, reason: Option<String>) -> Outcome<()> {
         self.comment_mut(repo, id)?.minimized = reason;
         Ok(())
     }

@@ -108,9 +108,9 @@ impl Model {
         new: NewDeployment,
     ) -> Outcome<u64> {
         let found = self.repo(repo)?;
-        let sha = found.resolve(&new.name)?.ok_or_else(|| {
-            Refusal::unprocessable(format!("No ref found for: {}", new.name))
-        })?;
+        let sha = found
+            .resolve(&new.name)?
+            .ok_or_else(|| Refusal::unprocessable(format!("No ref found for: {}", new.name)))?;
         self.require_green(repo, &sha, &new)?;
         if new.auto_merge {
             self.require_no_merge(repo, &sha, &new.name)?;
@@ -150,7 +150,11 @@ impl Model {
                 .collect(),
             Some(required) => required
                 .iter()
-                .filter(|name| !signals.iter().any(|(context, green)| context == *name && *green))
+                .filter(|name| {
+                    !signals
+                        .iter()
+                        .any(|(context, green)| context == *name && *green)
+                })
                 .map(|context| json!({ "context": context, "state": "missing" }))
                 .collect(),
         };
@@ -188,10 +192,20 @@ impl Model {
         new: NewStatus,
     ) -> Outcome<u64> {
         const STATES: [&str; 7] = [
-            "error", "failure", "inactive", "in_progress", "queued", "pending", "success",
+            "error",
+            "failure",
+            "inactive",
+            "in_progress",
+            "queued",
+            "pending",
+            "success",
         ];
         if !STATES.contains(&new.state.as_str()) {
-            return Err(Refusal::invalid("DeploymentStatus", "state", "state is not included in the list"));
+            return Err(Refusal::invalid(
+                "DeploymentStatus",
+                "state",
+                "state is not included in the list",
+            ));
         }
         if new.description.chars().count() > 140 {
             return Err(Refusal::invalid(

@@ -101,10 +101,14 @@ impl Model {
             match signals.iter().find(|(context, _)| context == name) {
                 Some((_, true)) => {}
                 Some((_, false)) => {
-                    return Ok(Some(format!("Required status check \"{name}\" is failing.")));
+                    return Ok(Some(format!(
+                        "Required status check \"{name}\" is failing."
+                    )));
                 }
                 None => {
-                    return Ok(Some(format!("Required status check \"{name}\" is expected.")));
+                    return Ok(Some(format!(
+                        "Required status check \"{name}\" is expected."
+                    )));
                 }
             }
         }
@@ -153,7 +157,9 @@ impl Model {
             return Err(refuse(gate));
         }
         if self.mergeable_state(found, pull)? == "behind" {
-            return Err(refuse("Head branch is not up to date with the base branch.".to_owned()));
+            return Err(refuse(
+                "Head branch is not up to date with the base branch.".to_owned(),
+            ));
         }
         let base = found
             .branches
@@ -202,7 +208,6 @@ impl Model {
         Ok(())
     }
 }
-
 
 fn merge_message(model: &Model, pull: &PullRequest, method: MergeMethod) -> (String, String) {
     match method {

@@ -112,8 +112,16 @@ impl Model {
             config,
         };
         for (id, slug, name) in [
-            (model.config.app_id, model.config.slug.clone(), model.config.name.clone()),
-            (ACTIONS_APP_ID, "github-actions".to_owned(), "GitHub Actions".to_owned()),
+            (
+                model.config.app_id,
+                model.config.slug.clone(),
+                model.config.name.clone(),
+            ),
+            (
+                ACTIONS_APP_ID,
+                "github-actions".to_owned(),
+                "GitHub Actions".to_owned(),
+            ),
         ] {
             model.accounts_add(&format!("{slug}[bot]"), AccountKind::Bot);
             model.apps.insert(id, App { id, slug, name });

@@ -138,7 +138,9 @@ impl Model {
 
     /// The account behind a commit's email address.
     pub(crate) fn account_by_email(&self, email: &str) -> Option<&Account> {
-        let (id, _) = email.strip_suffix("@users.noreply.github.com")?.split_once('+')?;
+        let (id, _) = email
+            .strip_suffix("@users.noreply.github.com")?
+            .split_once('+')?;
         let id: u64 = id.parse().ok()?;
         self.accounts.values().find(|account| account.id == id)
     }
@@ -165,12 +167,7 @@ impl Model {
 
     /// Refuses whoever may do less than `least`, as GitHub does: a repository that someone may
     /// not even read is not there.
-    pub(crate) fn require(
-        &self,
-        repo: u64,
-        login: &str,
-        least: Permission,
-    ) -> Outcome<()> {
+    pub(crate) fn require(&self, repo: u64, login: &str, least: Permission) -> Outcome<()> {
         let has = self.permission(repo, login);
         if has >= least {
             Ok(())
@@ -184,12 +181,7 @@ impl Model {
         }
     }
 
-    pub(crate) fn add_team_member(
-        &mut self,
-        org: &str,
-        team: &str,
-        login: &str,
-    ) -> Outcome<()> {
+    pub(crate) fn add_team_member(&mut self, org: &str, team: &str, login: &str) -> Outcome<()> {
         self.meet(login);
         self.accounts_add(org, AccountKind::Organization);
         let account = self
@@ -197,18 +189,16 @@ impl Model {
             .get_mut(&org.to_ascii_lowercase())
             .ok_or_else(Refusal::not_found)?;
         let members = account.teams.entry(team.to_ascii_lowercase()).or_default();
-        if !members.iter().any(|member| member.eq_ignore_ascii_case(login)) {
+        if !members
+            .iter()
+            .any(|member| member.eq_ignore_ascii_case(login))
+        {
             members.push(login.to_owned());
         }
         Ok(())
     }
 
-    pub(crate) fn remove_team_member(
-        &mut self,
-        org: &str,
-        team: &str,
-        login: &str,
-    ) -> Outcome<()> {
+    pub(crate) fn remove_team_member(&mut self, org: &str, team: &str, login: &str) -> Outcome<()> {
         let account = self
             .accounts
             .get_mut(&org.to_ascii_lowercase())

@@ -115,11 +115,7 @@ impl Model {
             .ok_or_else(Refusal::not_found)
     }
 
-    pub(crate) fn pull_mut(
-        &mut self,
-        repo: u64,
-        number: u64,
-    ) -> Outcome<&mut PullRequest> {
+    pub(crate) fn pull_mut(&mut self, repo: u64, number: u64) -> Outcome<&mut PullRequest> {
         self.repo_mut(repo)?
             .pulls
             .get_mut(&number)
@@ -149,7 +145,12 @@ impl Model {
             },
         );
         let issue = self.issue_json(repo, number)?;
-        self.emit("issues", repo, author, json!({ "action": "opened", "issue": issue }))?;
+        self.emit(
+            "issues",
+            repo,
+            author,
+            json!({ "action": "opened", "issue": issue }),
+        )?;
         Ok(number)
     }
 
@@ -238,7 +239,10 @@ impl Model {
             return Err(Refusal::invalid(
                 "PullRequest",
                 "base",
-                format!("A pull request already exists for {}:{branch}.", found.owner),
+                format!(
+                    "A pull request already exists for {}:{branch}.",
+                    found.owner
+                ),
             ));
         }
         let head_git = &self.repo(head_repo)?.git;
@@ -252,12 +256,7 @@ impl Model {
         Ok(())
     }
 
-    pub(crate) fn close_pull(
-        &mut self,
-        repo: u64,
-        number: u64,
-        login: &str,
-    ) -> Outcome<()> {
+    pub(crate) fn close_pull(&mut self, repo: u64, number: u64, login: &str) -> Outcome<()> {
         self.meet(login);
         let now = self.now();
         let pull = self.pull_mut(repo, number)?;
@@ -268,17 +267,16 @@ impl Model {
         self.emit_pull(repo, number, "closed", login, json!({}))
     }
 
-    pub(crate) fn reopen_pull(
-        &mut self,
-        repo: u64,
-        number: u64,
-        login: &str,
-    ) -> Outcome<()> {
+    pub(crate) fn reopen_pull(&mut self, repo: u64, number: u64, login: &str) -> Outcome<()> {
         self.meet(login);
         let now = self.now();
         let pull = self.pull(repo, number)?;
         if pull.merged.is_some() {
-            return Err(Refusal::invalid("PullRequest", "state", "state cannot be changed. The pull request is merged."));
+            return Err(Refusal::invalid(
+                "PullRequest",
+                "state",
+                "state cannot be changed. The pull request is merged.",
+            ));
         }
         if pull.is_open() {
             return Ok(());

@@ -8,8 +8,8 @@ use serde_json::json;
 use super::super::git::{Change, Git, Sha};
 use super::super::refusal::{Outcome, Refusal};
 use super::{
-    AccountKind, CheckRun, CheckSuite, Comment, CommitStatus, Deployment, Issue, Model,
-    Permission, PullRequest,
+    AccountKind, CheckRun, CheckSuite, Comment, CommitStatus, Deployment, Issue, Model, Permission,
+    PullRequest,
 };
 
 /// The rules of a protected branch.
@@ -89,7 +89,9 @@ impl Repository {
     /// The check runs of a commit, oldest first.
     pub fn check_runs(&self, sha: &str) -> impl Iterator<Item = &CheckRun> {
         let sha = sha.to_owned();
-        self.check_runs.iter().filter(move |run| run.head_sha == sha)
+        self.check_runs
+            .iter()
+            .filter(move |run| run.head_sha == sha)
     }
 
     pub(crate) fn number(&mut self) -> u64 {
@@ -130,7 +132,13 @@ impl Model {
         self.accounts_add(owner, AccountKind::Organization);
         let id = self.new_id();
         let git = Git::init(self.root.join(format!("{id}.git")), "main")?;
-        let sha = git.commit("main", None, &self.signature(owner), "Initial commit", changes)?;
+        let sha = git.commit(
+            "main",
+            None,
+            &self.signature(owner),
+            "Initial commit",
+            changes,
+        )?;
         let mut repository = self.blank(id, owner, name, git);
         repository.branches.insert("main".to_owned(), sha);
         self.repositories.insert(id, repository);
@@ -139,11 +147,7 @@ impl Model {
     }
 
     /// Forks a repository to a person's own account, where the App is not installed.
-    pub(crate) fn fork_repository(
-        &mut self,
-        parent: u64,
-        login: &str,
-    ) -> Outcome<u64> {
+    pub(crate) fn fork_repository(&mut self, parent: u64, login: &str) -> Outcome<u64> {
         self.meet(login);
         let from = self.repo(parent)?;
         let (name, source) = (from.name.clone(), from.git.clone());

@@ -75,10 +75,16 @@ impl Model {
         signal: Signal,
     ) -> Outcome<u64> {
         if !["error", "failure", "pending", "success"].contains(&signal.state.as_str()) {
-            return Err(Refusal::invalid("Status", "state", "state is not included in the list"));
+            return Err(Refusal::invalid(
+                "Status",
+                "state",
+                "state is not included in the list",
+            ));
         }
         let Some(sha) = self.repo(repo)?.git.tip(sha)? else {
-            return Err(Refusal::unprocessable(format!("No commit found for SHA: {sha}")));
+            return Err(Refusal::unprocessable(format!(
+                "No commit found for SHA: {sha}"
+            )));
         };
         let (id, now) = (self.new_id(), self.now());
         let status = CommitStatus {

@@ -92,7 +92,10 @@ pub(super) fn deliveries(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
     Ok(match page.last().filter(|_| older.len() > size) {
         Some(last) => {
             let url = model.api("/app/hook/deliveries");
-            let link = format!("<{url}?per_page={size}&cursor=v1_{}>; rel=\"next\"", last.id);
+            let link = format!(
+                "<{url}?per_page={size}&cursor=v1_{}>; rel=\"next\"",
+                last.id
+            );
             reply.header("link", link)
         }
         None => reply,

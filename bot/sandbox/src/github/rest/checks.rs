@@ -3,9 +3,7 @@
 use jiff::Timestamp;
 use serde::Deserialize;
 
-use super::super::model::{
-    Action, Annotation, CheckRun, CheckUpdate, Model, NewCheckRun, Output,
-};
+use super::super::model::{Action, Annotation, CheckRun, CheckUpdate, Model, NewCheckRun, Output};
 use super::super::refusal::{Outcome, Refusal};
 use super::super::server::Reply;
 use super::call::{Call, created, ok, paged};
@@ -110,9 +108,16 @@ fn check_output(output: OutputWish) -> Outcome<Output> {
         .into_iter()
         .map(|wish| {
             let level = wish.annotation_level;
-            one_of("annotation_level", Some(&level), &["notice", "warning", "failure"])?;
+            one_of(
+                "annotation_level",
+                Some(&level),
+                &["notice", "warning", "failure"],
+            )?;
             if wish.start_line == 0 || wish.end_line < wish.start_line {
-                return Err(invalid("annotations", "start_line must be at least 1 and not after end_line"));
+                return Err(invalid(
+                    "annotations",
+                    "start_line must be at least 1 and not after end_line",
+                ));
             }
             Ok(Annotation {
                 path: wish.path,
@@ -159,7 +164,10 @@ fn check(wish: Wish) -> Outcome<(Option<String>, CheckUpdate)> {
     one_of("status", wish.status.as_deref(), &STATUSES)?;
     one_of("conclusion", wish.conclusion.as_deref(), &CONCLUSIONS)?;
     if wish.status.as_deref() == Some("completed") && wish.conclusion.is_none() {
-        return Err(invalid("conclusion", "conclusion is required when status is completed"));
+        return Err(invalid(
+            "conclusion",
+            "conclusion is required when status is completed",
+        ));
     }
     Ok((
         wish.head_sha,
@@ -180,7 +188,10 @@ fn check(wish: Wish) -> Outcome<(Option<String>, CheckUpdate)> {
 pub(super) fn create(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
     call.require_app()?;
     let (head_sha, mut rest) = check(call.body()?)?;
-    let name = rest.name.take().ok_or_else(|| invalid("name", "name is missing"))?;
+    let name = rest
+        .name
+        .take()
+        .ok_or_else(|| invalid("name", "name is missing"))?;
     let head_sha = head_sha.ok_or_else(|| invalid("head_sha", "head_sha is missing"))?;
     let new = NewCheckRun {
         name,
@@ -223,7 +234,11 @@ pub(super) fn of_suite(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
 
 pub(super) fn of_commit(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
     let sha = resolve(model, call.repo, call.param("ref"))?;
-    list(model, call, model.repo(call.repo)?.check_runs(&sha).collect())
+    list(
+        model,
+        call,
+        model.repo(call.repo)?.check_runs(&sha).collect(),
+    )
 }
 
 /// A list of check runs, newest first; unless all are asked for, the newest of each App and name.
@@ -232,7 +247,10 @@ fn list(model: &Model, call: &Call<'_>, mut runs: Vec<&CheckRun>) -> Outcome<Rep
     if call.query("filter") != Some("all") {
         let mut latest: Vec<&CheckRun> = Vec::new();
         for run in runs {
-            if !latest.iter().any(|known| known.app == run.app && known.name == run.name) {
+            if !latest
+                .iter()
+                .any(|known| known.app == run.app && known.name == run.name)
+            {
                 latest.push(run);
             }
         }
@@ -241,7 +259,9 @@ fn list(model: &Model, call: &Call<'_>, mut runs: Vec<&CheckRun>) -> Outcome<Rep
     let app: Option<u64> = call.query("app_id").and_then(|text| text.parse().ok());
     runs.retain(|run| {
         call.query("check_name").is_none_or(|name| run.name == name)
-            && call.query("status").is_none_or(|status| run.status == status)
+            && call
+                .query("status")
+                .is_none_or(|status| run.status == status)
             && app.is_none_or(|app| run.app == app)
     });
     paged(model, call, &runs, Some("check_runs"), |run| {

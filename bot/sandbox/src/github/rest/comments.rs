@@ -24,7 +24,9 @@ pub(super) fn list(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
     if !repo.pulls.contains_key(&number) && !repo.issues.contains_key(&number) {
         return Err(Refusal::not_found());
     }
-    let since = call.query("since").and_then(|text| text.parse::<Timestamp>().ok());
+    let since = call
+        .query("since")
+        .and_then(|text| text.parse::<Timestamp>().ok());
     let comments: Vec<&Comment> = repo
         .comments(number)
         .filter(|comment| since.is_none_or(|since| comment.updated_at >= since))
@@ -64,7 +66,10 @@ pub(super) fn reactions(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
     let wanted: Vec<_> = comment
         .reactions
         .iter()
-        .filter(|reaction| call.query("content").is_none_or(|only| reaction.content == only))
+        .filter(|reaction| {
+            call.query("content")
+                .is_none_or(|only| reaction.content == only)
+        })
         .collect();
     paged(model, call, &wanted, None, |reaction| {
         Ok(model.reaction_json(reaction))
@@ -80,7 +85,11 @@ pub(super) fn react(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
     let wish: Content = call.body()?;
     let actor = call.actor(model);
     let (reaction, new) = model.react(call.repo, call.number("id")?, &actor, &wish.content)?;
-    let status = if new { StatusCode::CREATED } else { StatusCode::OK };
+    let status = if new {
+        StatusCode::CREATED
+    } else {
+        StatusCode::OK
+    };
     Ok(Reply::json(status, &model.reaction_json(&reaction)))
 }
 

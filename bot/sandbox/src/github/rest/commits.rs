@@ -11,9 +11,10 @@ use super::super::server::Reply;
 use super::call::{Call, created, ok, paged};
 
 pub(super) fn resolve(model: &Model, repo: u64, name: &str) -> Outcome<Sha> {
-    model.repo(repo)?.resolve(name)?.ok_or_else(|| {
-        Refusal::unprocessable(format!("No commit found for SHA: {name}"))
-    })
+    model
+        .repo(repo)?
+        .resolve(name)?
+        .ok_or_else(|| Refusal::unprocessable(format!("No commit found for SHA: {name}")))
 }
 
 pub(super) fn list(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
@@ -79,9 +80,16 @@ pub(super) fn compare(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
     let (base_name, head_name) = range.split_once("...").ok_or_else(Refusal::not_found)?;
     let repo = model.repo(call.repo)?;
     // `owner:branch` means the same repository, or a fork whose commits are here already.
-    let strip = |name: &str| name.rsplit_once(':').map_or(name.to_owned(), |(_, name)| name.to_owned());
-    let base = repo.resolve(&strip(base_name))?.ok_or_else(Refusal::not_found)?;
-    let head = repo.resolve(&strip(head_name))?.ok_or_else(Refusal::not_found)?;
+    let strip = |name: &str| {
+        name.rsplit_once(':')
+            .map_or(name.to_owned(), |(_, name)| name.to_owned())
+    };
+    let base = repo
+        .resolve(&strip(base_name))?
+        .ok_or_else(Refusal::not_found)?;
+    let head = repo
+        .resolve(&strip(head_name))?
+        .ok_or_else(Refusal::not_found)?;
     let (behind, ahead) = repo.git.ahead_behind(&base, &head)?;
     let status = match (ahead, behind) {
         (0, 0) => "identical",
@@ -121,7 +129,11 @@ pub(super) fn combined_status(model: &mut Model, call: &Call<'_>) -> Outcome<Rep
     let sha = resolve(model, call.repo, call.param("ref"))?;
     let repo = model.repo(call.repo)?;
     let latest = repo.latest_statuses(&sha);
-    let any = |states: &[&str]| latest.iter().any(|one| states.contains(&one.state.as_str()));
+    let any = |states: &[&str]| {
+        latest
+            .iter()
+            .any(|one| states.contains(&one.state.as_str()))
+    };
     let state = if any(&["error", "failure"]) {
         "failure"
     } else if latest.is_empty() || any(&["pending"]) {

@@ -58,8 +58,10 @@ pub(super) fn show(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
     }
     let content = repo.git.blob(&entry.sha)?;
     if call.asked.header("accept").contains("raw") {
-        let mut reply = Reply::empty(StatusCode::OK)
-            .header("content-type", "application/vnd.github.raw+json; charset=utf-8");
+        let mut reply = Reply::empty(StatusCode::OK).header(
+            "content-type",
+            "application/vnd.github.raw+json; charset=utf-8",
+        );
         reply.body = content;
         return Ok(reply);
     }

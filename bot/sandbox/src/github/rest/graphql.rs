@@ -38,13 +38,19 @@ pub(super) fn answer(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
     } else if question.query.contains("minimizeComment") {
         "minimizeComment"
     } else {
-        return error("undefinedField", "The sandbox knows only minimizeComment and unminimizeComment");
+        return error(
+            "undefinedField",
+            "The sandbox knows only minimizeComment and unminimizeComment",
+        );
     };
     let Some(subject) = argument(&question.query, &variables, "subjectId") else {
         return error("INVALID", "subjectId is missing");
     };
     let Some((repo, id)) = find_comment(model, &subject) else {
-        return error("NOT_FOUND", &format!("Could not resolve to a node with the global id of '{subject}'"));
+        return error(
+            "NOT_FOUND",
+            &format!("Could not resolve to a node with the global id of '{subject}'"),
+        );
     };
     if !may_minimize(model, &call.caller, repo) {
         return error("FORBIDDEN", "Resource not accessible by integration");
@@ -52,7 +58,12 @@ pub(super) fn answer(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
     let reason = if mutation == "minimizeComment" {
         match argument(&question.query, &variables, "classifier") {
             Some(word) if CLASSIFIERS.contains(&word.as_str()) => Some(word),
-            _ => return error("INVALID", "classifier is missing or not a ReportedContentClassifiers"),
+            _ => {
+                return error(
+                    "INVALID",
+                    "classifier is missing or not a ReportedContentClassifiers",
+                );
+            }
         }
     } else {
         None
@@ -63,7 +74,9 @@ pub(super) fn answer(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
         "minimizedReason": reason.map(|word| word.to_ascii_lowercase()),
         "id": subject,
     });
-    ok(&json!({ "data": { mutation: { "minimizedComment": comment, "unminimizedComment": comment } } }))
+    ok(
+        &json!({ "data": { mutation: { "minimizedComment": comment, "unminimizedComment": comment } } }),
+    )
 }
 
 /// The value of an input field, whether it stands in the text, in its own variable, or in an

@@ -132,7 +132,11 @@ fn check_rate(model: &Model, asked: &Asked, caller: &Caller, route: &Route) -> O
         return Ok(());
     };
     let since = model.now() - SignedDuration::from_secs(60);
-    let recent = model.journal.iter().rev().take_while(|entry| entry.at > since);
+    let recent = model
+        .journal
+        .iter()
+        .rev()
+        .take_while(|entry| entry.at > since);
     let made = recent
         .filter(|entry| (200..300).contains(&entry.status))
         .filter(|entry| {
@@ -157,7 +161,10 @@ fn rate_headers(model: &Model, caller: &Caller, reply: Reply) -> Reply {
     };
     reply
         .header("x-ratelimit-limit", limit.to_string())
-        .header("x-ratelimit-remaining", limit.saturating_sub(used).to_string())
+        .header(
+            "x-ratelimit-remaining",
+            limit.saturating_sub(used).to_string(),
+        )
         .header("x-ratelimit-used", used.to_string())
         .header("x-ratelimit-reset", reset.as_second().to_string())
         .header("x-ratelimit-resource", "core")

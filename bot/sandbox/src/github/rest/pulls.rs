@@ -21,7 +21,10 @@ pub(super) fn list(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
             "closed" => !pull.is_open(),
             _ => pull.is_open(),
         })
-        .filter(|pull| call.query("base").is_none_or(|base| pull.base.branch == base))
+        .filter(|pull| {
+            call.query("base")
+                .is_none_or(|base| pull.base.branch == base)
+        })
         .filter(|pull| match call.query("head") {
             None => true,
             Some(head) => label(model, pull).eq_ignore_ascii_case(head),

@@ -38,16 +38,23 @@ pub(super) fn membership(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
 pub(super) fn branch(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
     let repo = model.repo(call.repo)?;
     let name = call.param("branch");
-    let sha = repo.branches.get(name).ok_or_else(|| {
-        Refusal::new(http::StatusCode::NOT_FOUND, "Branch not found")
-    })?;
+    let sha = repo
+        .branches
+        .get(name)
+        .ok_or_else(|| Refusal::new(http::StatusCode::NOT_FOUND, "Branch not found"))?;
     let rules = repo.protections.get(name);
-    let contexts = rules.map(|rules| rules.required_checks.clone()).unwrap_or_default();
+    let contexts = rules
+        .map(|rules| rules.required_checks.clone())
+        .unwrap_or_default();
     let checks: Vec<Value> = contexts
         .iter()
         .map(|context| json!({ "context": context, "app_id": null }))
         .collect();
-    let level = if contexts.is_empty() { "off" } else { "everyone" };
+    let level = if contexts.is_empty() {
+        "off"
+    } else {
+        "everyone"
+    };
     let full_name = repo.full_name();
     let url = model.api(&format!("/repos/{full_name}/branches/{name}"));
     ok(&json!({
@@ -115,7 +122,11 @@ pub(super) fn permission(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
         )
     })?;
     let has = model.permission(call.repo, login);
-    let role = if has == Permission::None { "" } else { has.role() };
+    let role = if has == Permission::None {
+        ""
+    } else {
+        has.role()
+    };
     let mut user = model.user_json(&account.login);
     user["permissions"] = json!({
         "admin": has >= Permission::Admin,

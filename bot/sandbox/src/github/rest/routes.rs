@@ -247,9 +247,9 @@ impl Route {
                 if !inside && !(public && reads) {
                     return Err(Refusal::not_found());
                 }
-                let granted = choices.iter().any(|(name, level)| {
-                    permissions.get(*name).is_some_and(|has| has >= level)
-                });
+                let granted = choices
+                    .iter()
+                    .any(|(name, level)| permissions.get(*name).is_some_and(|has| has >= level));
                 if inside && !granted {
                     return Err(Refusal::forbidden("Resource not accessible by integration"));
                 }

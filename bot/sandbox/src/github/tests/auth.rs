@@ -8,7 +8,13 @@ use super::{REPO, World};
 
 async fn installation(world: &World) -> u64 {
     let got = world
-        .call("GET", "/repos/acme/shop/installation", &world.good_jwt(), None, &[])
+        .call(
+            "GET",
+            "/repos/acme/shop/installation",
+            &world.good_jwt(),
+            None,
+            &[],
+        )
         .await;
     assert_eq!(got.status, 200, "{}", got.text);
     got.json["id"].as_u64().unwrap()
@@ -24,7 +30,13 @@ async fn the_app_shows_itself_under_both_prefixes() {
         assert_eq!(got.json["permissions"]["checks"], "write");
     }
     let by_client = world.jwt(&json!("Iv23liSandboxSlipway"), -60, 540);
-    assert_eq!(world.call("GET", "/app", &by_client, None, &[]).await.status, 200);
+    assert_eq!(
+        world
+            .call("GET", "/app", &by_client, None, &[])
+            .await
+            .status,
+        200
+    );
 }
 
 #[tokio::test]
@@ -54,37 +66,59 @@ async fn bad_jwts_are_refused() {
 #[tokio::test]
 async fn a_token_is_given_used_and_expires() {
     let world = World::new().await;
-    let path = format!("/app/installations/{}/access_tokens", installation(&world).await);
-    let got = world.call("POST", &path, &world.good_jwt(), None, &[]).await;
+    let path = format!(
+        "/app/installations/{}/access_tokens",
+        installation(&world).await
+    );
+    let got = world
+        .call("POST", &path, &world.good_jwt(), None, &[])
+        .await;
     assert_eq!(got.status, 201, "{}", got.text);
     let token = got.json["token"].as_str().unwrap().to_owned();
     let show = || world.call("GET", "/repos/acme/shop", &token, None, &[]);
     assert_eq!(show().await.json["full_name"], REPO);
     world.clock.advance(Duration::from_secs(3601));
     let got = show().await;
-    assert_eq!((got.status, got.json["message"].as_str()), (401, Some("Bad credentials")));
+    assert_eq!(
+        (got.status, got.json["message"].as_str()),
+        (401, Some("Bad credentials"))
+    );
 }
 
 #[tokio::test]
 async fn a_token_is_narrowed_and_never_widened() {
     let world = World::new().await;
-    world.github.create_repo("acme/other", &[("a", "b")]).await.unwrap();
-    let path = format!("/app/installations/{}/access_tokens", installation(&world).await);
+    world
+        .github
+        .create_repo("acme/other", &[("a", "b")])
+        .await
+        .unwrap();
+    let path = format!(
+        "/app/installations/{}/access_tokens",
+        installation(&world).await
+    );
     let ask = |body| world.call("POST", &path, "", Some(body), &[]);
     assert_eq!(ask(json!({})).await.status, 401);
     let jwt = world.good_jwt();
     let ask = |body| world.call("POST", &path, &jwt, Some(body), &[]);
 
-    let got = ask(json!({ "repositories": ["other"], "permissions": { "contents": "read" } })).await;
+    let got =
+        ask(json!({ "repositories": ["other"], "permissions": { "contents": "read" } })).await;
     assert_eq!(got.status, 201, "{}", got.text);
-    assert_eq!(got.json["permissions"], json!({ "contents": "read", "metadata": "read" }));
+    assert_eq!(
+        got.json["permissions"],
+        json!({ "contents": "read", "metadata": "read" })
+    );
     let token = got.json["token"].as_str().unwrap().to_owned();
     let get = |path: &'static str| world.call("GET", path, &token, None, &[]);
     assert_eq!(get("/repos/acme/other/contents/a").await.status, 200);
     assert_eq!(get("/repos/acme/shop/contents/README.md").await.status, 404);
     let got = get("/repos/acme/other/pulls").await;
     assert_eq!(got.status, 403);
-    assert_eq!(got.json["message"], "Resource not accessible by integration");
+    assert_eq!(
+        got.json["message"],
+        "Resource not accessible by integration"
+    );
     let got = get("/installation/repositories").await;
     assert_eq!(got.json["total_count"], 1);
 
@@ -117,8 +151,10 @@ async fn every_request_is_in_the_journal_and_unknown_ones_stand_out() {
     assert_eq!(got.status, 404);
     let journal = world.github.journal();
     assert_eq!(journal[0].line(), "GET /repos/acme/shop 200");
-    assert!(matches!(&journal[0].caller, super::super::Caller::Installation { permissions, .. }
-        if permissions.contains_key("checks")));
+    assert!(
+        matches!(&journal[0].caller, super::super::Caller::Installation { permissions, .. }
+        if permissions.contains_key("checks"))
+    );
     let unexpected = world.github.unexpected_calls();
     assert_eq!(unexpected.len(), 1);
     assert_eq!(unexpected[0].path, "/repos/acme/shop/nonsense");
@@ -130,10 +166,21 @@ async fn unchanged_answers_are_304_and_free() {
     let first = world.get("/repos/acme/shop").await;
     let etag = first.headers["etag"].to_str().unwrap().to_owned();
     let again = world
-        .call("GET", "/repos/acme/shop", &world.token, None, &[("if-none-match", &etag)])
+        .call(
+            "GET",
+            "/repos/acme/shop",
+            &world.token,
+            None,
+            &[("if-none-match", &etag)],
+        )
         .await;
     assert_eq!((again.status, again.text.as_str()), (304, ""));
-    let left = |got: &super::Got| got.headers["x-ratelimit-remaining"].to_str().unwrap().to_owned();
+    let left = |got: &super::Got| {
+        got.headers["x-ratelimit-remaining"]
+            .to_str()
+            .unwrap()
+            .to_owned()
+    };
     assert_eq!(left(&first), "4999");
     assert_eq!(left(&again), "4999");
 }
@@ -150,7 +197,9 @@ async fn the_primary_limit_ends_and_comes_back() {
     assert_eq!(world.get("/repos/acme/shop").await.status, 403);
     world.clock.advance(Duration::from_secs(101));
     let token = world.github.installation_token(REPO).await.unwrap();
-    let got = world.call("GET", "/repos/acme/shop", &token, None, &[]).await;
+    let got = world
+        .call("GET", "/repos/acme/shop", &token, None, &[])
+        .await;
     assert_eq!(got.status, 200);
 }
 
@@ -158,10 +207,16 @@ async fn the_primary_limit_ends_and_comes_back() {
 async fn permissions_of_people_read_as_on_github() {
     let world = World::new().await;
     let github = &world.github;
-    github.set_permission(REPO, "mia", "maintain").await.unwrap();
+    github
+        .set_permission(REPO, "mia", "maintain")
+        .await
+        .unwrap();
     github.add_team_member("acme", "sre", "ana").await.unwrap();
-    github.commit(REPO, "main", "ana", "x", &[("x", Some("y"))]).await.unwrap();
-    github.person_token("eve");
+    github
+        .commit(REPO, "main", "ana", "x", &[("x", Some("y"))])
+        .await
+        .unwrap();
+    let _eve = github.person_token("eve");
     for (user, permission, role) in [
         ("ana", "write", "write"),
         ("mia", "write", "maintain"),
@@ -174,12 +229,23 @@ async fn permissions_of_people_read_as_on_github() {
         assert_eq!(got.json["role_name"], role);
         assert_eq!(got.json["user"]["login"], user);
     }
-    let got = world.get("/repos/acme/shop/collaborators/nobody/permission").await;
+    let got = world
+        .get("/repos/acme/shop/collaborators/nobody/permission")
+        .await;
     assert_eq!(got.status, 404);
     let got = world.get("/orgs/acme/teams/sre/memberships/ana").await;
     assert_eq!(got.json["state"], "active");
-    assert_eq!(world.get("/orgs/acme/teams/sre/memberships/bo").await.status, 404);
+    assert_eq!(
+        world
+            .get("/orgs/acme/teams/sre/memberships/bo")
+            .await
+            .status,
+        404
+    );
     assert_eq!(world.get("/users/ana").await.json["type"], "User");
-    assert_eq!(world.get("/users/slipway%5Bbot%5D").await.json["type"], "Bot");
+    assert_eq!(
+        world.get("/users/slipway%5Bbot%5D").await.json["type"],
+        "Bot"
+    );
     assert_eq!(world.get("/users/nobody").await.status, 404);
 }

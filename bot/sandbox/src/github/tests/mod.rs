@@ -56,7 +56,10 @@ impl World {
         adjust(&mut config);
         let github = GitHub::start(config).await.unwrap();
         github
-            .create_repo(REPO, &[("README.md", "hello\n"), ("infra/a b/main.tf", "# tf\n")])
+            .create_repo(
+                REPO,
+                &[("README.md", "hello\n"), ("infra/a b/main.tf", "# tf\n")],
+            )
             .await
             .unwrap();
         github.set_permission(REPO, "ana", "write").await.unwrap();
@@ -74,7 +77,13 @@ impl World {
     pub(super) async fn pull(&self) -> (u64, String) {
         let sha = self
             .github
-            .commit(REPO, "topic", "ana", "Add a file", &[("new.txt", Some("1\n"))])
+            .commit(
+                REPO,
+                "topic",
+                "ana",
+                "Add a file",
+                &[("new.txt", Some("1\n"))],
+            )
             .await
             .unwrap();
         let number = self
@@ -212,9 +221,6 @@ impl Hook {
 }
 
 async fn take(State(hook): State<Hook>, headers: HeaderMap, body: axum::body::Bytes) -> StatusCode {
-    hook.received
-        .lock()
-        .unwrap()
-        .push((headers, body.to_vec()));
+    hook.received.lock().unwrap().push((headers, body.to_vec()));
     *hook.answer.lock().unwrap()
 }

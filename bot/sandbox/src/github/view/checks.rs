@@ -149,7 +149,10 @@ fn summarize(runs: &[&CheckRun]) -> (&'static str, Option<&'static str>) {
     if runs.iter().any(|run| run.status != "completed") {
         return ("in_progress", None);
     }
-    let ended = |word: &str| runs.iter().any(|run| run.conclusion.as_deref() == Some(word));
+    let ended = |word: &str| {
+        runs.iter()
+            .any(|run| run.conclusion.as_deref() == Some(word))
+    };
     for word in ["failure", "timed_out", "action_required", "cancelled"] {
         if ended(word) {
             return ("completed", Some(word));
@@ -159,5 +162,8 @@ fn summarize(runs: &[&CheckRun]) -> (&'static str, Option<&'static str>) {
     let all_neutral = runs
         .iter()
         .all(|run| neutral.contains(&run.conclusion.as_deref().unwrap_or_default()));
-    ("completed", Some(if all_neutral { "neutral" } else { "success" }))
+    (
+        "completed",
+        Some(if all_neutral { "neutral" } else { "success" }),
+    )
 }

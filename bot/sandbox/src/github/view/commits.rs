@@ -30,9 +30,7 @@ impl Model {
         let parents: Vec<Value> = commit
             .parents
             .iter()
-            .map(|parent| {
-                json!({ "sha": parent, "url": api(parent), "html_url": html(parent) })
-            })
+            .map(|parent| json!({ "sha": parent, "url": api(parent), "html_url": html(parent) }))
             .collect();
         Ok(json!({
             "sha": sha,

@@ -175,7 +175,10 @@ impl Model {
             ("issues_url", "/issues{/number}"),
             ("pulls_url", "/pulls{/number}"),
             ("milestones_url", "/milestones{/number}"),
-            ("notifications_url", "/notifications{?since,all,participating}"),
+            (
+                "notifications_url",
+                "/notifications{?since,all,participating}",
+            ),
             ("labels_url", "/labels{/name}"),
             ("releases_url", "/releases{/id}"),
         ];

@@ -111,8 +111,24 @@ impl Model {
         let pull = found.pulls.get(&number);
         let issue = found.issues.get(&number);
         let (id, title, body, author, created, updated, closed) = match (pull, issue) {
-            (Some(p), _) => (p.id, &p.title, &p.body, &p.author, p.created_at, p.updated_at, p.closed_at),
-            (None, Some(i)) => (i.id, &i.title, &i.body, &i.author, i.created_at, i.created_at, None),
+            (Some(p), _) => (
+                p.id,
+                &p.title,
+                &p.body,
+                &p.author,
+                p.created_at,
+                p.updated_at,
+                p.closed_at,
+            ),
+            (None, Some(i)) => (
+                i.id,
+                &i.title,
+                &i.body,
+                &i.author,
+                i.created_at,
+                i.created_at,
+                None,
+            ),
             (None, None) => return Err(Refusal::not_found()),
         };
         let kind = if pull.is_some() { "pull" } else { "issues" };
@@ -210,7 +226,9 @@ impl Model {
     ) -> Outcome<Value> {
         let full_name = self.repo(repo)?.full_name();
         let (id, number) = (review.id, pull.number);
-        let html = self.html(&format!("/{full_name}/pull/{number}#pullrequestreview-{id}"));
+        let html = self.html(&format!(
+            "/{full_name}/pull/{number}#pullrequestreview-{id}"
+        ));
         let url = self.api(&format!("/repos/{full_name}/pulls/{number}"));
         Ok(json!({
             "id": id,
