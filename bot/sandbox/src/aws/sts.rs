@@ -1,0 +1,392 @@
+//! The Security Token Service: `AssumeRole` and `GetCallerIdentity`, over the Query protocol.
+//!
+//! Who may assume what is decided here by the role's trust alone: every user and role of this AWS
+//! is taken to be allowed `sts:AssumeRole` on its own side. Session policies, MFA and transitive
+//! tags aren't there; asking for them is refused, never ignored.
+//! API: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{Method, Response, header};
+use axum::response::IntoResponse;
+use jiff::Timestamp;
+
+use super::document::{Field, Node, fields, json, text, xml};
+use super::failure::{Failure, STS_NAMESPACE};
+use super::identity::{Credential, Keys, Principal, Role, is_name_character, session_arn};
+use super::journal::AssumedRole;
+use super::request::Incoming;
+use super::world::{Call, Operation, World};
+
+const VERSION: &str = "2011-06-15";
+/// A session assumed from another session lives an hour at most:
+/// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>.
+const CHAINED_LIMIT: i64 = 3600;
+/// What the sandbox doesn't do with an assumed role.
+const UNSUPPORTED: [&str; 6] = [
+    "Policy",
+    "PolicyArns",
+    "ProvidedContexts",
+    "SerialNumber",
+    "TokenCode",
+    "TransitiveTagKeys",
+];
+
+/// The parameters, wherever the client put them.
+struct Params(Vec<(String, String)>);
+
+impl Params {
+    fn of(incoming: &Incoming) -> Self {
+        let mut all = incoming.query.clone();
+        if incoming.method == Method::POST {
+            all.extend(url::form_urlencoded::parse(&incoming.body).into_owned());
+        }
+        Self(all)
+    }
+
+    fn get(&self, name: &str) -> Option<&str> {
+        let found = self.0.iter().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+pub(super) fn operation(incoming: &Incoming) -> Operation {
+    let params = Params::of(incoming);
+    let [action, resource] = ["Action", "RoleArn"].map(|name| params.get(name).unwrap_or_default());
+    Operation {
+        action: action.to_owned(),
+        resource: resource.to_owned(),
+    }
+}
+
+/// STS answers JSON to a client that accepts it, as aws-iam-authenticator does.
+pub(super) fn wants_json(incoming: &Incoming) -> bool {
+    let accepted = incoming.header("accept").unwrap_or_default();
+    accepted.contains("application/json")
+}
+
+pub(super) fn answer(world: &mut World, call: &Call<'_>) -> Result<Response<Body>, Failure> {
+    let params = Params::of(call.incoming);
+    let action = params.get("Action").unwrap_or_default();
+    let known = params.get("Version") == Some(VERSION);
+    match action {
+        "GetCallerIdentity" if known => Ok(respond(
+            call,
+            ["GetCallerIdentityResponse", "GetCallerIdentityResult"],
+            vec![
+                text("Arn", call.caller.arn.as_str()),
+                text("UserId", call.caller.user_id.as_str()),
+                text("Account", call.caller.account.as_str()),
+            ],
+        )),
+        "AssumeRole" if known => {
+            let wish = Wish::read(&params)?;
+            let granted = assume(world, call, wish)?;
+            Ok(respond(
+                call,
+                ["AssumeRoleResponse", "AssumeRoleResult"],
+                granted,
+            ))
+        }
+        _ => {
+            let version = params.get("Version").unwrap_or_default();
+            let why = format!("Could not find operation {action} for version {version}");
+            Err(Failure::bad("InvalidAction", why))
+        }
+    }
+}
+
+fn respond(
+    call: &Call<'_>,
+    [outer, inner]: [&'static str; 2],
+    result: Vec<Field>,
+) -> Response<Body> {
+    let metadata = vec![text("RequestId", call.request_id)];
+    let document = fields(
+        outer,
+        vec![fields(inner, result), fields("ResponseMetadata", metadata)],
+    );
+    if wants_json(call.incoming) {
+        return axum::Json(json(&document)).into_response();
+    }
+    let body = xml(&document, Some(STS_NAMESPACE));
+    ([(header::CONTENT_TYPE, "text/xml")], body).into_response()
+}
+
+/// What a caller of `AssumeRole` asks for, valid by itself.
+struct Wish {
+    role_arn: String,
+    session_name: String,
+    seconds: Option<i64>,
+    external_id: Option<String>,
+    source_identity: Option<String>,
+    tags: BTreeMap<String, String>,
+}
+
+impl Wish {
+    fn read(params: &Params) -> Result<Self, Failure> {
+        let is_unsupported = |name: &str| {
+            UNSUPPORTED.iter().any(|of| {
+                let rest = name.strip_prefix(of);
+                rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            })
+        };
+        if let Some((name, _)) = params.0.iter().find(|(name, _)| is_unsupported(name)) {
+            return Err(Failure::not_implemented(name));
+        }
+        let role_arn = required(params, "RoleArn", "roleArn")?;
+        if role_arn.len() < 20 || !role_arn.starts_with("arn:aws:iam::") {
+            return Err(invalid(format!("{role_arn} is invalid")));
+        }
+        let session_name = required(params, "RoleSessionName", "roleSessionName")?;
+        check_pattern("roleSessionName", session_name, 2..=64, "")?;
+        let external_id = params.get("ExternalId");
+        if let Some(id) = external_id {
+            check_pattern("externalId", id, 2..=1224, ":/")?;
+        }
+        let source_identity = params.get("SourceIdentity");
+        if let Some(identity) = source_identity {
+            check_pattern("sourceIdentity", identity, 2..=64, "")?;
+        }
+        Ok(Self {
+            role_arn: role_arn.to_owned(),
+            session_name: session_name.to_owned(),
+            seconds: duration(params)?,
+            external_id: external_id.map(str::to_owned),
+            source_identity: source_identity.map(str::to_owned),
+            tags: tags(params)?,
+        })
+    }
+}
+
+fn required<'a>(params: &'a Params, name: &str, member: &str) -> Result<&'a str, Failure> {
+    params.get(name).ok_or_else(|| {
+        constraint(
+            &format!("Value null at '{member}'"),
+            "Member must not be null",
+        )
+    })
+}
+
+fn check_pattern(
+    member: &str,
+    value: &str,
+    length: std::ops::RangeInclusive<usize>,
+    besides: &str,
+) -> Result<(), Failure> {
+    let subject = format!("Value '{value}' at '{member}'");
+    if value.len() < *length.start() {
+        let why = format!(
+            "Member must have length greater than or equal to {}",
+            length.start()
+        );
+        return Err(constraint(&subject, &why));
+    }
+    if value.len() > *length.end() {
+        let why = format!(
+            "Member must have length less than or equal to {}",
+            length.end()
+        );
+        return Err(constraint(&subject, &why));
+    }
+    if value
+        .chars()
+        .all(|c| is_name_character(c) || besides.contains(c))
+    {
+        return Ok(());
+    }
+    let why = format!("Member must satisfy regular expression pattern: [\\w+=,.@{besides}-]*");
+    Err(constraint(&subject, &why))
+}
+
+fn duration(params: &Params) -> Result<Option<i64>, Failure> {
+    let Some(value) = params.get("DurationSeconds") else {
+        return Ok(None);
+    };
+    let seconds = value.parse::<i64>();
+    let seconds = seconds.map_err(|_| Failure::bad("MalformedInput", "DurationSeconds"))?;
+    let subject = format!("Value '{seconds}' at 'durationSeconds'");
+    match seconds {
+        ..900 => Err(constraint(
+            &subject,
+            "Member must have value greater than or equal to 900",
+        )),
+        43_201.. => Err(constraint(
+            &subject,
+            "Member must have value less than or equal to 43200",
+        )),
+        900..=43_200 => Ok(Some(seconds)),
+    }
+}
+
+fn tags(params: &Params) -> Result<BTreeMap<String, String>, Failure> {
+    let mut tags: BTreeMap<String, String> = BTreeMap::new();
+    for (name, key) in &params.0 {
+        let member = name.strip_prefix("Tags.member.");
+        let Some(index) = member.and_then(|rest| rest.strip_suffix(".Key")) else {
+            continue;
+        };
+        let value = params.get(&format!("Tags.member.{index}.Value"));
+        let value = value.unwrap_or_default();
+        check_tag(key, value)?;
+        if tags.keys().any(|other| other.eq_ignore_ascii_case(key)) {
+            return Err(Failure::bad(
+                "InvalidParameterValue",
+                "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+            ));
+        }
+        tags.insert(key.clone(), value.to_owned());
+    }
+    if tags.len() > 50 {
+        return Err(invalid("A session has at most 50 tags".to_owned()));
+    }
+    Ok(tags)
+}
+
+/// Keys of 1 to 128 and values of up to 256 of `[\p{L}\p{Z}\p{N}_.:/=+\-@]`:
+/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_Tag.html>.
+fn check_tag(key: &str, value: &str) -> Result<(), Failure> {
+    let fits = |text: &str| {
+        text.chars().all(|c| {
+            let blank = c.is_whitespace() && !c.is_control();
+            blank || c.is_alphanumeric() || "_.:/=+-@".contains(c)
+        })
+    };
+    let sized = (1..=128).contains(&key.chars().count()) && value.chars().count() <= 256;
+    if sized && fits(key) && fits(value) {
+        return Ok(());
+    }
+    Err(constraint(
+        &format!("Value '{key}={value}' at 'tags'"),
+        "Member must satisfy regular expression pattern: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*",
+    ))
+}
+
+fn invalid(why: String) -> Failure {
+    Failure::bad("ValidationError", why)
+}
+
+fn constraint(subject: &str, rule: &str) -> Failure {
+    invalid(format!(
+        "1 validation error detected: {subject} failed to satisfy constraint: {rule}"
+    ))
+}
+
+/// Hands out a session of the role, if its trust allows.
+fn assume(world: &mut World, call: &Call<'_>, wish: Wish) -> Result<Vec<Field>, Failure> {
+    // A role that isn't there and one that doesn't trust look the same from outside.
+    let entry = world.roles.get(&wish.role_arn);
+    let entry = entry.ok_or_else(|| denied(call.caller, "AssumeRole", &wish.role_arn))?;
+    let role = &entry.role;
+    let source_identity = check_trust(role, call.caller, &wish)?;
+    let seconds = session_seconds(role, call.caller, wish.seconds)?;
+    let expires = call
+        .at
+        .saturating_add(jiff::SignedDuration::from_secs(seconds));
+    let expires = expires.unwrap_or(Timestamp::MAX);
+
+    let keys = Keys::temporary();
+    let mut principal = Principal::session(role, &entry.id, &wish.session_name);
+    principal.source_identity.clone_from(&source_identity);
+    let shown_arn = session_arn(&role.account, &role.name, &wish.session_name);
+    let answer = granted(&keys, expires, &shown_arn, &principal);
+    world.assumed.push(AssumedRole {
+        role_arn: wish.role_arn,
+        session_name: wish.session_name,
+        source_identity,
+        external_id: wish.external_id,
+        tags: wish.tags,
+        duration: Duration::from_secs(seconds.unsigned_abs()),
+        by: call.caller.arn.clone(),
+        at: call.at,
+        access_key_id: keys.access_key_id.clone(),
+    });
+    let id = keys.access_key_id.clone();
+    world.credentials.insert(
+        id,
+        Credential {
+            keys,
+            principal,
+            expires: Some(expires),
+        },
+    );
+    Ok(answer)
+}
+
+/// Checks the trust's conditions; says which source identity the session will carry.
+fn check_trust(role: &Role, caller: &Principal, wish: &Wish) -> Result<Option<String>, Failure> {
+    let trust = &role.trust;
+    let deny = |action| denied(caller, action, &wish.role_arn);
+    let id_fits = trust.external_id.is_none() || trust.external_id == wish.external_id;
+    if !role.trusts(caller) || !id_fits {
+        return Err(deny("AssumeRole"));
+    }
+    let inherited = caller.source_identity.as_ref();
+    let wanted = wish.source_identity.as_ref();
+    if let (Some(inherited), Some(wanted)) = (inherited, wanted)
+        && inherited != wanted
+    {
+        return Err(deny("SetSourceIdentity"));
+    }
+    let source_identity = wanted.or(inherited);
+    if source_identity.is_some() && !trust.set_source_identity {
+        return Err(deny("SetSourceIdentity"));
+    }
+    if !wish.tags.is_empty() && !trust.tag_session {
+        return Err(deny("TagSession"));
+    }
+    Ok(source_identity.cloned())
+}
+
+fn session_seconds(role: &Role, caller: &Principal, asked: Option<i64>) -> Result<i64, Failure> {
+    let longest = i64::try_from(role.max_session.as_secs()).unwrap_or(i64::MAX);
+    let seconds = asked.unwrap_or(3600);
+    if seconds > longest {
+        return Err(invalid(
+            "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
+                .to_owned(),
+        ));
+    }
+    if caller.is_session() && seconds > CHAINED_LIMIT {
+        return Err(invalid(
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining".to_owned(),
+        ));
+    }
+    Ok(seconds)
+}
+
+fn denied(caller: &Principal, action: &str, resource: &str) -> Failure {
+    let why = format!(
+        "User: {} is not authorized to perform: sts:{action} on resource: {resource}",
+        caller.arn
+    );
+    Failure::forbidden("AccessDenied", why)
+}
+
+fn granted(keys: &Keys, expires: Timestamp, arn: &str, principal: &Principal) -> Vec<Field> {
+    let token = keys.session_token.as_deref().unwrap_or_default();
+    let mut answer = vec![
+        fields(
+            "AssumedRoleUser",
+            vec![
+                text("AssumedRoleId", principal.user_id.as_str()),
+                text("Arn", arn),
+            ],
+        ),
+        fields(
+            "Credentials",
+            vec![
+                text("AccessKeyId", keys.access_key_id.as_str()),
+                text("SecretAccessKey", keys.secret_access_key.as_str()),
+                text("SessionToken", token),
+                ("Expiration", Node::Time(expires)),
+            ],
+        ),
+    ];
+    if let Some(identity) = &principal.source_identity {
+        answer.push(text("SourceIdentity", identity.as_str()));
+    }
+    answer
+}

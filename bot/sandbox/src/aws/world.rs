@@ -1,0 +1,78 @@
+//! The state of this AWS: who there is and what they own. Plain data behind one lock.
+
+use std::collections::{BTreeMap, HashMap};
+
+use bytes::Bytes;
+use jiff::Timestamp;
+
+use super::eks::Cluster;
+use super::identity::{AccountId, Credential, Grant, Principal, Role};
+use super::journal::{AssumedRole, Faults, JournalEntry};
+use super::request::Incoming;
+use super::s3::Bucket;
+use super::sigv4::Seed;
+
+/// Everything there is.
+#[derive(Debug, Default)]
+pub(super) struct World {
+    pub(super) accounts: Vec<AccountId>,
+    /// By access key id.
+    pub(super) credentials: HashMap<String, Credential>,
+    /// By ARN.
+    pub(super) roles: BTreeMap<String, RoleEntry>,
+    /// Of users; a role carries its own.
+    pub(super) user_grants: BTreeMap<String, Vec<Grant>>,
+    /// By account, region and name.
+    pub(super) clusters: BTreeMap<(AccountId, String, String), Cluster>,
+    /// By name, which is unique among all accounts.
+    pub(super) buckets: BTreeMap<String, Bucket>,
+    pub(super) assumed: Vec<AssumedRole>,
+    pub(super) journal: Vec<JournalEntry>,
+    pub(super) faults: Faults,
+}
+
+/// A role and the id that IAM gave it.
+#[derive(Clone, Debug)]
+pub(super) struct RoleEntry {
+    pub(super) role: Role,
+    /// `AROA…`.
+    pub(super) id: String,
+}
+
+impl World {
+    /// What the user or role behind `caller` may do.
+    pub(super) fn grants_of(&self, caller: &Principal) -> &[Grant] {
+        let of_role = self.roles.get(&caller.iam_arn);
+        let of_role = of_role.map(|entry| &entry.role.grants);
+        of_role
+            .or_else(|| self.user_grants.get(&caller.iam_arn))
+            .map(Vec::as_slice)
+            .unwrap_or_default()
+    }
+
+    pub(super) fn object(&self, bucket: &str, key: &str) -> Option<Bytes> {
+        let object = self.buckets.get(bucket)?.objects.get(key)?;
+        Some(object.body.clone())
+    }
+}
+
+/// A request whose signer is believed, as the services need it.
+pub(super) struct Call<'a> {
+    pub(super) incoming: &'a Incoming,
+    pub(super) caller: &'a Principal,
+    /// The region of the credential scope.
+    pub(super) region: &'a str,
+    pub(super) at: Timestamp,
+    /// What a chunked body's own signatures follow from.
+    pub(super) seed: &'a Seed,
+    pub(super) request_id: &'a str,
+}
+
+/// What a request asks for, known before it is believed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Operation {
+    /// As AWS names it.
+    pub(super) action: String,
+    /// What it is about; may be empty.
+    pub(super) resource: String,
+}
