@@ -98,7 +98,16 @@ mod tests {
         let signature = query.remove("X-Amz-Signature").unwrap();
         assert!(signature.len() == 64 && signature.bytes().all(|b| b.is_ascii_hexdigit()));
         let query: Vec<_> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
-        insta::assert_snapshot!(query.join("\n"), @"");
+        insta::assert_snapshot!(query.join("\n"), @r#"
+        Action=GetCallerIdentity
+        Version=2011-06-15
+        X-Amz-Algorithm=AWS4-HMAC-SHA256
+        X-Amz-Credential=ASIAEXAMPLE/20231114/eu-central-1/sts/aws4_request
+        X-Amz-Date=20231114T221320Z
+        X-Amz-Expires=60
+        X-Amz-Security-Token=a+b/c=
+        X-Amz-SignedHeaders=host;x-k8s-aws-id
+        "#);
     }
 
     #[test]
