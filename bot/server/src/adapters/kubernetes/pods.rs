@@ -1,0 +1,139 @@
+//! What is wrong with a pod, read off its status. Plain functions.
+
+use k8s_openapi::api::core::v1::{ContainerStatus, Pod};
+
+/// A pod that can't become ready by itself, as far as its status tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Trouble {
+    pub(super) pod: String,
+    pub(super) container: Option<String>,
+    pub(super) reason: String,
+    pub(super) message: String,
+    pub(super) exit_code: Option<i32>,
+    /// Where the container's last words are.
+    pub(super) log: LogOf,
+}
+
+/// Which log tells what happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum LogOf {
+    /// No container has run yet.
+    Nothing,
+    /// The container that runs now.
+    Current,
+    /// The one before: it crashed.
+    Previous,
+}
+
+/// Reasons of a waiting container that no waiting mends. The kubelet tries most of them again, but
+/// the manifest or the image has to change.
+const HOPELESS: [&str; 9] = [
+    "ImagePullBackOff",
+    "ErrImagePull",
+    "InvalidImageName",
+    "ErrImageNeverPull",
+    "ImageInspectError",
+    "CreateContainerConfigError",
+    "CreateContainerError",
+    "RunContainerError",
+    "CrashLoopBackOff",
+];
+
+/// The reason of a pod that found no node.
+pub(super) const UNSCHEDULABLE: &str = "Unschedulable";
+
+/// What keeps a pod from becoming ready. A pod that is being deleted is nobody's trouble, nor is
+/// one that is ready.
+pub(super) fn trouble(pod: &Pod) -> Option<Trouble> {
+    if pod.metadata.deletion_timestamp.is_some() || is_ready(pod) {
+        return None;
+    }
+    let status = pod.status.as_ref()?;
+    let init = status.init_container_statuses.iter().flatten();
+    let main = status.container_statuses.iter().flatten();
+    let stuck = init.chain(main).find_map(|container| stuck(pod, container));
+    stuck.or_else(|| unschedulable(pod))
+}
+
+fn name(pod: &Pod) -> String {
+    pod.metadata.name.clone().unwrap_or_default()
+}
+
+fn stuck(pod: &Pod, container: &ContainerStatus) -> Option<Trouble> {
+    let waiting = container.state.as_ref()?.waiting.as_ref()?;
+    let reason = waiting.reason.as_deref().filter(|reason| HOPELESS.contains(reason))?;
+    let ended = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
+    let said = waiting.message.clone().unwrap_or_default();
+    let message = match ended {
+        Some(ended) if reason == "CrashLoopBackOff" => {
+            let how = ended.reason.as_deref().unwrap_or("ended");
+            let times = container.restart_count;
+            format!("{how} with exit code {}, {times} restarts", ended.exit_code)
+        }
+        _ => said,
+    };
+    Some(Trouble {
+        pod: name(pod),
+        container: Some(container.name.clone()),
+        reason: reason.to_owned(),
+        message,
+        exit_code: ended.map(|ended| ended.exit_code),
+        log: if ended.is_some() { LogOf::Previous } else { LogOf::Nothing },
+    })
+}
+
+fn unschedulable(pod: &Pod) -> Option<Trouble> {
+    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+    let condition = conditions.iter().find(|condition| {
+        condition.type_ == "PodScheduled"
+            && condition.status == "False"
+            && condition.reason.as_deref() == Some(UNSCHEDULABLE)
+    })?;
+    Some(Trouble {
+        pod: name(pod),
+        container: None,
+        reason: UNSCHEDULABLE.to_owned(),
+        message: condition.message.clone().unwrap_or_default(),
+        exit_code: None,
+        log: LogOf::Nothing,
+    })
+}
+
+/// Whether the pod passes its readiness probes.
+pub(super) fn is_ready(pod: &Pod) -> bool {
+    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let mut conditions = conditions.into_iter().flatten();
+    conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
+}
+
+/// What there is to say of a pod that is merely not ready in time.
+pub(super) fn not_ready(pod: &Pod) -> Option<Trouble> {
+    if pod.metadata.deletion_timestamp.is_some() || is_ready(pod) {
+        return None;
+    }
+    if let Some(trouble) = trouble(pod) {
+        return Some(trouble);
+    }
+    let status = pod.status.as_ref();
+    let main = status.and_then(|status| status.container_statuses.as_ref());
+    let container = main.into_iter().flatten().find(|container| !container.ready);
+    let running = container.and_then(|it| it.state.as_ref()?.running.as_ref()).is_some();
+    let ended = container.and_then(|it| it.last_state.as_ref()?.terminated.as_ref());
+    let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or("Pending");
+    let message = match container {
+        Some(container) if running => format!("container {} runs but is not ready", container.name),
+        _ => format!("the pod is {phase}"),
+    };
+    Some(Trouble {
+        pod: name(pod),
+        container: container.map(|container| container.name.clone()),
+        reason: "NotReady".to_owned(),
+        message,
+        exit_code: ended.map(|ended| ended.exit_code),
+        log: match (running, ended) {
+            (true, _) => LogOf::Current,
+            (false, Some(_)) => LogOf::Previous,
+            (false, None) => LogOf::Nothing,
+        },
+    })
+}
