@@ -169,7 +169,7 @@ impl Stop for Unstoppable {
     }
 
     async fn asked(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

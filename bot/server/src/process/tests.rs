@@ -54,7 +54,7 @@ async fn lines_of(invocation: Invocation) -> (Ended, Vec<(Stream, String)>) {
     let mut lines = Vec::new();
     let ended = invocation
         .run(&Unstoppable, &mut |stream, line| {
-            lines.push((stream, line.to_owned()))
+            lines.push((stream, line.to_owned()));
         })
         .await
         .unwrap();
@@ -252,7 +252,7 @@ async fn giving_up_kills_the_group() {
     let running = tokio::spawn(async move {
         shell("sleep 1000 & echo $! $$; wait")
             .run(&Unstoppable, &mut |_, line| {
-                tell_pids.send(line.to_owned()).unwrap()
+                tell_pids.send(line.to_owned()).unwrap();
             })
             .await
     });
