@@ -1,0 +1,140 @@
+//! The directories and files of one job, and that none of them lies outside the worktree.
+
+use std::fs::DirBuilder;
+use std::io::ErrorKind;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use slipway_core::ports::{PortResult, TerraformJob};
+
+use super::failure::{invalid, unmet};
+
+/// Where Terraform leaves a state that its backend would not take, in the directory it runs in.
+/// After an apply it is moved to the run's scratch directory, since the worktree goes away.
+pub const ERRORED_STATE: &str = "errored.tfstate";
+
+/// A provider is reached by a socket in `TMPDIR`, `plugin` and up to ten digits; a socket's path
+/// ends at 107 bytes (unix(7)).
+const LONGEST_TMP: usize = 107 - "/plugin4294967295".len();
+
+/// The directories and files of one job, all absolute.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Places {
+    /// The root module.
+    pub(super) dir: PathBuf,
+    /// `HOME`.
+    pub(super) home: PathBuf,
+    /// `TMPDIR`.
+    pub(super) tmp: PathBuf,
+    /// `TF_DATA_DIR`.
+    pub(super) data: PathBuf,
+    /// The plan file.
+    pub(super) plan: PathBuf,
+    scratch: PathBuf,
+}
+
+impl Places {
+    /// Finds the root module and its files in the worktree, and makes the directories in scratch.
+    pub(super) fn of(job: &TerraformJob<'_>, doing: &str) -> PortResult<Self> {
+        let root = job.root.canonicalize().map_err(|error| unmet(doing, &error))?;
+        let dir = inside(&root, &root, &job.stack.dir).map_err(|said| invalid(doing, said))?;
+        if !dir.is_dir() {
+            return Err(invalid(doing, format!("{:?} is no directory", job.stack.dir)));
+        }
+        let configs = job.stack.backend_config.iter().filter(|config| !config.contains('='));
+        for file in job.stack.var_files.iter().chain(configs) {
+            inside(&root, &dir, file).map_err(|said| invalid(doing, said))?;
+        }
+        let scratch = job.scratch.canonicalize().map_err(|error| unmet(doing, &error))?;
+        let places = Self {
+            dir,
+            home: scratch.join("home"),
+            tmp: scratch.join("tmp"),
+            data: scratch.join("data"),
+            plan: scratch.join("plan.tfplan"),
+            scratch,
+        };
+        if places.tmp.as_os_str().len() > LONGEST_TMP {
+            return Err(invalid(
+                doing,
+                format!(
+                    "the path of the scratch directory is too long for the sockets of providers \
+                     ({} is over {LONGEST_TMP} bytes); give the bot a shorter data directory",
+                    places.tmp.display()
+                ),
+            ));
+        }
+        for dir in [&places.home, &places.tmp, &places.data] {
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(dir)
+                .map_err(|error| unmet(doing, &error))?;
+        }
+        Ok(places)
+    }
+
+    /// Moves a state that could not be written to the backend to a place that outlives the
+    /// worktree; true if there was one.
+    pub(super) fn rescue_state(&self) -> bool {
+        let from = self.dir.join(ERRORED_STATE);
+        let to = self.scratch.join(ERRORED_STATE);
+        // Scratch and worktree may be different file systems: copy, then remove.
+        match std::fs::copy(&from, &to).and_then(|_| std::fs::remove_file(&from)) {
+            Ok(()) => true,
+            Err(error) if error.kind() == ErrorKind::NotFound => false,
+            Err(error) => {
+                tracing::error!(%error, "the state that Terraform left behind could not be kept");
+                false
+            }
+        }
+    }
+}
+
+/// The real path of something below `base`, if it is there and within `root`.
+fn inside(root: &Path, base: &Path, relative: &str) -> Result<PathBuf, String> {
+    if Path::new(relative).has_root() {
+        return Err(format!("{relative:?} is an absolute path; give one within the repository"));
+    }
+    let path = match base.join(relative).canonicalize() {
+        Ok(path) => path,
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            return Err(format!("there is no {relative:?} in this commit"));
+        }
+        Err(error) => return Err(format!("{relative:?}: {error}")),
+    };
+    if path.starts_with(root) {
+        Ok(path)
+    } else {
+        Err(format!("{relative:?} leads out of the repository"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_leads_out() {
+        let outside = tempfile::tempdir().unwrap();
+        let root = outside.path().join("repo");
+        std::fs::create_dir_all(root.join("infra/a. b")).unwrap();
+        std::fs::write(outside.path().join("secret"), "").unwrap();
+        std::os::unix::fs::symlink("../..", root.join("infra/up")).unwrap();
+        std::os::unix::fs::symlink("a. b", root.join("infra/link")).unwrap();
+        let root = root.canonicalize().unwrap();
+
+        assert_eq!(inside(&root, &root, "infra/a. b"), Ok(root.join("infra/a. b")));
+        assert_eq!(inside(&root, &root, "infra/link"), Ok(root.join("infra/a. b")));
+        assert_eq!(inside(&root, &root, "."), Ok(root.clone()));
+        for (path, why) in [
+            ("infra/up", "\"infra/up\" leads out of the repository"),
+            ("infra/up/secret", "\"infra/up/secret\" leads out of the repository"),
+            ("../secret", "\"../secret\" leads out of the repository"),
+            ("/etc", "\"/etc\" is an absolute path; give one within the repository"),
+            ("infra/none", "there is no \"infra/none\" in this commit"),
+        ] {
+            assert_eq!(inside(&root, &root, path), Err(why.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! How Terraform is run, and the environment that it gets.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use secrecy::ExposeSecret;
+use slipway_core::ports::Session;
+
+use super::places::Places;
+use crate::process::SEARCH_PATH;
+
+/// How long each of Terraform's commands may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// `init`: providers and modules are downloaded.
+    pub init: Duration,
+    /// `plan`.
+    pub plan: Duration,
+    /// `show` and the `workspace` commands.
+    pub show: Duration,
+    /// `apply`.
+    pub apply: Duration,
+    /// How long a plan or an apply waits for the state lock.
+    pub state_lock: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        let minutes = |minutes: u64| Duration::from_secs(60 * minutes);
+        Self {
+            init: minutes(10),
+            plan: minutes(30),
+            show: minutes(5),
+            apply: minutes(120),
+            state_lock: minutes(1),
+        }
+    }
+}
+
+/// How Terraform is run.
+#[derive(Clone, Debug)]
+pub struct TerraformSettings {
+    /// The program: a bare name that is looked up in [`SEARCH_PATH`], or a path.
+    pub program: PathBuf,
+    /// How long each command may take.
+    pub timeouts: Timeouts,
+    /// How long Terraform may take to end by itself after it was interrupted. It finishes the
+    /// resources in hand and writes the state in that time; what is killed leaves a locked state.
+    pub grace: Duration,
+    /// `TF_PLUGIN_CACHE_DIR`, shared by all runs; inits take turns when it is set.
+    pub plugin_cache: Option<PathBuf>,
+    /// `TF_CLI_CONFIG_FILE`, for a provider mirror.
+    pub cli_config: Option<PathBuf>,
+    /// More variables, set by whoever operates the bot: a proxy, a longer `PATH`. They go before
+    /// the defaults but never before the credentials. A provider sees them all: no secrets here.
+    pub extra_env: Vec<(String, String)>,
+}
+
+impl Default for TerraformSettings {
+    fn default() -> Self {
+        Self {
+            program: "terraform".into(),
+            timeouts: Timeouts::default(),
+            grace: Duration::from_secs(300),
+            plugin_cache: None,
+            cli_config: None,
+            extra_env: Vec::new(),
+        }
+    }
+}
+
+impl TerraformSettings {
+    /// All that any Terraform gets, without credentials.
+    pub(super) fn base_environment(&self, home: &Path, tmp: &Path) -> BTreeMap<OsString, OsString> {
+        let mut env: BTreeMap<OsString, OsString> = BTreeMap::new();
+        for (name, value) in [
+            ("PATH", SEARCH_PATH),
+            ("TF_IN_AUTOMATION", "1"),
+            ("TF_INPUT", "0"),
+            // No call to HashiCorp to ask for news.
+            ("CHECKPOINT_DISABLE", "1"),
+            // No fall-back to the role of the machine that the bot runs on.
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+        ] {
+            env.insert(name.into(), value.into());
+        }
+        env.insert("HOME".into(), home.into());
+        env.insert("TMPDIR".into(), tmp.into());
+        if let Some(cache) = &self.plugin_cache {
+            env.insert("TF_PLUGIN_CACHE_DIR".into(), cache.into());
+        }
+        if let Some(config) = &self.cli_config {
+            env.insert("TF_CLI_CONFIG_FILE".into(), config.into());
+        }
+        for (name, value) in &self.extra_env {
+            env.insert(name.into(), value.into());
+        }
+        env
+    }
+
+    /// All that the Terraform of a run gets.
+    pub(super) fn environment(
+        &self,
+        places: &Places,
+        session: &Session,
+    ) -> Vec<(OsString, OsString)> {
+        let mut env = self.base_environment(&places.home, &places.tmp);
+        env.insert("TF_DATA_DIR".into(), (&places.data).into());
+        for (name, value) in [
+            ("AWS_ACCESS_KEY_ID", session.access_key_id.as_str()),
+            ("AWS_SECRET_ACCESS_KEY", session.secret_access_key.expose_secret()),
+            ("AWS_SESSION_TOKEN", session.session_token.expose_secret()),
+            ("AWS_REGION", session.region.as_str()),
+            ("AWS_DEFAULT_REGION", session.region.as_str()),
+        ] {
+            env.insert(name.into(), value.into());
+        }
+        env.into_iter().collect()
+    }
+
+    /// `-lock-timeout`.
+    pub(super) fn lock_timeout_flag(&self) -> OsString {
+        format!("-lock-timeout={}s", self.timeouts.state_lock.as_secs()).into()
+    }
+}
