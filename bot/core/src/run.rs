@@ -465,12 +465,15 @@ pub enum Recovery {
     Interrupt(StepName),
 }
 
-/// Decides what becomes of a run whose worker is gone, from the steps that it recorded.
+/// Decides what becomes of a run whose worker is gone, from the steps that it recorded. An apply is
+/// the last step of its run: even one that is recorded as done must not be begun again.
 #[must_use]
 pub fn recover(steps: &[Step]) -> Recovery {
     steps
         .iter()
-        .find(|step| step.name.is_effect() && step.result.is_none())
+        .find(|step| {
+            step.name == StepName::Apply || (step.name.is_effect() && step.result.is_none())
+        })
         .map_or(Recovery::Requeue, |step| Recovery::Interrupt(step.name))
 }
 
@@ -538,6 +541,8 @@ mod tests {
         assert_eq!(recover(&before), Recovery::Requeue);
         let inside = [step(StepName::Init, true), step(StepName::Apply, false)];
         assert_eq!(recover(&inside), Recovery::Interrupt(StepName::Apply));
+        let applied = [step(StepName::Init, true), step(StepName::Apply, true)];
+        assert_eq!(recover(&applied), Recovery::Interrupt(StepName::Apply));
         let after = [step(StepName::Manifests, true), step(StepName::Rollout, false)];
         assert_eq!(recover(&after), Recovery::Requeue);
     }

@@ -36,6 +36,19 @@ pub fn render(
         .collect())
 }
 
+/// The manifests of a service as they are written, for looking at what the cluster runs.
+///
+/// # Errors
+/// With a sentence for people, if they are missing or malformed.
+pub fn as_written(root: &Path, service: &ServiceSpec) -> Result<Vec<serde_json::Value>, String> {
+    let files = read(root, &service.manifests)?;
+    let parsed = manifests::parse(&files).map_err(|error| with_help(&error))?;
+    Ok(parsed
+        .into_iter()
+        .map(manifests::Manifest::into_json)
+        .collect())
+}
+
 fn with_help(error: &manifests::ManifestError) -> String {
     match &error.help {
         Some(help) => format!("{error} ({help})"),

@@ -146,7 +146,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        let minutes = |n| Duration::from_secs(60 * n);
+        let minutes = |n: u64| Duration::from_secs(60 * n);
         Self {
             terraform_runs: std::thread::available_parallelism().map_or(2, usize::from),
             runs: 64,

@@ -183,7 +183,7 @@ async fn ports(
     let limits = &settings.limits;
     let source = GitSource::new(GitSettings::in_dir(data_dir.join("git")));
     let git = source.version().await?;
-    source.clean()?;
+    source.clean().await?;
     let terraform = TerraformCli::new(TerraformSettings {
         program: settings.terraform.program.clone(),
         timeouts: Timeouts {
@@ -219,9 +219,7 @@ async fn ports(
             timeout: limits.call_timeout,
             ..KubernetesSettings::default()
         })),
-        artifacts: Arc::new(LocalArtifacts::open(
-            &data_dir.join("artifacts").to_string_lossy(),
-        )?),
+        artifacts: Arc::new(LocalArtifacts::open(&data_dir.join("artifacts"))?),
         clock,
     })
 }

@@ -538,13 +538,12 @@ pub trait Cluster: Send + Sync {
         log: &dyn RunLog,
         stop: &dyn Stop,
     ) -> PortResult<RolloutEnd>;
-    /// The workloads of a namespace that run an image of a repository, as `Kind/name`, each with
-    /// the full reference that it runs: for telling after a crash.
+    /// The images that the workloads among the manifests run now, for telling after a crash.
     async fn running_images(
         &self,
         access: &ClusterAccess,
         namespace: &str,
-        image: &str,
+        manifests: &[serde_json::Value],
     ) -> PortResult<Vec<(String, String)>>;
 }
 

@@ -1,14 +1,23 @@
 //! A run died inside an effect: look at the world, tell, and leave it to people.
 
 use slipway_core::outcome::{Outcome, Stopped};
-use slipway_core::ports::{AssumeRole, PortResult, RunEnd};
-use slipway_core::run::{DeployWork, ImageToDeploy, Move, Run, StepName, Work};
+use slipway_core::ports::{PortError, Revision, RunEnd};
+use slipway_core::run::{DeployWork, ImageToDeploy, Move, Run, Step, StepName, StepResult, Work};
 
 use super::Runner;
+use crate::bells::StopFlag;
+
+/// What a step recorded of its end, if it came to it.
+fn recorded(steps: &[Step], name: StepName) -> Option<&str> {
+    steps.iter().find_map(|step| match &step.result {
+        Some(StepResult::Done(line)) if step.name == name => Some(line.as_str()),
+        _ => None,
+    })
+}
 
 impl Runner {
     /// What can be told about a run that died inside a step.
-    pub async fn look(&self, run: &Run, step: StepName) -> RunEnd {
+    pub async fn look(&self, run: &Run, steps: &[Step], step: StepName) -> RunEnd {
         let env = &run.order.env;
         let (found, fix) = match &run.order.work {
             Work::Deploy(work) => (
@@ -19,11 +28,14 @@ impl Runner {
                 format!("`/retry` rolls the same out again, `/rollback {env}` goes back"),
             ),
             Work::Apply(work) => (
-                format!(
-                    "Terraform was changing {} when the bot died; the state may hold a lock, and \
-                     some of the changes may have been made",
-                    work.stack.name
-                ),
+                match recorded(steps, step) {
+                    Some(line) => format!("Terraform had ended well before: {line}"),
+                    None => format!(
+                        "Terraform was changing {}; the state may hold a lock, and some of the \
+                         changes may have been made",
+                        work.stack.name
+                    ),
+                },
                 format!(
                     "`/plan {env} {}` shows what is left to do, or the state lock with its id",
                     work.stack.name
@@ -45,29 +57,34 @@ impl Runner {
     }
 
     /// Which images the workloads run, compared with the one that was being rolled out.
-    async fn running(&self, run: &Run, work: &DeployWork) -> PortResult<String> {
-        let aws = run.order.aws();
-        let names = crate::session::names(&run.order);
-        let request = AssumeRole {
-            role: aws.role.clone(),
-            account: aws.account.clone(),
-            region: aws.region.clone(),
-            session_name: names.session_name,
-            source_identity: names.source_identity,
-            external_id: aws.external_id.clone(),
-            duration: aws.session,
-        };
-        let session = self.ports.cloud.assume(&request).await?;
-        let access = self
-            .ports
+    async fn running(&self, run: &Run, work: &DeployWork) -> Result<String, String> {
+        let ports = &self.ports;
+        let order = &run.order;
+        let text = |error: PortError| error.to_string();
+        let access = ports.forge.clone_access(&order.repo).await.map_err(text)?;
+        let revision = Revision::Commit(order.commit.clone());
+        let never = StopFlag::default();
+        let worktree = ports
+            .source
+            .checkout(&order.repo, &access, &revision, &never)
+            .await
+            .map_err(text)?;
+        let manifests = crate::render::as_written(worktree.path(), &work.service)?;
+        let session = ports
+            .cloud
+            .assume(&super::assume(order))
+            .await
+            .map_err(text)?;
+        let cluster = ports
             .cloud
             .cluster(&session, &work.service.cluster)
-            .await?;
-        let images = self
-            .ports
+            .await
+            .map_err(text)?;
+        let images = ports
             .cluster
-            .running_images(&access, &work.service.namespace, &work.service.image)
-            .await?;
+            .running_images(&cluster, &work.service.namespace, &manifests)
+            .await
+            .map_err(text)?;
         let list: Vec<String> = images
             .iter()
             .map(|(workload, image)| format!("{workload} runs {image}"))
@@ -77,7 +94,7 @@ impl Runner {
             ImageToDeploy::Digest(digest) => digest.to_string(),
         };
         Ok(if list.is_empty() {
-            format!("no workload in {} runs {}", work.service.namespace, work.service.image)
+            format!("nothing of it runs in {}", work.service.namespace)
         } else {
             format!("{wanted} was wanted; {}", list.join(", "))
         })

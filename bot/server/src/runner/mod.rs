@@ -23,7 +23,7 @@ use slipway_core::ports::{
     WorkerId,
 };
 use slipway_core::report::refusal::GateRow;
-use slipway_core::run::{Move, Run, StepName, StepResult, Work};
+use slipway_core::run::{Move, Run, RunOrder, StepName, StepResult, Work};
 use tokio::sync::Semaphore;
 
 use crate::bells::{Bells, StopFlag};
@@ -216,9 +216,8 @@ impl Hand<'_> {
             Err(Halt::Stopped) => StepResult::Failed("stopped".to_owned()),
             Err(Halt::Lost(error)) => StepResult::Failed(error.to_string()),
         };
-        if let StepResult::Done(line) | StepResult::Failed(line) = &result {
-            self.log.say(line);
-        }
+        let (StepResult::Done(line) | StepResult::Failed(line)) = &result;
+        self.log.say(line);
         let now = self.runner.ports.clock.now();
         store
             .finish_step(self.worker, &self.run.id, name, &result, now)
@@ -377,19 +376,7 @@ impl Hand<'_> {
     /// Assumes the run's role and proves which account it is.
     async fn credentials(&self) -> Result<Session, Halt> {
         self.step(StepName::Credentials, async {
-            let order = &self.run.order;
-            let aws = order.aws();
-            let names = crate::session::names(order);
-            let request = AssumeRole {
-                role: aws.role.clone(),
-                account: aws.account.clone(),
-                region: aws.region.clone(),
-                session_name: names.session_name,
-                source_identity: names.source_identity,
-                external_id: aws.external_id.clone(),
-                duration: aws.session,
-            };
-            let session = self.runner.ports.cloud.assume(&request).await?;
+            let session = self.runner.ports.cloud.assume(&assume(&self.run.order)).await?;
             self.remember(|so_far| so_far.evidence = Some(session.evidence.clone()));
             let line = format!(
                 "{} in {} as {}",
@@ -412,6 +399,21 @@ impl Hand<'_> {
             .release_before(&self.run.order.repo, env, service, &self.run.id)
             .await
             .map_err(Halt::from)
+    }
+}
+
+/// The role of a run, and as whom.
+fn assume(order: &RunOrder) -> AssumeRole {
+    let aws = order.aws();
+    let names = crate::session::names(order);
+    AssumeRole {
+        role: aws.role.clone(),
+        account: aws.account.clone(),
+        region: aws.region.clone(),
+        session_name: names.session_name,
+        source_identity: names.source_identity,
+        external_id: aws.external_id.clone(),
+        duration: aws.session,
     }
 }
 

@@ -145,7 +145,7 @@ impl Worker {
                 }
                 Recovery::Interrupt(step) => {
                     tracing::error!(run = %id.short(), step = step.as_str(), "a run died inside an effect");
-                    let end = self.runner.look(&taken.run, step).await;
+                    let end = self.runner.look(&taken.run, &taken.steps, step).await;
                     self.end(id, end).await;
                 }
             }

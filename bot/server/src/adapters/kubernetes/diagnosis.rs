@@ -57,6 +57,7 @@ async fn examine(connection: &Connection, wrong: &Wrong) -> PodTrouble {
         reason: trouble.reason.clone(),
         message: clean(&trouble.message),
         exit_code: trouble.exit_code,
+        restarts: trouble.restarts,
         log,
         events: events(connection, kind, name).await,
     }

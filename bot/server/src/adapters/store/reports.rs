@@ -21,7 +21,8 @@ use super::error::{Result, exactly_one};
 use super::open::{Conn, SqlStore};
 use super::rows::{self, Reading, json, lease_end, ms, run_columns, signed};
 
-/// Makes reports due, projections that are new among them.
+/// Makes reports due that show runs, new ones among them. A report that said something of its own
+/// before ("nothing to do") is a projection from now on.
 pub(super) async fn touch(
     conn: &mut Conn,
     repo: &RepoRef,
@@ -34,6 +35,7 @@ pub(super) async fn touch(
              VALUES ($1, $2, $3, 1, $4)
              ON CONFLICT (repo, report_key) DO UPDATE SET
                  installation = excluded.installation,
+                 content = NULL,
                  version = reports.version + 1,
                  attempts = 0,
                  due_at = CASE
