@@ -1,0 +1,3 @@
+//! Takes what GitHub sends in: deliveries become events here.
+
+pub mod payload;
