@@ -10,6 +10,8 @@ pub(super) struct Trouble {
     pub(super) reason: String,
     pub(super) message: String,
     pub(super) exit_code: Option<i32>,
+    /// How often its container was restarted.
+    pub(super) restarts: u32,
     /// Where the container's last words are.
     pub(super) log: LogOf,
 }
@@ -78,6 +80,7 @@ fn stuck(pod: &Pod, container: &ContainerStatus) -> Option<Trouble> {
         reason: reason.to_owned(),
         message,
         exit_code: ended.map(|ended| ended.exit_code),
+        restarts: container.restart_count.try_into().unwrap_or(0),
         log: if ended.is_some() { LogOf::Previous } else { LogOf::Nothing },
     })
 }
@@ -95,6 +98,7 @@ fn unschedulable(pod: &Pod) -> Option<Trouble> {
         reason: UNSCHEDULABLE.to_owned(),
         message: condition.message.clone().unwrap_or_default(),
         exit_code: None,
+        restarts: 0,
         log: LogOf::Nothing,
     })
 }
@@ -130,6 +134,7 @@ pub(super) fn not_ready(pod: &Pod) -> Option<Trouble> {
         reason: "NotReady".to_owned(),
         message,
         exit_code: ended.map(|ended| ended.exit_code),
+        restarts: container.map_or(0, |container| container.restart_count.try_into().unwrap_or(0)),
         log: match (running, ended) {
             (true, _) => LogOf::Current,
             (false, Some(_)) => LogOf::Previous,

@@ -274,6 +274,7 @@ fn of_workload(workload: &Workload, failure: Failure) -> Wrong {
             reason: failure.reason,
             message: failure.message,
             exit_code: None,
+            restarts: 0,
             log: pods::LogOf::Nothing,
         },
         workload: workload.clone(),
