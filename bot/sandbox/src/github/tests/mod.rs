@@ -6,6 +6,7 @@ mod comments;
 mod deployments;
 mod faults;
 mod git;
+mod pages;
 mod pulls;
 mod webhooks;
 
