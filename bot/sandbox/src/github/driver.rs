@@ -660,7 +660,7 @@ impl GitHub {
 
     /// Sends any payload, signed, under a GUID of the test's choosing (nothing: a fresh one), and
     /// gives the GUID.
-    pub fn deliver(&self, event: &str, payload: Value, guid: Option<&str>) -> String {
+    pub fn deliver(&self, event: &str, payload: &Value, guid: Option<&str>) -> String {
         self.shared.change(|model| {
             let installation = payload["installation"]["id"].as_u64();
             let repository = payload["repository"]["id"].as_u64();

@@ -36,7 +36,7 @@ impl Model {
         if kind == Some(AccountKind::Organization) {
             payload["organization"] = self.organization_json(&owner);
         }
-        self.queue(event, payload, Some(installation), Some(repo));
+        self.queue(event, &payload, Some(installation), Some(repo));
         Ok(())
     }
 
@@ -44,7 +44,7 @@ impl Model {
     pub(super) fn queue(
         &mut self,
         event: &str,
-        payload: Value,
+        payload: &Value,
         installation: Option<u64>,
         repository: Option<u64>,
     ) {
@@ -72,7 +72,7 @@ impl Model {
             "app_id": self.config.app_id,
         });
         let payload = json!({ "zen": "Keep it logically awesome.", "hook_id": 1, "hook": hook });
-        self.queue("ping", payload, None, None);
+        self.queue("ping", &payload, None, None);
     }
 
     /// Tells that the App came to an owner, or with `added` to one more repository of theirs.
@@ -95,7 +95,7 @@ impl Model {
                 "requester": null,
                 "sender": sender,
             });
-            self.queue("installation_repositories", payload, Some(id), None);
+            self.queue("installation_repositories", &payload, Some(id), None);
             return Ok(());
         }
         let repositories = found
@@ -107,10 +107,9 @@ impl Model {
             "action": "created",
             "installation": installation,
             "repositories": repositories,
-            "requester": null,
             "sender": sender,
         });
-        self.queue("installation", payload, Some(id), None);
+        self.queue("installation", &payload, Some(id), None);
         Ok(())
     }
 

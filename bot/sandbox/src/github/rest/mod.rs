@@ -21,8 +21,8 @@ use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-pub(super) use call::decode;
-use call::{Call, params, query};
+use call::{Call, params};
+pub(super) use call::{decode, query};
 use routes::{Route, find_route};
 
 use super::Shared;
@@ -62,6 +62,11 @@ pub(super) fn answer(model: &mut Model, asked: &Asked) -> Reply {
     reply
         .header("x-github-request-id", request_id)
         .header("x-github-media-type", "github.v3; format=json")
+}
+
+/// Whether the API has such an endpoint.
+pub(super) fn is_endpoint(method: &Method, path: &str) -> bool {
+    find_route(method, path).is_some()
 }
 
 fn perform(

@@ -244,7 +244,7 @@ impl Route {
                 let inside = repo == 0 || repositories.contains(&repo);
                 let public = model.repo(repo).is_ok_and(|found| !found.private);
                 let reads = choices.iter().all(|(_, level)| *level == Level::Read);
-                if !inside && !(public && reads) {
+                if !(inside || public && reads) {
                     return Err(Refusal::not_found());
                 }
                 let granted = choices

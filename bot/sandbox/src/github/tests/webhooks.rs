@@ -331,7 +331,7 @@ async fn any_payload_may_be_sent_under_any_guid() {
     let guid = "11111111-2222-4333-8444-555555555555";
     let sent = world
         .github
-        .deliver("made_up", json!({ "action": "x" }), Some(guid));
+        .deliver("made_up", &json!({ "action": "x" }), Some(guid));
     assert_eq!(sent, guid);
     world.idle().await;
     let (headers, body) = hook.received().pop().unwrap();
