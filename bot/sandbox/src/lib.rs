@@ -8,3 +8,4 @@ pub mod clock;
 pub mod github;
 pub mod kubernetes;
 pub mod registry;
+pub mod world;

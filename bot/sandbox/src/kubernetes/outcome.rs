@@ -101,7 +101,7 @@ pub(super) fn judge(image: &str, rules: &[ImageRule], registry: Option<&Registry
 
 /// The digest that the registry has for a reference to it.
 fn digest_of(image: &str, registry: &Registry) -> Option<String> {
-    let rest = image.strip_prefix(&registry.host())?.strip_prefix('/')?;
+    let rest = registry.strip_host(image)?;
     if let Some((name, digest)) = rest.split_once('@') {
         return registry.resolve(without_tag(name), digest);
     }

@@ -94,6 +94,19 @@ impl Registry {
         self.shared.address.to_string()
     }
 
+    /// Lets nodes find this registry under another host too, as a mirror of it.
+    pub fn mirror(&self, host: &str) {
+        self.shared.state().mirrored.push(host.to_owned());
+    }
+
+    /// The reference without its host, if that is this registry or one that it mirrors.
+    pub(crate) fn strip_host<'i>(&self, image: &'i str) -> Option<&'i str> {
+        let own = self.host();
+        let state = self.shared.state();
+        let mut hosts = std::iter::once(&own).chain(&state.mirrored);
+        hosts.find_map(|host| image.strip_prefix(host.as_str())?.strip_prefix('/'))
+    }
+
     /// Adds (or replaces) a user who may pull from and push to `repositories`, which become
     /// private: nobody else can read them. All other repositories can be pulled by anyone.
     pub fn add_user<'a>(

@@ -79,6 +79,7 @@ pub(super) struct State {
     pub(super) tokens: HashMap<String, Grant>,
     pub(super) faults: Vec<Fault>,
     pub(super) journal: Vec<Call>,
+    pub(super) mirrored: Vec<String>,
 }
 
 impl State {
@@ -95,6 +96,7 @@ impl State {
             tokens: HashMap::new(),
             faults: Vec::new(),
             journal: Vec::new(),
+            mirrored: Vec::new(),
         }
     }
 

@@ -7,7 +7,7 @@ use sha2::Sha256;
 
 /// Why a signature is not good. The texts tell a caller nothing about the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum SignatureError {
+pub(super) enum SignatureError {
     /// There is none.
     #[error("the header X-Hub-Signature-256 is missing: set a secret on the App's webhook")]
     Missing,
@@ -20,7 +20,7 @@ pub enum SignatureError {
 }
 
 /// Compares in constant time.
-pub fn verify(
+pub(super) fn verify(
     secret: &SecretString,
     header: Option<&str>,
     body: &[u8],

@@ -1,0 +1,282 @@
+//! One world with a bot in it, and the words in which stories are told.
+//!
+//! A story waits for facts, never for time. It must read every comment that the bot writes: a
+//! [`Story`] that ends with an unread one, a run that is not over, a lock or a call that the
+//! sandbox does not know fails.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use slipway::settings::Settings;
+use slipway::wire::{Handle, Slipway};
+use slipway_core::ports::Clock;
+use slipway_sandbox::clock::WorldClock;
+use slipway_sandbox::github::{CheckRun, Comment};
+use slipway_sandbox::world::{REPO, World};
+
+use crate::harness;
+
+/// How long a fact may be waited for. It only bounds a story that has gone wrong.
+pub const PATIENCE: Duration = Duration::from_secs(60);
+
+/// The bot's clock is the world's.
+#[derive(Debug)]
+struct Shared(WorldClock);
+
+impl Clock for Shared {
+    fn now(&self) -> Timestamp {
+        self.0.now()
+    }
+}
+
+/// A world, a bot, and what was read of its comments.
+pub struct Story {
+    pub world: World,
+    dir: tempfile::TempDir,
+    handle: Option<(Handle, tokio::task::JoinHandle<anyhow::Result<()>>)>,
+    read: BTreeSet<u64>,
+    pub url: String,
+}
+
+/// Tells a story in a world of its own, and holds it to a strict end.
+pub fn tell<F>(story: impl FnOnce(Story) -> F)
+where
+    F: Future<Output = anyhow::Result<Story>>,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    let result = runtime.block_on(async {
+        let start = Story::begin().await?;
+        let end = story(start).await?;
+        end.end().await
+    });
+    if let Err(error) = result {
+        panic!("{error:?}");
+    }
+}
+
+impl Story {
+    async fn begin() -> anyhow::Result<Self> {
+        let _ = tracing_subscriber::fmt()
+            .with_env_filter("slipway=debug,warn")
+            .with_test_writer()
+            .try_init();
+        let world = World::start().await?;
+        let dir = tempfile::tempdir()?;
+        let mut story = Self {
+            world,
+            dir,
+            handle: None,
+            read: BTreeSet::new(),
+            url: String::new(),
+        };
+        story.start_bot().await?;
+        Ok(story)
+    }
+
+    /// Starts the bot on what it left behind, if anything.
+    pub async fn start_bot(&mut self) -> anyhow::Result<()> {
+        let path = harness::settle(
+            &self.world,
+            self.dir.path(),
+            "127.0.0.1:0",
+            &harness::terraform()?,
+        )?;
+        let settings = Settings::load(&path)?;
+        let clock = Arc::new(Shared(self.world.clock.clone()));
+        let bot = Slipway::start(settings, clock).await?;
+        self.url = format!("http://{}", bot.address());
+        let handle = bot.handle();
+        let served = tokio::spawn(bot.serve());
+        self.world
+            .github
+            .set_hook_url(&format!("{}/webhooks/github", self.url));
+        self.handle = Some((handle, served));
+        Ok(())
+    }
+
+    /// Ends the bot in good order.
+    pub async fn stop_bot(&mut self) -> anyhow::Result<()> {
+        if let Some((handle, served)) = self.handle.take() {
+            handle.close();
+            served.await??;
+        }
+        Ok(())
+    }
+
+    /// Where the bot keeps its things.
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.path().join("data")
+    }
+
+    async fn end(mut self) -> anyhow::Result<()> {
+        self.world.github.idle(PATIENCE).await?;
+        self.stop_bot().await?;
+        let unread: Vec<String> = self.world.github.look(|model| {
+            let bot = model.bot_login();
+            let repository = model.repository(REPO);
+            repository
+                .into_iter()
+                .flat_map(|repository| repository.comments.iter())
+                .filter(|comment| comment.author == bot && !self.read.contains(&comment.id))
+                .map(|comment| format!("#{}: {}", comment.number, comment.body))
+                .collect()
+        });
+        anyhow::ensure!(unread.is_empty(), "unread comments:\n{}", unread.join("\n---\n"));
+        let app = self.world.github.app_id();
+        let open: Vec<String> = self.world.github.look(|model| {
+            let repository = model.repository(REPO);
+            repository
+                .into_iter()
+                .flat_map(|repository| repository.check_runs.iter())
+                .filter(|check| check.app == app && check.status != "completed")
+                .map(|check| format!("{} at {}", check.name, check.head_sha))
+                .collect()
+        });
+        anyhow::ensure!(open.is_empty(), "open check runs: {}", open.join(", "));
+        let unexpected = self.world.github.unexpected_calls();
+        anyhow::ensure!(unexpected.is_empty(), "unexpected calls: {unexpected:?}");
+        Ok(())
+    }
+
+    // --- people
+
+    /// Somebody commits to a branch and opens a pull request from it.
+    pub async fn open(
+        &self,
+        who: &str,
+        branch: &str,
+        title: &str,
+        files: &[(&str, &str)],
+    ) -> anyhow::Result<u64> {
+        self.push(who, branch, title, files).await?;
+        self.world
+            .github
+            .open_pull_request(REPO, who, branch, "main", title, false)
+            .await
+    }
+
+    /// Somebody commits to a branch and pushes.
+    pub async fn push(
+        &self,
+        who: &str,
+        branch: &str,
+        message: &str,
+        files: &[(&str, &str)],
+    ) -> anyhow::Result<String> {
+        let files: Vec<(&str, Option<&str>)> = files
+            .iter()
+            .map(|(path, text)| (*path, Some(*text)))
+            .collect();
+        let sha = self
+            .world
+            .github
+            .commit(REPO, branch, who, message, &files)
+            .await?;
+        Ok(sha.to_string())
+    }
+
+    /// Somebody comments.
+    pub async fn say(&self, who: &str, pr: u64, body: &str) -> anyhow::Result<u64> {
+        self.world.github.comment(REPO, pr, who, body).await
+    }
+
+    /// The head commit of a pull request.
+    pub fn head(&self, pr: u64) -> String {
+        self.world
+            .github
+            .pull_request(REPO, pr)
+            .map(|pr| pr.head.sha.to_string())
+            .unwrap_or_default()
+    }
+
+    // --- the bot
+
+    /// Waits for a comment of the bot with a text in it, reads it, and gives it as a snapshot:
+    /// without its marker and with what differs between two runs of a story named alike.
+    pub async fn reads(&mut self, pr: u64, text: &str) -> anyhow::Result<String> {
+        let comment = self
+            .world
+            .github
+            .until(&format!("a comment with {text:?} on #{pr}"), PATIENCE, |model| {
+                let bot = model.bot_login();
+                let repository = model.repository(REPO)?;
+                let mut all = repository.comments(pr).filter(|c| c.author == bot);
+                all.find(|comment| comment.body.contains(text)).cloned()
+            })
+            .await?;
+        self.read.insert(comment.id);
+        Ok(self.plain(&comment))
+    }
+
+    /// Waits for a check run of a commit to end, and gives it.
+    pub async fn check(&self, sha: &str, name: &str) -> anyhow::Result<CheckRun> {
+        self.world
+            .github
+            .until(&format!("the check {name:?} to end"), PATIENCE, |model| {
+                let repository = model.repository(REPO)?;
+                let found = repository
+                    .check_runs(sha)
+                    .filter(|check| check.name == name)
+                    .last()
+                    .cloned();
+                found.filter(|check| check.status == "completed")
+            })
+            .await
+    }
+
+    /// Waits for a reaction of the bot on a comment.
+    pub async fn sees(&self, comment: u64, content: &str) -> anyhow::Result<()> {
+        self.world
+            .github
+            .until(&format!("the reaction {content}"), PATIENCE, |model| {
+                let bot = model.bot_login();
+                let repository = model.repository(REPO)?;
+                let comment = repository.comments.iter().find(|c| c.id == comment)?;
+                let signed = |r: &slipway_sandbox::github::Reaction| {
+                    r.user == bot && r.content == content
+                };
+                comment.reactions.iter().any(signed).then_some(())
+            })
+            .await
+    }
+
+    /// A comment with everything that differs between two runs of a story named alike.
+    fn plain(&self, comment: &Comment) -> String {
+        plain(&comment.body, &self.world, &self.url)
+    }
+}
+
+/// Names alike what differs between two runs of a story: commits, digests, addresses, times.
+pub fn plain(text: &str, world: &World, bot: &str) -> String {
+    let mut text = text.to_owned();
+    for address in [bot, world.github.html_url(), world.github.url()] {
+        text = text.replace(address, "http://HERE");
+    }
+    let rules = [
+        (r"<!-- slipway:[^>]*-->\n?", ""),
+        (r"http://127\.0\.0\.1:\d+", "http://HERE"),
+        (r"https://127\.0\.0\.1:\d+", "https://CLUSTER"),
+        (r"/runs/[0-9a-f]{32}", "/runs/RUN"),
+        (r"sha256:[0-9a-f]{8,64}", "sha256:DIGEST"),
+        (r"\b[0-9a-f]{40}\b", "COMMIT"),
+        (r"`[0-9a-f]{7}`", "`COMMIT`"),
+        (r"@[0-9a-f]{7}`", "@COMMIT`"),
+        (r"`[0-9a-f]{8}`", "`RUN`"),
+        (r"\b\d+(\.\d+)? (s|ms)\b", "N s"),
+        (r"shop-[0-9a-f]{8,10}-[0-9a-z]{5}", "shop-POD"),
+        (r"\d{4}-\d\d-\d\d \d\d:\d\d( UTC)?", "TIME"),
+    ];
+    for (pattern, replacement) in rules {
+        let regex = regex::Regex::new(pattern).unwrap();
+        text = regex.replace_all(&text, replacement).into_owned();
+    }
+    text
+}
