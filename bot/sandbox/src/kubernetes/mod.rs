@@ -22,6 +22,7 @@ mod selectors;
 mod server;
 mod status;
 mod store;
+mod table;
 mod tls;
 mod typed;
 mod validation;

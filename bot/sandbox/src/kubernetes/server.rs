@@ -20,7 +20,7 @@ use super::status::{Cause, Refusal};
 use super::store::Key;
 use super::world::{Call, World};
 use super::writes::{self, Patch, Write};
-use super::{Shared, auth, discovery, faults, logs, rights, watch};
+use super::{Shared, auth, discovery, faults, logs, rights, table, watch};
 
 /// The largest body that is taken; etcd's limit is 1.5 MiB.
 const LARGEST_BODY: usize = 3 << 20;
@@ -69,13 +69,14 @@ async fn answer(
     let identity = auth::authenticate(shared, parts).await?;
     identity.user.clone_into(user);
     if path == rights::REVIEWS && parts.method == Method::POST {
+        check_media(parts)?;
         let review = rights::review(&identity, document(&read(body).await?)?);
         return Ok((StatusCode::CREATED, axum::Json(review)).into_response());
     }
     let Some(place) = Place::parse(path) else {
         return discovery_document(path);
     };
-    let options = Options::parse(&parts.uri)?;
+    let options = Options::parse(parts)?;
     let verb = place
         .verb(&parts.method, options.watch)
         .ok_or_else(Refusal::method_not_allowed)?;
@@ -117,7 +118,19 @@ fn discovery_document(path: &str) -> Result<Response, Refusal> {
 
 fn get(world: &World, place: &Place, options: &Options) -> Result<Response, Refusal> {
     if place.name.is_empty() {
-        return Ok(axum::Json(list(world, place, options)?).into_response());
+        let list = list(world, place, options)?;
+        let items = list["items"].as_array().into_iter().flatten();
+        return Ok(if options.table {
+            axum::Json(table::of(
+                place.resource,
+                items,
+                &list["metadata"],
+                world.now(),
+            ))
+        } else {
+            axum::Json(list)
+        }
+        .into_response());
     }
     let object = world.store.get(&place.key());
     let object = object.ok_or_else(|| Refusal::not_found(place.resource, &place.name))?;
@@ -127,6 +140,10 @@ fn get(world: &World, place: &Place, options: &Options) -> Result<Response, Refu
             ([(header::CONTENT_TYPE, "text/plain")], log).into_response()
         }
         "scale" => axum::Json(writes::scale_of(object)).into_response(),
+        "" if options.table => {
+            let one = std::iter::once(object.as_ref());
+            axum::Json(table::of(place.resource, one, &json!({}), world.now())).into_response()
+        }
         _ => axum::Json(Value::clone(object)).into_response(),
     })
 }
