@@ -253,8 +253,12 @@ fn groups() -> Vec<(&'static str, &'static str)> {
             groups.push(group);
         }
     }
+    groups.push(REVIEWS);
     groups
 }
+
+/// The group of access reviews, which are answered and never stored.
+const REVIEWS: (&str, &str) = ("authorization.k8s.io", "v1");
 
 fn group_document((group, version): (&str, &str)) -> Value {
     let version = json!({"groupVersion": format!("{group}/{version}"), "version": version});
@@ -280,6 +284,15 @@ fn resource_list(group: &str, version: &str) -> Value {
         for subresource in resource.subresources {
             resources.push(subresource_document(resource, subresource));
         }
+    }
+    if (group, version) == REVIEWS {
+        resources.push(json!({
+            "name": "selfsubjectaccessreviews",
+            "singularName": "selfsubjectaccessreview",
+            "namespaced": false,
+            "kind": "SelfSubjectAccessReview",
+            "verbs": ["create"],
+        }));
     }
     let group_version = if group.is_empty() {
         version.to_owned()

@@ -13,12 +13,29 @@ use super::world::World;
 /// # Errors
 /// 400 in the kubelet's words when it is not clear which container, or when it has no log.
 pub(super) fn read(world: &World, pod: &Value, options: &Options) -> Result<String, Refusal> {
+    let (at, container) = choose(pod, &options.container)?;
+    check_has_run(pod, container, options.previous)?;
+    let lines = lines(world, pod, at);
+    let keep = options.tail_lines.unwrap_or(usize::MAX).min(lines.len());
+    let started = text(pod, "/status/startTime");
+    let written = lines.iter().skip(lines.len() - keep).map(|line| {
+        if options.timestamps {
+            format!("{started} {line}\n")
+        } else {
+            format!("{line}\n")
+        }
+    });
+    Ok(written.collect())
+}
+
+/// The container that is asked for: its place among all, and its name.
+fn choose<'a>(pod: &'a Value, wanted: &str) -> Result<(usize, &'a str), Refusal> {
     let name = text(pod, "/metadata/name");
     let names: Vec<&str> = containers(&pod["spec"])
         .filter_map(|container| container["name"].as_str())
         .collect();
     let inits = pod["spec"]["initContainers"].as_array().map_or(0, Vec::len);
-    let at = match (options.container.as_str(), names.get(inits..)) {
+    let at = match (wanted, names.get(inits..)) {
         ("", Some([_])) => inits,
         ("", _) => {
             return Err(Refusal::bad_request(format!(
@@ -33,7 +50,11 @@ pub(super) fn read(world: &World, pod: &Value, options: &Options) -> Result<Stri
                 Refusal::bad_request(format!("container {wanted} is not valid for pod {name}"))
             })?,
     };
-    let container = names.get(at).copied().unwrap_or_default();
+    Ok((at, names.get(at).copied().unwrap_or_default()))
+}
+
+fn check_has_run(pod: &Value, container: &str, previous: bool) -> Result<(), Refusal> {
+    let name = text(pod, "/metadata/name");
     let status = ["initContainerStatuses", "containerStatuses"]
         .iter()
         .filter_map(|list| pod["status"][*list].as_array())
@@ -41,7 +62,7 @@ pub(super) fn read(world: &World, pod: &Value, options: &Options) -> Result<Stri
         .find(|status| status["name"] == container)
         .cloned()
         .unwrap_or_default();
-    if options.previous && status["lastState"]["terminated"].is_null() {
+    if previous && status["lastState"]["terminated"].is_null() {
         return Err(Refusal::bad_request(format!(
             "previous terminated container \"{container}\" in pod \"{name}\" not found"
         )));
@@ -58,17 +79,7 @@ pub(super) fn read(world: &World, pod: &Value, options: &Options) -> Result<Stri
             "container \"{container}\" in pod \"{name}\" is waiting to start: {why}"
         )));
     }
-    let lines = lines(world, pod, at);
-    let keep = options.tail_lines.unwrap_or(usize::MAX).min(lines.len());
-    let started = text(pod, "/status/startTime");
-    let written = lines.iter().skip(lines.len() - keep).map(|line| {
-        if options.timestamps {
-            format!("{started} {line}\n")
-        } else {
-            format!("{line}\n")
-        }
-    });
-    Ok(written.collect())
+    Ok(())
 }
 
 fn lines(world: &World, pod: &Value, at: usize) -> Vec<String> {

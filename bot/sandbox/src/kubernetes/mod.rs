@@ -22,6 +22,7 @@ mod selectors;
 mod server;
 mod status;
 mod store;
+mod table;
 mod tls;
 mod typed;
 mod validation;
@@ -103,8 +104,13 @@ impl Shared {
         let result = change(&mut world);
         world.settle();
         drop(world);
-        self.changed.send_modify(|times| *times += 1);
+        self.wake();
         result
+    }
+
+    /// Wakes everyone who waits for something to be different.
+    fn wake(&self) {
+        self.changed.send_modify(|times| *times += 1);
     }
 
     /// Lets what depends on the time happen. Waiters wake only if something did.
@@ -118,7 +124,7 @@ impl Shared {
             let moved = world.store.version() != before;
             drop(world);
             if moved {
-                self.changed.send_modify(|times| *times += 1);
+                self.wake();
             }
         }
     }

@@ -1,17 +1,19 @@
-//! The query parameters of an API call.
+//! The query parameters of an API call, and the form that its answer is wanted in.
 
 use std::time::Duration;
 
+use http::header;
 use http::request::Parts;
-use http::{Uri, header};
 
 use super::selectors::Selector;
 use super::status::Refusal;
+use super::table;
 
 /// What a query asks for, as far as this server heeds it.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Options {
     pub(super) selector: Selector,
+    pub(super) table: bool,
     pub(super) watch: bool,
     pub(super) bookmarks: bool,
     pub(super) initial_events: bool,
@@ -31,10 +33,13 @@ pub(super) struct Options {
 }
 
 impl Options {
-    pub(super) fn parse(uri: &Uri) -> Result<Self, Refusal> {
-        let mut options = Self::default();
+    pub(super) fn parse(parts: &Parts) -> Result<Self, Refusal> {
+        let mut options = Self {
+            table: table::is_wanted(&parts.headers),
+            ..Self::default()
+        };
         let (mut labels, mut fields) = (String::new(), String::new());
-        let query = uri.query().unwrap_or_default();
+        let query = parts.uri.query().unwrap_or_default();
         for (name, value) in url::form_urlencoded::parse(query.as_bytes()) {
             let on = matches!(value.as_ref(), "true" | "1");
             match name.as_ref() {

@@ -1,5 +1,7 @@
 //! Who may do what in a cluster: what EKS access entries and RBAC come down to.
 
+use serde_json::{Value, json};
+
 use super::discovery::Resource;
 use super::status::Refusal;
 
@@ -154,4 +156,24 @@ impl Identity {
         let refusal = Refusal::new(403, "Forbidden", message);
         Err(refusal.about(resource.plural, resource.group, name))
     }
+}
+
+/// Where people ask what they may do.
+pub(super) const REVIEWS: &str = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews";
+
+/// Answers a `SelfSubjectAccessReview`.
+pub(super) fn review(identity: &Identity, mut review: Value) -> Value {
+    let wish = &review["spec"]["resourceAttributes"];
+    let word = |name: &str| wish[name].as_str().unwrap_or_default();
+    let slash = if word("subresource").is_empty() {
+        ""
+    } else {
+        "/"
+    };
+    let resource = format!("{}{slash}{}", word("resource"), word("subresource"));
+    let allowed = identity
+        .rights
+        .allow(word("verb"), &resource, word("namespace"));
+    review["status"] = json!({"allowed": allowed});
+    review
 }

@@ -20,7 +20,7 @@ use super::status::{Cause, Refusal};
 use super::store::Key;
 use super::world::{Call, World};
 use super::writes::{self, Patch, Write};
-use super::{Shared, auth, discovery, faults, logs, watch};
+use super::{Shared, auth, discovery, faults, logs, rights, table, watch};
 
 /// The largest body that is taken; etcd's limit is 1.5 MiB.
 const LARGEST_BODY: usize = 3 << 20;
@@ -43,14 +43,13 @@ async fn serve(State(shared): State<Arc<Shared>>, request: Request) -> Response 
         .unwrap_or_else(IntoResponse::into_response);
     let status = response.status().as_u16();
     tracing::debug!(cluster = %shared.name, %method, %path, %user, status, "API server answered");
-    shared.change(|world| {
-        world.journal.push(Call {
-            method,
-            path,
-            user,
-            status,
-        });
+    shared.world().journal.push(Call {
+        method,
+        path,
+        user,
+        status,
     });
+    shared.wake();
     response
 }
 
@@ -69,10 +68,15 @@ async fn answer(
     }
     let identity = auth::authenticate(shared, parts).await?;
     identity.user.clone_into(user);
+    if path == rights::REVIEWS && parts.method == Method::POST {
+        check_media(parts)?;
+        let review = rights::review(&identity, document(&read(body).await?)?);
+        return Ok((StatusCode::CREATED, axum::Json(review)).into_response());
+    }
     let Some(place) = Place::parse(path) else {
         return discovery_document(path);
     };
-    let options = Options::parse(&parts.uri)?;
+    let options = Options::parse(parts)?;
     let verb = place
         .verb(&parts.method, options.watch)
         .ok_or_else(Refusal::method_not_allowed)?;
@@ -86,11 +90,7 @@ async fn answer(
         &place.namespace,
         &place.name,
     )?;
-    let read = axum::body::to_bytes(body, LARGEST_BODY).await;
-    let body = read.map_err(|_| {
-        let message = "Request entity too large: limit is 3145728";
-        Refusal::new(413, "RequestEntityTooLarge", message)
-    })?;
+    let body = read(body).await?;
     match parts.method {
         Method::GET if options.watch => watch::answer(shared, place, options),
         Method::GET => get(&shared.world(), &place, &options),
@@ -103,6 +103,14 @@ async fn answer(
     }
 }
 
+async fn read(body: Body) -> Result<Bytes, Refusal> {
+    let read = axum::body::to_bytes(body, LARGEST_BODY).await;
+    read.map_err(|_| {
+        let message = "Request entity too large: limit is 3145728";
+        Refusal::new(413, "RequestEntityTooLarge", message)
+    })
+}
+
 fn discovery_document(path: &str) -> Result<Response, Refusal> {
     let document = discovery::document(path).ok_or_else(Refusal::unknown_path)?;
     Ok(axum::Json(document).into_response())
@@ -110,7 +118,19 @@ fn discovery_document(path: &str) -> Result<Response, Refusal> {
 
 fn get(world: &World, place: &Place, options: &Options) -> Result<Response, Refusal> {
     if place.name.is_empty() {
-        return Ok(axum::Json(list(world, place, options)?).into_response());
+        let list = list(world, place, options)?;
+        let items = list["items"].as_array().into_iter().flatten();
+        return Ok(if options.table {
+            axum::Json(table::of(
+                place.resource,
+                items,
+                &list["metadata"],
+                world.now(),
+            ))
+        } else {
+            axum::Json(list)
+        }
+        .into_response());
     }
     let object = world.store.get(&place.key());
     let object = object.ok_or_else(|| Refusal::not_found(place.resource, &place.name))?;
@@ -120,6 +140,10 @@ fn get(world: &World, place: &Place, options: &Options) -> Result<Response, Refu
             ([(header::CONTENT_TYPE, "text/plain")], log).into_response()
         }
         "scale" => axum::Json(writes::scale_of(object)).into_response(),
+        "" if options.table => {
+            let one = std::iter::once(object.as_ref());
+            axum::Json(table::of(place.resource, one, &json!({}), world.now())).into_response()
+        }
         _ => axum::Json(Value::clone(object)).into_response(),
     })
 }
@@ -194,9 +218,12 @@ fn change(
         dry_run: options.dry_run,
         strict: options.strict,
     };
+    if matches!(parts.method, Method::POST | Method::PUT) {
+        check_media(parts)?;
+    }
     match parts.method {
         Method::POST => writes::create(world, write, document(body)?),
-        Method::PUT => writes::replace(world, write, document(body)?),
+        Method::PUT => writes::replace(world, write, &document(body)?),
         Method::PATCH => {
             let kind = patch_kind(parts, options)?;
             writes::patch(world, write, kind, &document(body)?)
@@ -245,19 +272,31 @@ fn document(body: &[u8]) -> Result<Value, Refusal> {
         })
 }
 
-fn patch_kind(parts: &Parts, options: &Options) -> Result<Patch, Refusal> {
-    let media = parts
-        .headers
-        .get(header::CONTENT_TYPE)
+fn media_type(parts: &Parts) -> &str {
+    let stated = parts.headers.get(header::CONTENT_TYPE);
+    stated
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.split(';').next())
         .unwrap_or_default()
-        .trim();
+        .trim()
+}
+
+/// Unlike the real API server this one reads no protobuf.
+fn check_media(parts: &Parts) -> Result<(), Refusal> {
+    match media_type(parts) {
+        "" | "application/json" | "application/yaml" => Ok(()),
+        _ => Err(Refusal::unsupported_media(
+            "application/json, application/yaml",
+        )),
+    }
+}
+
+fn patch_kind(parts: &Parts, options: &Options) -> Result<Patch, Refusal> {
     let refuse = |cause: Cause| {
         let refusal = Refusal::invalid("PatchOptions", "meta.k8s.io", "", &[cause]);
         Err(refusal)
     };
-    let kind = match media {
+    let kind = match media_type(parts) {
         "application/apply-patch+yaml" => Patch::Apply {
             force: options.force,
         },

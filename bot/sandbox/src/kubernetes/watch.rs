@@ -18,6 +18,7 @@ use super::options::Options;
 use super::place::Place;
 use super::status::Refusal;
 use super::store::Change;
+use super::table;
 use super::world::World;
 
 /// How long a watch lasts that names no time. The API server picks 30 to 60 minutes.
@@ -103,7 +104,13 @@ impl Watcher {
     }
 
     fn tell(&mut self, kind: &str, object: &Value) {
-        let event = json!({"type": kind, "object": object});
+        let event = if self.options.table && kind != "ERROR" {
+            let (one, now) = (std::iter::once(object), self.shared.clock.now());
+            let metadata = json!({"resourceVersion": object["metadata"]["resourceVersion"]});
+            json!({"type": kind, "object": table::of(self.place.resource, one, &metadata, now)})
+        } else {
+            json!({"type": kind, "object": object})
+        };
         self.waiting.extend_from_slice(event.to_string().as_bytes());
         self.waiting.push(b'\n');
     }

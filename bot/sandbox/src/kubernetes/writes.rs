@@ -62,18 +62,18 @@ pub(super) fn create(world: &mut World, write: Write<'_>, body: Value) -> Answer
         let message = "resourceVersion should not be set on objects to be created";
         return Err(Refusal::bad_request(message));
     }
-    let mut object = prepare(world, write, None, object)?;
+    let mut object = prepare(world, write, None, &object)?;
     apply::track(&Value::Null, &mut object, write.author);
     Ok((201, store(world, write, object)))
 }
 
 /// Replaces an object.
-pub(super) fn replace(world: &mut World, write: Write<'_>, body: Value) -> Answer {
+pub(super) fn replace(world: &mut World, write: Write<'_>, body: &Value) -> Answer {
     let place = write.place;
     let live = world.store.get(&place.key()).cloned();
     let live = live.ok_or_else(|| Refusal::not_found(place.resource, &place.name))?;
     if place.subresource == "scale" {
-        return scale(world, write, &live, &body);
+        return scale(world, write, &live, body);
     }
     let mut object = prepare(world, write, Some(&live), body)?;
     if place.subresource.is_empty() {
@@ -99,7 +99,7 @@ pub(super) fn patch(world: &mut World, write: Write<'_>, kind: Patch, body: &Val
         Patch::Strategic => patches::strategic(&mut object, body, &Path::default()),
         Patch::Merge | Patch::Apply { .. } => patches::merge(&mut object, body),
     }
-    let mut object = prepare(world, write, Some(&live), object)?;
+    let mut object = prepare(world, write, Some(&live), &object)?;
     if place.subresource.is_empty() {
         apply::track(&live, &mut object, write.author);
     }
@@ -126,7 +126,7 @@ fn server_side_apply(
         return Err(Refusal::modified(write.place.resource, &write.place.name));
     }
     let merged = apply::apply(live.unwrap_or(&Value::Null), &wish, write.author, force)?;
-    let object = prepare(world, write, live, merged)?;
+    let object = prepare(world, write, live, &merged)?;
     let code = if live.is_some() { 200 } else { 201 };
     Ok((code, store(world, write, object)))
 }
@@ -269,28 +269,10 @@ fn prepare(
     world: &World,
     write: Write<'_>,
     live: Option<&Value>,
-    mut object: Value,
+    object: &Value,
 ) -> Result<Value, Refusal> {
     let place = write.place;
-    if live.is_some() && text(&object, "/kind").is_empty() {
-        object["kind"] = place.resource.kind.into();
-        object["apiVersion"] = place.resource.api_version().into();
-    }
-    identify(place, &object)?;
-    object = typed::normalize(&object);
-    let unknown = typed::drop_unknown(place.resource, &mut object)?;
-    if write.strict && !unknown.is_empty() {
-        let told: Vec<String> = unknown
-            .iter()
-            .map(|field| format!("unknown field \"{field}\""))
-            .collect();
-        return Err(Refusal::bad_request(format!(
-            "{kind} in version \"{}\" cannot be handled as a {kind}: strict decoding error: {}",
-            place.resource.version,
-            told.join(", "),
-            kind = place.resource.kind,
-        )));
-    }
+    let mut object = decode(write, live.is_some(), object)?;
     if place.resource.namespaced {
         if !world.has_namespace(&place.namespace) {
             return Err(Refusal::not_found(&NAMESPACE, &place.namespace));
@@ -299,40 +281,62 @@ fn prepare(
     } else if let Some(metadata) = object["metadata"].as_object_mut() {
         metadata.remove("namespace");
     }
-    match live {
+    if let Some(live) = live {
+        check_preconditions(place, live, &object)?;
+        if place.subresource == "status" {
+            let status = object["status"].take();
+            object = live.clone();
+            object["status"] = status;
+            return Ok(object);
+        }
+    }
+    match live.and_then(|live| live.get("status")) {
+        Some(status) => object["status"] = status.clone(),
         None => {
             if let Some(members) = object.as_object_mut() {
                 members.remove("status");
-            }
-        }
-        Some(live) => {
-            let stated = text(&object, "/metadata/resourceVersion");
-            if !stated.is_empty() && stated != text(live, "/metadata/resourceVersion") {
-                return Err(Refusal::modified(place.resource, &place.name));
-            }
-            let uid = text(&object, "/metadata/uid");
-            if !uid.is_empty() && uid != text(live, "/metadata/uid") {
-                return Err(Refusal::modified(place.resource, &place.name));
-            }
-            if place.subresource == "status" {
-                let status = object["status"].clone();
-                object = live.clone();
-                object["status"] = status;
-                return Ok(object);
-            }
-            match live.get("status") {
-                Some(status) => object["status"] = status.clone(),
-                None => {
-                    if let Some(members) = object.as_object_mut() {
-                        members.remove("status");
-                    }
-                }
             }
         }
     }
     defaults::fill(place.resource, &mut object);
     validation::check(place.resource, live, &object)?;
     Ok(object)
+}
+
+/// The object as its type takes it. A change may leave out what kind of object it is.
+fn decode(write: Write<'_>, change: bool, object: &Value) -> Result<Value, Refusal> {
+    let resource = write.place.resource;
+    let mut object = typed::normalize(object);
+    if change && text(&object, "/kind").is_empty() {
+        object["kind"] = resource.kind.into();
+        object["apiVersion"] = resource.api_version().into();
+    }
+    identify(write.place, &object)?;
+    let unknown = typed::drop_unknown(resource, &mut object)?;
+    if !write.strict || unknown.is_empty() {
+        return Ok(object);
+    }
+    let told: Vec<String> = unknown
+        .iter()
+        .map(|field| format!("unknown field \"{field}\""))
+        .collect();
+    Err(Refusal::bad_request(format!(
+        "{kind} in version \"{}\" cannot be handled as a {kind}: strict decoding error: {}",
+        resource.version,
+        told.join(", "),
+        kind = resource.kind,
+    )))
+}
+
+/// Whether the version and the uid that a change names, if any, are those of the live object.
+fn check_preconditions(place: &Place, live: &Value, object: &Value) -> Result<(), Refusal> {
+    for field in ["/metadata/resourceVersion", "/metadata/uid"] {
+        let stated = text(object, field);
+        if !stated.is_empty() && stated != text(live, field) {
+            return Err(Refusal::modified(place.resource, &place.name));
+        }
+    }
+    Ok(())
 }
 
 fn store(world: &mut World, write: Write<'_>, object: Value) -> Value {

@@ -73,13 +73,11 @@ impl Registry {
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let router = routes::router(Arc::clone(&shared));
+        let serving =
+            axum::serve(listener, router).with_graceful_shutdown(stopped.cancelled_owned());
         tokio::spawn(async move {
-            let serving = axum::serve(listener, router);
-            tokio::select! {
-                ended = serving => if let Err(error) = ended {
-                    tracing::error!(%error, "the sandbox registry stopped serving");
-                },
-                () = stopped.cancelled() => {}
+            if let Err(error) = serving.await {
+                tracing::error!(%error, "the sandbox registry stopped serving");
             }
         });
         Ok(Self {

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::deployment::amount;
-use super::pods::{count, create_pod, hash, is_available, is_ready};
+use super::pods::{count, counts, create_pod, hash, is_available, is_ready};
+use super::rolling::amount;
 use crate::kubernetes::discovery::{DAEMON_SET, NODE, POD};
 use crate::kubernetes::store::{Key, number, text};
 use crate::kubernetes::world::{World, key_of};
@@ -63,7 +63,7 @@ fn write_status(world: &mut World, key: &Key, set: &Value, nodes: usize, revisio
     let pods = world.controlled_by(&POD, set);
     let wanted = i64::try_from(nodes).unwrap_or(i64::MAX);
     let available = count(&pods, |pod| is_available(pod, set, now));
-    let mut status = super::pods::counts(&[
+    let mut status = counts(&[
         ("observedGeneration", number(set, "/metadata/generation", 1)),
         (
             "updatedNumberScheduled",

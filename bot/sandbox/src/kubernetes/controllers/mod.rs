@@ -9,7 +9,9 @@ mod daemonset;
 mod deployment;
 mod job;
 mod pods;
+mod progress;
 mod replicaset;
+mod rolling;
 mod statefulset;
 
 use super::world::World;

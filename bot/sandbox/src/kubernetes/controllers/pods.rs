@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
 
 use crate::kubernetes::discovery::POD;
-use crate::kubernetes::store::{digest, number, seconds, text, time_of};
+use crate::kubernetes::store::{number, seconds, text, time_of};
 use crate::kubernetes::world::{Note, World};
 
 /// The letters of generated names (apimachinery's `rand.SafeEncodeString`).
@@ -14,11 +15,9 @@ const LETTERS: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 /// A short name-safe hash of a document.
 pub(super) fn hash(document: &Value, length: usize) -> String {
-    digest(document)
-        .bytes()
-        .zip(digest(&json!([document])).bytes())
-        .map(|(a, b)| usize::from(a) * 31 + usize::from(b))
-        .filter_map(|number| LETTERS.get(number % LETTERS.len()))
+    Sha256::digest(document.to_string())
+        .iter()
+        .filter_map(|byte| LETTERS.get(usize::from(*byte) % LETTERS.len()))
         .map(|letter| char::from(*letter))
         .take(length)
         .collect()

@@ -237,3 +237,22 @@ async fn the_certificate_is_signed_by_the_ca_that_is_handed_out_and_no_other() {
         .bearer_auth(ADMIN);
     assert_eq!(answer.send().await.unwrap().status(), 404);
 }
+
+#[tokio::test]
+async fn people_can_ask_what_they_may_do() {
+    let fixture = Fixture::new().await;
+    let rights = Rights::edit(&["shop"]);
+    fixture.cluster.allow_token("editor", "arn:editor", rights);
+    let url = format!("{}{}", fixture.cluster.endpoint(), rights::REVIEWS);
+    let may = async |verb: &str, resource: &str, namespace: &str| {
+        let wish = json!({"verb": verb, "resource": resource, "namespace": namespace});
+        let review = json!({"spec": {"resourceAttributes": wish}}).to_string();
+        let request = http(&fixture.cluster).post(&url).bearer_auth("editor");
+        let answer = request.body(review).send().await.unwrap();
+        assert_eq!(answer.status(), 201);
+        answer.json::<Value>().await.unwrap()["status"]["allowed"].clone()
+    };
+    assert_eq!(may("patch", "deployments", "shop").await, true);
+    assert_eq!(may("patch", "deployments", "default").await, false);
+    assert_eq!(may("patch", "roles", "shop").await, false);
+}

@@ -370,3 +370,22 @@ async fn what_a_deployment_owns_goes_with_it() {
     let missing = refusal(fixture.deployments().get("shop").await.unwrap_err());
     assert_eq!(missing.message, "deployments.apps \"shop\" not found");
 }
+
+#[tokio::test]
+async fn a_rule_may_name_a_digest_and_strikes_pods_that_run() {
+    let fixture = Fixture::new().await;
+    let digest = format!("sha256:{}", "a".repeat(64));
+    let image = format!("registry.example/shop@{digest}");
+    fixture.apply(&shop(&image)).await.unwrap();
+    assert_eq!(fixture.cluster.running_image("shop", "shop"), Some(image));
+    let crash = Outcome::CrashLoopBackOff {
+        exit_code: 1,
+        log: Vec::new(),
+    };
+    fixture.cluster.set_image_rule(&digest, crash);
+    let pods = fixture.cluster.pods("shop");
+    assert!(pods.iter().all(|pod| waiting(pod) == "CrashLoopBackOff"));
+    fixture
+        .condition("Available", "MinimumReplicasUnavailable")
+        .await;
+}

@@ -140,3 +140,42 @@ async fn a_list_comes_in_pages() {
         1
     );
 }
+
+#[tokio::test]
+async fn everything_can_be_discovered() {
+    let fixture = Fixture::new().await;
+    let discovery = kube::Discovery::new(fixture.client.clone()).run().await;
+    let discovery = discovery.unwrap();
+    for resource in discovery::RESOURCES {
+        let kind =
+            kube::core::GroupVersionKind::gvk(resource.group, resource.version, resource.kind);
+        let (found, capabilities) = discovery.resolve_gvk(&kind).unwrap();
+        assert_eq!(found.plural, resource.plural);
+        let namespaced = capabilities.scope == kube::discovery::Scope::Namespaced;
+        assert_eq!(namespaced, resource.namespaced, "{}", resource.kind);
+    }
+}
+
+#[tokio::test]
+async fn kubectl_gets_its_table() {
+    let fixture = Fixture::new().await;
+    fixture
+        .cluster
+        .set_image_rule("shop:bad", Outcome::ImagePullBackOff);
+    let mut one = shop("shop:bad");
+    one["spec"]["replicas"] = json!(1);
+    fixture.apply(&one).await.unwrap();
+    let url = format!("{}/api/v1/namespaces/shop/pods", fixture.cluster.endpoint());
+    let request = http(&fixture.cluster).get(url).bearer_auth(ADMIN).header(
+        "accept",
+        "application/json;as=Table;v=v1;g=meta.k8s.io,application/json",
+    );
+    let table: Value = request.send().await.unwrap().json().await.unwrap();
+    assert_eq!(table["kind"], "Table");
+    assert_eq!(table["columnDefinitions"][2]["name"], "Status");
+    let cells = table["rows"][0]["cells"].as_array().unwrap();
+    assert_eq!(
+        cells[1..4],
+        [json!("0/1"), json!("ImagePullBackOff"), json!(0)]
+    );
+}
