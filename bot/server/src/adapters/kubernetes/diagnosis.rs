@@ -24,11 +24,8 @@ const LINE: usize = 500;
 
 /// Diagnoses at most three pods, each with another trouble as far as there are that many.
 pub(super) async fn diagnose(connection: &Connection, wrong: &[Wrong]) -> Vec<PodTrouble> {
-    let mut told = Vec::new();
-    for wrong in select(wrong) {
-        told.push(examine(connection, wrong).await);
-    }
-    told
+    let told = select(wrong).into_iter().map(|wrong| examine(connection, wrong));
+    futures::future::join_all(told).await
 }
 
 /// One of each kind of trouble first, then more of the same.
@@ -43,14 +40,15 @@ fn select(wrong: &[Wrong]) -> Vec<&Wrong> {
 
 async fn examine(connection: &Connection, wrong: &Wrong) -> PodTrouble {
     let trouble = &wrong.trouble;
-    let is_pod = !trouble.pod.contains('/');
     let (kind, name) = trouble.pod.split_once('/').unwrap_or(("Pod", &trouble.pod));
-    let log = match trouble.log {
-        LogOf::Nothing => Vec::new(),
-        LogOf::Current | LogOf::Previous if !is_pod => Vec::new(),
-        LogOf::Current => last_lines(connection, trouble, false).await,
-        LogOf::Previous => last_lines(connection, trouble, true).await,
+    let log = async {
+        match trouble.log {
+            LogOf::Nothing => Vec::new(),
+            LogOf::Current => last_lines(connection, trouble, false).await,
+            LogOf::Previous => last_lines(connection, trouble, true).await,
+        }
     };
+    let (log, events) = tokio::join!(log, events(connection, kind, name));
     PodTrouble {
         pod: trouble.pod.clone(),
         container: trouble.container.clone(),
@@ -59,7 +57,7 @@ async fn examine(connection: &Connection, wrong: &Wrong) -> PodTrouble {
         exit_code: trouble.exit_code,
         restarts: trouble.restarts,
         log,
-        events: events(connection, kind, name).await,
+        events,
     }
 }
 
@@ -99,9 +97,10 @@ async fn events(connection: &Connection, kind: &str, name: &str) -> Vec<String> 
     }
 }
 
-/// The latest events, oldest first.
+/// The latest events, oldest first. Their times have whole seconds; within one, the order in which
+/// they were written counts (resource versions of a kind are ordered, KEP-5504).
 fn latest(mut events: Vec<Event>) -> Vec<String> {
-    events.sort_by_key(happened);
+    events.sort_by_key(|event| (happened(event), written(event)));
     let skipped = events.len().saturating_sub(EVENTS);
     events.iter().skip(skipped).map(describe).collect()
 }
@@ -113,6 +112,10 @@ fn happened(event: &Event) -> Option<k8s_openapi::jiff::Timestamp> {
     let once = event.event_time.as_ref().map(|time| time.0);
     let created = event.metadata.creation_timestamp.as_ref().map(|time| time.0);
     in_series.max(last).or(once).or(created)
+}
+
+fn written(event: &Event) -> Option<u64> {
+    event.metadata.resource_version.as_ref()?.parse().ok()
 }
 
 /// `Warning Failed ×3: Error: ErrImagePull`.

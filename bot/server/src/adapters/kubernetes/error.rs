@@ -7,6 +7,7 @@ use kube::core::Status;
 use slipway_core::ports::{PortError, PortErrorKind};
 
 use super::client::Connection;
+use super::diagnosis::clean;
 
 /// The name of the API in errors.
 const KUBERNETES: &str = "Kubernetes";
@@ -70,11 +71,12 @@ impl Doing<'_> {
                 let retry_after = (!wait.is_zero()).then_some(wait);
                 (PortErrorKind::Unavailable { retry_after }, None)
             }
-            _ => (PortErrorKind::Invalid, None),
+            _ => (PortErrorKind::Invalid, immutable(status)),
         };
+        // What stands in front of the API answers in HTML of any length.
         let mut said = match status.message.as_str() {
             "" => format!("{} {}", status.code, status.reason),
-            message => message.to_owned(),
+            message => clean(message),
         };
         if let Some(help) = help {
             said.push_str(&format!(" ({help})"));
@@ -109,6 +111,13 @@ fn not_found(connection: &Connection, status: &Status) -> Option<String> {
             "add a Namespace manifest for {} to the service, or create it with a stack",
             connection.namespace
         )
+    })
+}
+
+/// Selectors, and nearly all of a Job, can't be changed once they are there.
+fn immutable(status: &Status) -> Option<String> {
+    status.message.contains("field is immutable").then(|| {
+        "give the object another name, or delete the one in the cluster first".to_owned()
     })
 }
 

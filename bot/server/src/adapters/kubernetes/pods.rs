@@ -68,9 +68,12 @@ fn stuck(pod: &Pod, container: &ContainerStatus) -> Option<Trouble> {
     let said = waiting.message.clone().unwrap_or_default();
     let message = match ended {
         Some(ended) if reason == "CrashLoopBackOff" => {
-            let how = ended.reason.as_deref().unwrap_or("ended");
-            let times = container.restart_count;
-            format!("{how} with exit code {}, {times} restarts", ended.exit_code)
+            let how = ended.reason.as_deref().unwrap_or("Error");
+            let times = match container.restart_count {
+                1 => "once".to_owned(),
+                count => format!("{count} times"),
+            };
+            format!("exit code {} ({how}), restarted {times}", ended.exit_code)
         }
         _ => said,
     };
@@ -141,4 +144,71 @@ pub(super) fn not_ready(pod: &Pod) -> Option<Trouble> {
             (false, None) => LogOf::Nothing,
         },
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn pod(status: Value) -> Pod {
+        serde_json::from_value(json!({"metadata": {"name": "shop-1"}, "status": status})).unwrap()
+    }
+
+    fn container(state: Value, last: Value) -> Value {
+        json!({
+            "name": "main", "image": "i", "imageID": "", "ready": false, "restartCount": 2,
+            "state": state, "lastState": last,
+        })
+    }
+
+    fn waiting(reason: &str) -> Pod {
+        let state = json!({"waiting": {"reason": reason, "message": "m"}});
+        pod(json!({"containerStatuses": [container(state, json!({}))]}))
+    }
+
+    #[test]
+    fn only_what_waiting_does_not_mend_is_trouble() {
+        for reason in HOPELESS {
+            assert_eq!(trouble(&waiting(reason)).unwrap().reason, reason);
+        }
+        for reason in ["ContainerCreating", "PodInitializing"] {
+            assert_eq!(trouble(&waiting(reason)), None);
+        }
+        assert_eq!(trouble(&pod(json!({}))), None);
+    }
+
+    #[test]
+    fn a_crash_is_told_by_its_exit_code() {
+        let state = json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}});
+        let last = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
+        let found = trouble(&pod(json!({"initContainerStatuses": [container(state, last)]})));
+        let found = found.unwrap();
+        assert_eq!(found.message, "exit code 137 (OOMKilled), restarted 2 times");
+        assert_eq!((found.exit_code, found.log), (Some(137), LogOf::Previous));
+    }
+
+    #[test]
+    fn a_pod_that_goes_away_or_works_is_nobodys_trouble() {
+        let mut gone = waiting("ErrImagePull");
+        gone.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
+        assert_eq!(trouble(&gone), None);
+        assert_eq!(not_ready(&gone), None);
+        let mut ready = waiting("ErrImagePull");
+        let condition = json!([{"type": "Ready", "status": "True"}]);
+        ready.status.as_mut().unwrap().conditions = serde_json::from_value(condition).unwrap();
+        assert_eq!(trouble(&ready), None);
+    }
+
+    #[test]
+    fn a_late_pod_says_where_it_is() {
+        let running = json!({"running": {}});
+        let late = not_ready(&pod(json!({"containerStatuses": [container(running, json!({}))]})));
+        let late = late.unwrap();
+        assert_eq!(late.message, "container main runs but is not ready");
+        assert_eq!(late.log, LogOf::Current);
+        let pending = not_ready(&pod(json!({"phase": "Pending"}))).unwrap();
+        assert_eq!((pending.message.as_str(), pending.log), ("the pod is Pending", LogOf::Nothing));
+    }
 }

@@ -150,3 +150,102 @@ pub(super) fn job(object: &Job) -> Standing {
     });
     Standing { ready: u32::from(done), wanted: 1, done, observed: true, failed }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn object<K: DeserializeOwned>(spec: Value, status: Value) -> K {
+        let mut spec = spec;
+        spec["selector"] = json!({});
+        spec["template"] = json!({});
+        let whole = json!({"metadata": {"name": "a", "generation": 2}, "spec": spec, "status": status});
+        serde_json::from_value(whole).unwrap()
+    }
+
+    fn standing_of(status: Value) -> Standing {
+        deployment(&object(json!({"replicas": 3}), status))
+    }
+
+    #[test]
+    fn a_deployment_is_done_when_only_new_pods_are_there_and_available() {
+        let done = json!({
+            "observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3,
+        });
+        let standing = standing_of(done.clone());
+        assert!(standing.done && standing.observed && standing.ready == 3);
+        for (field, value) in [
+            ("observedGeneration", 1),
+            ("replicas", 4),
+            ("updatedReplicas", 2),
+            ("availableReplicas", 2),
+        ] {
+            let mut status = done.clone();
+            status[field] = json!(value);
+            assert!(!standing_of(status).done, "{field}");
+        }
+        assert!(!standing_of(json!({})).observed);
+    }
+
+    #[test]
+    fn old_pods_do_not_count_as_ready() {
+        let standing = standing_of(json!({
+            "observedGeneration": 2, "replicas": 4, "updatedReplicas": 1, "availableReplicas": 3,
+        }));
+        assert_eq!((standing.ready, standing.wanted), (0, 3));
+    }
+
+    #[test]
+    fn a_deployment_says_why_it_gave_up() {
+        let failed = |kind: &str, status: &str, reason: &str| {
+            let standing = standing_of(json!({
+                "observedGeneration": 2,
+                "conditions": [{"type": kind, "status": status, "reason": reason, "message": "m"}],
+            }));
+            standing.failed.map(|failure| failure.reason)
+        };
+        let late = "ProgressDeadlineExceeded";
+        assert_eq!(failed("Progressing", "False", late).as_deref(), Some(late));
+        assert_eq!(failed("ReplicaFailure", "True", "FailedCreate").as_deref(), Some("FailedCreate"));
+        assert_eq!(failed("ReplicaFailure", "False", "FailedCreate"), None);
+        assert_eq!(failed("Progressing", "True", "ReplicaSetUpdated"), None);
+        let paused = object(json!({"paused": true}), json!({"observedGeneration": 2}));
+        assert_eq!(deployment(&paused).failed.unwrap().reason, "DeploymentPaused");
+    }
+
+    #[test]
+    fn a_stateful_set_heeds_its_strategy() {
+        let status = json!({
+            "observedGeneration": 2, "replicas": 3, "readyReplicas": 3, "availableReplicas": 3,
+            "updatedReplicas": 1, "currentRevision": "a", "updateRevision": "b",
+        });
+        let standing = |strategy: Value| {
+            stateful_set(&object(json!({"replicas": 3, "serviceName": "a", "updateStrategy": strategy}), status.clone()))
+        };
+        assert!(!standing(json!({"type": "RollingUpdate"})).done);
+        assert!(standing(json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}})).done);
+        assert!(standing(json!({"type": "OnDelete"})).done);
+        assert_eq!(standing(json!({})).ready, 1);
+        let over = json!({
+            "observedGeneration": 2, "replicas": 3, "readyReplicas": 3, "availableReplicas": 3,
+            "currentRevision": "b", "updateRevision": "b",
+        });
+        assert!(stateful_set(&object(json!({"replicas": 3, "serviceName": "a"}), over)).done);
+    }
+
+    #[test]
+    fn a_daemon_set_wants_a_pod_on_each_node() {
+        let standing = |updated: i32, available: i32| {
+            daemon_set(&object(json!({}), json!({
+                "observedGeneration": 2, "desiredNumberScheduled": 2, "currentNumberScheduled": 2,
+                "numberMisscheduled": 0, "numberReady": 2,
+                "updatedNumberScheduled": updated, "numberAvailable": available,
+            })))
+        };
+        assert!(standing(2, 2).done);
+        assert!(!standing(1, 2).done && !standing(2, 1).done);
+    }
+}

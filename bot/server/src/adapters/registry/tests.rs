@@ -106,7 +106,7 @@ async fn an_ended_token_is_replaced() {
 async fn a_registry_in_trouble_is_asked_later() {
     let sandbox = sandbox().await;
     sandbox.push_image("acme/shop", "sha-1", Built::of(REVISION)).await.unwrap();
-    for path in ["/manifests/", "/blobs/", "/token"] {
+    for path in ["/manifests/", "/blobs/"] {
         // A new one each time has no token yet.
         let asked = || registry(&sandbox, "ghcr.io", None);
         sandbox.fail_next(fault(path, Answer::TooManyRequests { retry_after: 7 }));
@@ -117,6 +117,15 @@ async fn a_registry_in_trouble_is_asked_later() {
         let error = asked().resolve("ghcr.io/acme/shop", "sha-1").await.unwrap_err();
         assert!(error.is_passing(), "{path}: {error}");
     }
+    // A token server in trouble is not a wrong password.
+    let overloaded = token_server(http::StatusCode::SERVICE_UNAVAILABLE).await;
+    let error = overloaded.resolve("ghcr.io/acme/shop", "sha-1").await.unwrap_err();
+    let seven = Some(Duration::from_secs(7));
+    assert_eq!(error.kind, PortErrorKind::Unavailable { retry_after: seven });
+    let strict = token_server(http::StatusCode::FORBIDDEN).await;
+    let error = strict.resolve("ghcr.io/acme/shop", "sha-1").await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::Denied);
+
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let host = RegistryHost {
         endpoint: Some(Url::parse(&format!("http://{closed}")).unwrap()),
@@ -128,6 +137,26 @@ async fn a_registry_in_trouble_is_asked_later() {
     };
     let nobody = OciRegistry::new(settings).unwrap();
     assert!(nobody.resolve("ghcr.io/acme/shop", "sha-1").await.unwrap_err().is_passing());
+}
+
+/// A registry whose token server answers like this.
+async fn token_server(status: http::StatusCode) -> OciRegistry {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/", listener.local_addr().unwrap());
+    let challenge = format!("Bearer realm=\"{url}token\",service=\"it\"");
+    let router = axum::Router::new()
+        .route("/token", axum::routing::get(move || async move { (status, [("retry-after", "7")]) }))
+        .fallback(move || async move {
+            (http::StatusCode::UNAUTHORIZED, [("www-authenticate", challenge)])
+        });
+    tokio::spawn(async move { axum::serve(listener, router).await });
+    let endpoint = Some(Url::parse(&url).unwrap());
+    let host = RegistryHost { endpoint, ..RegistryHost::default() };
+    OciRegistry::new(RegistrySettings {
+        hosts: BTreeMap::from([("ghcr.io".to_owned(), host)]),
+        timeout: Duration::from_secs(20),
+    })
+    .unwrap()
 }
 
 #[tokio::test]
