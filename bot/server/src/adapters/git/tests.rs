@@ -38,21 +38,34 @@ struct World {
 async fn backend(State(served): State<Arc<Served>>, request: Request) -> Response<Body> {
     let plain = |status: StatusCode| {
         let response = Response::builder().status(status);
-        response.header(header::WWW_AUTHENTICATE, "Basic realm=\"test\"").body(Body::empty()).unwrap()
+        response
+            .header(header::WWW_AUTHENTICATE, "Basic realm=\"test\"")
+            .body(Body::empty())
+            .unwrap()
     };
     let (request, body) = request.into_parts();
     let given = request.headers.get(header::AUTHORIZATION).cloned();
-    let expected = format!("Basic {}", STANDARD.encode(format!("x-access-token:{TOKEN}")));
+    let expected = format!(
+        "Basic {}",
+        STANDARD.encode(format!("x-access-token:{TOKEN}"))
+    );
     match given {
         Some(value) if value == expected.as_str() => {}
-        Some(value) if value == format!("Basic {}", STANDARD.encode("x-access-token:no-rights")) => {
+        Some(value)
+            if value == format!("Basic {}", STANDARD.encode("x-access-token:no-rights")) =>
+        {
             return plain(StatusCode::FORBIDDEN);
         }
         _ => return plain(StatusCode::UNAUTHORIZED),
     }
     served.let_in.fetch_add(1, Ordering::SeqCst);
     let header = |name: &str| {
-        request.headers.get(name).and_then(|v| v.to_str().ok()).unwrap_or_default().to_owned()
+        request
+            .headers
+            .get(name)
+            .and_then(|v| v.to_str().ok())
+            .unwrap_or_default()
+            .to_owned()
     };
     let mut child = tokio::process::Command::new("git")
         .arg("http-backend")
@@ -66,6 +79,7 @@ async fn backend(State(served): State<Arc<Served>>, request: Request) -> Respons
         .env("HTTP_CONTENT_ENCODING", header("content-encoding"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(Stdio::null())
         .kill_on_drop(true)
         .spawn()
         .unwrap();
@@ -87,7 +101,9 @@ fn cgi_response(output: &[u8]) -> Response<Body> {
             response.header(name, value)
         };
     }
-    response.body(Body::from(output[end + 4..].to_vec())).unwrap()
+    response
+        .body(Body::from(output[end + 4..].to_vec()))
+        .unwrap()
 }
 
 /// Runs git in the test's own clone, apart from any configuration of the machine.
@@ -107,7 +123,11 @@ fn git(dir: &Path, args: &[&str]) -> String {
         ])
         .output()
         .unwrap();
-    assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "git {args:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
@@ -123,11 +143,16 @@ impl World {
         git(&bare, &["init", "--quiet", "--bare", "-b", "main"]);
         let work = tempfile::tempdir().unwrap();
         git(work.path(), &["init", "--quiet", "-b", "main"]);
-        git(work.path(), &["remote", "add", "origin", bare.to_str().unwrap()]);
+        git(
+            work.path(),
+            &["remote", "add", "origin", bare.to_str().unwrap()],
+        );
 
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let origin = format!("http://{}", listener.local_addr().unwrap());
-        let router = Router::new().fallback(backend).with_state(Arc::clone(&served));
+        let router = Router::new()
+            .fallback(backend)
+            .with_state(Arc::clone(&served));
         tokio::spawn(async move { axum::serve(listener, router).await });
 
         let data = tempfile::tempdir().unwrap();
@@ -165,7 +190,10 @@ impl World {
     }
 
     fn on(&self, branch: &str, from: &str) {
-        git(self.work.path(), &["checkout", "--quiet", "-B", branch, from]);
+        git(
+            self.work.path(),
+            &["checkout", "--quiet", "-B", branch, from],
+        );
     }
 
     /// Pushes the current commit as a reference.
@@ -175,15 +203,29 @@ impl World {
         } else {
             format!("refs/heads/{reference}")
         };
-        git(self.work.path(), &["push", "--quiet", "--force", "origin", &format!("HEAD:{reference}")]);
+        git(
+            self.work.path(),
+            &[
+                "push",
+                "--quiet",
+                "--force",
+                "origin",
+                &format!("HEAD:{reference}"),
+            ],
+        );
     }
 
     fn access(&self) -> CloneAccess {
-        CloneAccess { url: format!("{}/acme/shop.git", self.origin), token: TOKEN.into() }
+        CloneAccess {
+            url: format!("{}/acme/shop.git", self.origin),
+            token: TOKEN.into(),
+        }
     }
 
     async fn checkout(&self, revision: Revision) -> PortResult<Box<dyn Worktree>> {
-        self.source.checkout(&self.repo, &self.access(), &revision, &Unstoppable).await
+        self.source
+            .checkout(&self.repo, &self.access(), &revision, &Unstoppable)
+            .await
     }
 
     async fn refused(&self, revision: Revision) -> PortError {
@@ -196,7 +238,11 @@ impl World {
     async fn refused_with(&self, access: &CloneAccess) -> PortError {
         let sha = CommitSha::parse("1".repeat(40)).unwrap();
         let revision = Revision::Commit(sha);
-        match self.source.checkout(&self.repo, access, &revision, &Unstoppable).await {
+        match self
+            .source
+            .checkout(&self.repo, access, &revision, &Unstoppable)
+            .await
+        {
             Ok(_) => panic!("it was checked out"),
             Err(error) => error,
         }
@@ -232,7 +278,10 @@ async fn a_commit_is_fetched_once_and_its_worktree_goes_away() {
     let second = world.commit("infra/a. b/main.tf", "# two\n");
     world.push("main");
 
-    let one = world.checkout(Revision::Commit(first.clone())).await.unwrap();
+    let one = world
+        .checkout(Revision::Commit(first.clone()))
+        .await
+        .unwrap();
     assert_eq!(text(&*one, "infra/a. b/main.tf"), "# one\n");
     assert_eq!(text(&*one, "README.md"), "# shop\n");
     assert!(!one.path().join(".git").exists());
@@ -251,7 +300,10 @@ async fn a_commit_is_fetched_once_and_its_worktree_goes_away() {
 
     // The token was used, and is nowhere on disk.
     let kept = files(world.data.path());
-    assert!(kept.iter().any(|file| file.starts_with(world.data.path().join("mirrors"))));
+    assert!(
+        kept.iter()
+            .any(|file| file.starts_with(world.data.path().join("mirrors")))
+    );
     let basic = STANDARD.encode(format!("x-access-token:{TOKEN}"));
     for file in kept {
         let bytes = std::fs::read(&file).unwrap_or_default();
@@ -272,8 +324,11 @@ async fn a_head_in_a_fork_is_merged_into_its_base() {
     let base = world.commit("infra/base.tf", "# base\n");
     world.push("main");
 
-    let merged =
-        || Revision::Merged { pr: PrNumber(7), head: head.clone(), base: base.clone() };
+    let merged = || Revision::Merged {
+        pr: PrNumber(7),
+        head: head.clone(),
+        base: base.clone(),
+    };
     let worktree = world.checkout(merged()).await.unwrap();
     assert_eq!(text(&*worktree, "infra/new.tf"), "# new\n");
     assert_eq!(text(&*worktree, "infra/base.tf"), "# base\n");
@@ -299,8 +354,13 @@ async fn what_can_not_be_merged_names_the_files() {
     let base = world.commit("infra/a b.tf", "# theirs\n");
     world.push("main");
 
-    let error =
-        world.refused(Revision::Merged { pr: PrNumber(8), head: head.clone(), base: base.clone() }).await;
+    let error = world
+        .refused(Revision::Merged {
+            pr: PrNumber(8),
+            head: head.clone(),
+            base: base.clone(),
+        })
+        .await;
     assert_eq!(error.kind, PortErrorKind::Conflict);
     assert_eq!(
         error.to_string(),
@@ -312,10 +372,19 @@ async fn what_can_not_be_merged_names_the_files() {
         )
     );
 
-    git(world.work.path(), &["checkout", "--quiet", "--orphan", "alone"]);
+    git(
+        world.work.path(),
+        &["checkout", "--quiet", "--orphan", "alone"],
+    );
     let alone = world.commit("other.tf", "");
     world.push("refs/pull/9/head");
-    let error = world.refused(Revision::Merged { pr: PrNumber(9), head: alone, base }).await;
+    let error = world
+        .refused(Revision::Merged {
+            pr: PrNumber(9),
+            head: alone,
+            base,
+        })
+        .await;
     assert_eq!(error.kind, PortErrorKind::Conflict);
     assert_eq!(error.said, "they have no common history");
 }
@@ -331,12 +400,22 @@ async fn a_head_that_was_pushed_over_is_found_by_its_name_or_reported() {
     world.commit("x.tf", "# new\n");
     world.push("refs/pull/7/head");
 
-    let revision = Revision::Merged { pr: PrNumber(7), head, base: base.clone() };
+    let revision = Revision::Merged {
+        pr: PrNumber(7),
+        head,
+        base: base.clone(),
+    };
     let worktree = world.checkout(revision).await.unwrap();
     assert_eq!(text(&*worktree, "x.tf"), "# old\n");
 
     let gone = CommitSha::parse("2".repeat(40)).unwrap();
-    let error = world.refused(Revision::Merged { pr: PrNumber(99), head: gone, base }).await;
+    let error = world
+        .refused(Revision::Merged {
+            pr: PrNumber(99),
+            head: gone,
+            base,
+        })
+        .await;
     assert_eq!(error.kind, PortErrorKind::NotFound);
     assert_eq!(
         error.to_string(),
@@ -351,7 +430,10 @@ async fn branches_that_change_places_do_not_stand_in_the_way() {
     let first = world.commit("x", "1");
     world.push("a");
     world.checkout(Revision::Commit(first)).await.unwrap();
-    git(world.work.path(), &["push", "--quiet", "origin", ":refs/heads/a"]);
+    git(
+        world.work.path(),
+        &["push", "--quiet", "origin", ":refs/heads/a"],
+    );
     git(world.work.path(), &["checkout", "--quiet", "main"]);
     git(world.work.path(), &["branch", "-D", "a"]);
     world.on("a/b", "main");
@@ -368,7 +450,10 @@ async fn nothing_in_the_repository_or_around_it_is_executed() {
     let touch = |name: &str| format!("touch '{}'", evidence.path().join(name).display());
     world.write(".gitattributes", "*.tf filter=evil merge=evil\n");
     world.write("hooks/post-checkout", "#!/bin/sh\n");
-    world.write(".gitmodules", "[submodule \"s\"]\n\tpath = s\n\turl = ../other.git\n");
+    world.write(
+        ".gitmodules",
+        "[submodule \"s\"]\n\tpath = s\n\turl = ../other.git\n",
+    );
     let sha = world.commit("main.tf", "# plain\n");
     world.push("main");
     world.checkout(Revision::Commit(sha.clone())).await.unwrap();
@@ -376,7 +461,12 @@ async fn nothing_in_the_repository_or_around_it_is_executed() {
     // As bad as it can be made from outside: hooks in the mirror, filters in the home directory.
     let mirror = world.data.path().join("mirrors/acme/shop.git");
     std::fs::create_dir_all(mirror.join("hooks")).unwrap();
-    for hook in ["post-checkout", "post-index-change", "reference-transaction", "post-merge"] {
+    for hook in [
+        "post-checkout",
+        "post-index-change",
+        "reference-transaction",
+        "post-merge",
+    ] {
         let path = mirror.join("hooks").join(hook);
         std::fs::write(&path, format!("#!/bin/sh\n{}\n", touch(hook))).unwrap();
         use std::os::unix::fs::PermissionsExt;
@@ -395,7 +485,11 @@ async fn nothing_in_the_repository_or_around_it_is_executed() {
     world.on("main", "main");
     let base = world.commit("main.tf", "# base\n# plain\n");
     world.push("main");
-    let revision = Revision::Merged { pr: PrNumber(7), head, base };
+    let revision = Revision::Merged {
+        pr: PrNumber(7),
+        head,
+        base,
+    };
     // Whether it merges is not the question here: the files are next to each other.
     let _ = world.checkout(revision).await;
     let worktree = world.checkout(Revision::Commit(sha)).await.unwrap();
@@ -422,9 +516,11 @@ async fn links_that_lead_out_become_plain_files() {
     let worktree = world.checkout(Revision::Commit(sha)).await.unwrap();
     assert_eq!(text(&*worktree, "infra/inside.md"), "# shop\n");
     assert!(worktree.path().join("infra/inside.md").is_symlink());
-    for (file, to) in
-        [("absolute", "/etc/passwd"), ("up", "../../../outside"), ("root", "/")]
-    {
+    for (file, to) in [
+        ("absolute", "/etc/passwd"),
+        ("up", "../../../outside"),
+        ("root", "/"),
+    ] {
         let path = worktree.path().join("infra").join(file);
         assert!(!path.is_symlink(), "{file}");
         assert_eq!(std::fs::read_to_string(path).unwrap(), to);
@@ -458,8 +554,51 @@ async fn errors_tell_what_to_do() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/acme/shop.git", listener.local_addr().unwrap());
     drop(listener);
-    let error = world.refused_with(&CloneAccess { url, token: TOKEN.into() }).await;
+    let error = world
+        .refused_with(&CloneAccess {
+            url,
+            token: TOKEN.into(),
+        })
+        .await;
     assert!(error.is_passing(), "{error}");
+}
+
+#[tokio::test]
+async fn the_token_does_not_follow_a_redirect() {
+    let world = World::new().await;
+    let given = Arc::new(Mutex::new(Vec::new()));
+    let serve = |router: Router| async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let origin = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        origin
+    };
+    let seen = Arc::clone(&given);
+    let elsewhere = serve(Router::new().fallback(move |request: Request| {
+        seen.lock()
+            .unwrap()
+            .push(request.headers().get(header::AUTHORIZATION).cloned());
+        let asks = [(header::WWW_AUTHENTICATE, "Basic realm=\"elsewhere\"")];
+        std::future::ready((StatusCode::UNAUTHORIZED, asks))
+    }))
+    .await;
+    let here = serve(Router::new().fallback(move |request: Request| {
+        let to = format!("{elsewhere}{}", request.uri());
+        std::future::ready((StatusCode::FOUND, [(header::LOCATION, to)]))
+    }))
+    .await;
+
+    let access = CloneAccess {
+        url: format!("{here}/acme/shop.git"),
+        token: TOKEN.into(),
+    };
+    let error = world.refused_with(&access).await;
+    assert_eq!(error.kind, PortErrorKind::Denied, "{error}");
+    let given = given.lock().unwrap();
+    assert!(
+        !given.is_empty() && given.iter().all(Option::is_none),
+        "{given:?}"
+    );
 }
 
 /// A stop that was asked for before anything began.
@@ -478,8 +617,10 @@ impl Stop for Asked {
 async fn a_stop_is_heeded() {
     let world = World::new().await;
     let sha = CommitSha::parse("1".repeat(40)).unwrap();
-    let outcome =
-        world.source.checkout(&world.repo, &world.access(), &Revision::Commit(sha), &Asked).await;
+    let outcome = world
+        .source
+        .checkout(&world.repo, &world.access(), &Revision::Commit(sha), &Asked)
+        .await;
     assert_eq!(outcome.err().unwrap().kind, PortErrorKind::Stopped);
 }
 
@@ -522,8 +663,10 @@ async fn leftovers_of_the_dead_go_and_the_living_stay() {
     drop(worktree);
     drop(world.source);
     next.clean().await.unwrap();
-    let left: Vec<_> =
-        std::fs::read_dir(&root).unwrap().map(|e| e.unwrap().file_name()).collect();
+    let left: Vec<_> = std::fs::read_dir(&root)
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
     assert_eq!(left, ["door"]);
 }
 
@@ -533,6 +676,16 @@ async fn the_program_is_probed() {
     let settings = GitSettings::in_dir(data.path().to_owned());
     let version = GitSource::new(settings.clone()).version().await.unwrap();
     assert!(version.starts_with("2."), "{version}");
-    let other = GitSource::new(GitSettings { program: "true".into(), ..settings });
-    assert!(other.version().await.unwrap_err().said.starts_with("this is no git"));
+    let other = GitSource::new(GitSettings {
+        program: "true".into(),
+        ..settings
+    });
+    assert!(
+        other
+            .version()
+            .await
+            .unwrap_err()
+            .said
+            .starts_with("this is no git")
+    );
 }

@@ -65,7 +65,10 @@ impl TerraformCli {
     /// Takes its settings; nothing is run yet.
     #[must_use]
     pub fn new(settings: TerraformSettings) -> Self {
-        Self { settings, one_init: Mutex::new(()) }
+        Self {
+            settings,
+            one_init: Mutex::new(()),
+        }
     }
 
     /// The version of the program, `1.11.4`, for a check at start.
@@ -87,7 +90,9 @@ impl TerraformCli {
                 grace: Duration::from_secs(5),
                 line: LINE_LIMIT,
             },
-            stdout: Stdout::Bytes { limit: ANSWER_LIMIT },
+            stdout: Stdout::Bytes {
+                limit: ANSWER_LIMIT,
+            },
             redactor: Redactor::default(),
         };
         let ended = invocation
@@ -98,7 +103,14 @@ impl TerraformCli {
             .ok()
             .and_then(|answer| Some(answer.get("terraform_version")?.as_str()?.to_owned()))
             .ok_or_else(|| {
-                invalid(doing, format!("this is no Terraform: {} ({})", ended.how, ended.tail.join(" ")))
+                invalid(
+                    doing,
+                    format!(
+                        "this is no Terraform: {} ({})",
+                        ended.how,
+                        ended.tail.join(" ")
+                    ),
+                )
             })
     }
 
@@ -137,10 +149,19 @@ impl Terraform for TerraformCli {
         let work = self.work(job, &doing).map_err(bare)?;
 
         let _turn = match self.settings.plugin_cache {
-            Some(_) => Some(self.one_init.lock().await),
+            Some(_) => tokio::select! {
+                turn = self.one_init.lock() => Some(turn),
+                () = job.stop.asked() => return Err(bare(failure::not_begun(&doing))),
+            },
             None => None,
         };
-        work.told(&program, work.init_args(), self.settings.timeouts.init, step).await?;
+        work.told(
+            &program,
+            work.init_args(),
+            self.settings.timeouts.init,
+            step,
+        )
+        .await?;
         work.select_workspace(&program).await
     }
 
@@ -152,7 +173,9 @@ impl Terraform for TerraformCli {
 
         let path = work.places.plan.clone();
         let mut ui = Ui::of_plan(job.log, &work.redactor);
-        let ended = work.shown(&program, work.plan_args()?, Step::Plan, &mut ui).await?;
+        let ended = work
+            .shown(&program, work.plan_args()?, Step::Plan, &mut ui)
+            .await?;
         work.expect(Step::Plan, &ended, &[0, 2], ui.finish().diagnostics)?;
         let json = work.show(&program, &path).await?;
         Ok(PlanFile { path, json })
@@ -169,8 +192,18 @@ impl Terraform for TerraformCli {
         let plan = std::path::absolute(plan)
             .ok()
             .filter(|plan| plan.is_file())
-            .ok_or_else(|| bare(invalid(&doing, "the saved plan is not there; plan again".to_owned())))?;
+            .ok_or_else(|| {
+                bare(invalid(
+                    &doing,
+                    "the saved plan is not there; plan again".to_owned(),
+                ))
+            })?;
         work.check_workspace(&program, Step::Apply).await?;
+        // An interrupt that comes before Terraform listens would kill it, and leave everybody
+        // wondering what was done.
+        if job.stop.is_asked() {
+            return Err(bare(failure::not_begun(&doing)));
+        }
 
         let mut ui = Ui::of_apply(job.log, &work.redactor);
         let mut args = words(&["apply", "-input=false", "-no-color", "-json"]);
@@ -200,7 +233,11 @@ impl Terraform for TerraformCli {
 
 /// An error that Terraform itself said nothing about.
 fn bare(error: PortError) -> TerraformError {
-    TerraformError { error, diagnostics: Vec::new(), state_lock: None }
+    TerraformError {
+        error,
+        diagnostics: Vec::new(),
+        state_lock: None,
+    }
 }
 
 fn words(words: &[&str]) -> Vec<OsString> {
@@ -222,7 +259,13 @@ impl Work<'_> {
     }
 
     fn plan_args(&self) -> Result<Vec<OsString>, TerraformError> {
-        let mut args = words(&["plan", "-input=false", "-no-color", "-json", "-detailed-exitcode"]);
+        let mut args = words(&[
+            "plan",
+            "-input=false",
+            "-no-color",
+            "-json",
+            "-detailed-exitcode",
+        ]);
         args.push(self.settings.lock_timeout_flag());
         for file in &self.job.stack.var_files {
             args.push(format!("-var-file={file}").into());
@@ -246,15 +289,25 @@ impl Work<'_> {
             return Ok(());
         }
         let args = words(&["workspace", "select", "-no-color", "-or-create", "--", name]);
-        self.told(program, args, self.settings.timeouts.show, step).await
+        self.told(program, args, self.settings.timeouts.show, step)
+            .await
     }
 
     /// A saved plan is applied in whatever workspace is current, so this is asked every time.
     async fn check_workspace(&self, program: &Path, step: Step) -> Result<(), TerraformError> {
         let args = words(&["workspace", "show", "-no-color"]);
-        let stdout = Stdout::Bytes { limit: ANSWER_LIMIT };
+        let stdout = Stdout::Bytes {
+            limit: ANSWER_LIMIT,
+        };
         let ended = self
-            .run(program, args, self.settings.timeouts.show, stdout, Step::Workspace, &mut |_, _| {})
+            .run(
+                program,
+                args,
+                self.settings.timeouts.show,
+                stdout,
+                Step::Workspace,
+                &mut |_, _| {},
+            )
             .await?;
         self.expect(Step::Workspace, &ended, &[0], Vec::new())?;
         let current = String::from_utf8_lossy(&ended.stdout);
@@ -264,7 +317,10 @@ impl Work<'_> {
         }
         Err(bare(invalid(
             &step.doing(self.job.stack),
-            format!("the workspace is {:?} instead of {wanted:?}; it must be initialised first", current.trim()),
+            format!(
+                "the workspace is {:?} instead of {wanted:?}; it must be initialised first",
+                current.trim()
+            ),
         )))
     }
 
@@ -273,7 +329,14 @@ impl Work<'_> {
         args.push(plan.into());
         let stdout = Stdout::Bytes { limit: SHOW_LIMIT };
         let ended = self
-            .run(program, args, self.settings.timeouts.show, stdout, Step::Show, &mut |_, _| {})
+            .run(
+                program,
+                args,
+                self.settings.timeouts.show,
+                stdout,
+                Step::Show,
+                &mut |_, _| {},
+            )
             .await?;
         self.expect(Step::Show, &ended, &[0], Vec::new())?;
         Ok(ended.stdout)
@@ -289,14 +352,21 @@ impl Work<'_> {
     ) -> Result<(), TerraformError> {
         let mut errors = text::ErrorText::default();
         let ended = self
-            .run(program, args, timeout, Stdout::Lines, step, &mut |stream, line| {
-                if !line.trim().is_empty() {
-                    self.job.log.line(line);
-                }
-                if stream == Stream::Err {
-                    errors.push(line);
-                }
-            })
+            .run(
+                program,
+                args,
+                timeout,
+                Stdout::Lines,
+                step,
+                &mut |stream, line| {
+                    if !line.trim().is_empty() {
+                        self.job.log.line(line);
+                    }
+                    if stream == Stream::Err {
+                        errors.push(line);
+                    }
+                },
+            )
             .await?;
         self.expect(step, &ended, &[0], errors.diagnostics())
     }
@@ -313,7 +383,15 @@ impl Work<'_> {
             Step::Apply => self.settings.timeouts.apply,
             _ => self.settings.timeouts.plan,
         };
-        self.run(program, args, timeout, Stdout::Lines, step, &mut |_, line| ui.line(line)).await
+        self.run(
+            program,
+            args,
+            timeout,
+            Stdout::Lines,
+            step,
+            &mut |_, line| ui.line(line),
+        )
+        .await
     }
 
     async fn run(
@@ -334,7 +412,11 @@ impl Work<'_> {
             args,
             dir: self.places.dir.clone(),
             env: self.settings.environment(&self.places, self.job.session),
-            limits: Limits { timeout, grace: self.settings.grace, line },
+            limits: Limits {
+                timeout,
+                grace: self.settings.grace,
+                line,
+            },
             stdout,
             redactor: self.redactor.clone(),
         };

@@ -110,7 +110,10 @@ impl TerraformSettings {
         env.insert("TF_DATA_DIR".into(), (&places.data).into());
         for (name, value) in [
             ("AWS_ACCESS_KEY_ID", session.access_key_id.as_str()),
-            ("AWS_SECRET_ACCESS_KEY", session.secret_access_key.expose_secret()),
+            (
+                "AWS_SECRET_ACCESS_KEY",
+                session.secret_access_key.expose_secret(),
+            ),
             ("AWS_SESSION_TOKEN", session.session_token.expose_secret()),
             ("AWS_REGION", session.region.as_str()),
             ("AWS_DEFAULT_REGION", session.region.as_str()),
