@@ -118,13 +118,15 @@ fn path_of(key: &str, verb: &str) -> PortResult<object_store::path::Path> {
     let is_name = |part: &str| {
         !part.is_empty()
             && !part.starts_with('.')
-            // `#` and digits are how the store marks a file that is being written.
-            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
-    if key.len() <= LONGEST_KEY && key.split('/').all(is_name) {
-        if let Ok(path) = object_store::path::Path::parse(key) {
-            return Ok(path);
-        }
+    if key.len() <= LONGEST_KEY
+        && key.split('/').all(is_name)
+        && let Ok(path) = object_store::path::Path::parse(key)
+    {
+        return Ok(path);
     }
     let shown: String = key.chars().take(80).collect();
     Err(invalid(

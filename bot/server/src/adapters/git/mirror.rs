@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use slipway_core::ids::{CommitSha, PrNumber, RepoName};
 use slipway_core::ports::{PortResult, Revision};
 
-use super::failure::{self, conflict, invalid, not_found, unmet};
+use super::failure::{self, invalid, not_found, unmet};
 use super::program::{Call, Git, make_private_dir};
 use super::remote::Remote;
 use super::worktree::Checkout;
@@ -14,14 +14,11 @@ use crate::process::Ended;
 
 /// All branches, as they are there.
 const BRANCHES: &str = "+refs/heads/*:refs/heads/*";
-/// How many files in conflict are named.
-const NAMED_FILES: usize = 10;
-
 /// A bare repository under `mirrors/OWNER/NAME.git`.
 #[derive(Debug)]
 pub(super) struct Mirror {
     dir: PathBuf,
-    name: String,
+    pub(super) name: String,
 }
 
 /// An object name that git itself gave.
@@ -132,54 +129,6 @@ impl Mirror {
             }
             Revision::Merged { head, base, .. } => self.merge(git, base, head).await,
         }
-    }
-
-    /// Merges without a worktree (git-merge-tree(1)). The tree that comes out depends on the two
-    /// commits alone, so there is no need for a merge commit to name it by.
-    async fn merge(&self, git: &Git<'_>, base: &CommitSha, head: &CommitSha) -> PortResult<Tree> {
-        let doing = format!(
-            "merging {} into {} of {}",
-            head.short(),
-            base.short(),
-            self.name
-        );
-        let args = [
-            "merge-tree",
-            "--write-tree",
-            "-z",
-            "--name-only",
-            "--no-messages",
-        ]
-        .map(OsString::from)
-        .into_iter()
-        .chain([
-            "--end-of-options".into(),
-            base.as_str().into(),
-            head.as_str().into(),
-        ])
-        .collect();
-        let ended = self.call(git, &doing, args, vec![], None).await?;
-        if ended.how.is_exit(0) {
-            return self.answer("merging", &ended);
-        }
-        if ended.how.is_exit(1) && ended.cut_short.is_none() {
-            let text = String::from_utf8_lossy(&ended.stdout);
-            let mut files: Vec<&str> = text.split('\0').skip(1).filter(|f| !f.is_empty()).collect();
-            files.dedup();
-            let advice = "merge or rebase onto the base branch and push";
-            return Err(conflict(
-                &doing,
-                format!("both change {}; {advice}", listed(&files)),
-            ));
-        }
-        if ended
-            .tail
-            .iter()
-            .any(|line| line.contains("unrelated histories"))
-        {
-            return Err(conflict(&doing, "they have no common history".to_owned()));
-        }
-        Err(failure::of(&doing, &ended))
     }
 
     /// Writes the files of a tree into an empty directory, with an index of its own.
@@ -327,7 +276,7 @@ impl Mirror {
         .await
     }
 
-    async fn call(
+    pub(super) async fn call(
         &self,
         git: &Git<'_>,
         doing: &str,
@@ -350,7 +299,7 @@ impl Mirror {
     }
 
     /// The object name that an answer begins with.
-    fn answer(&self, verb: &str, ended: &Ended) -> PortResult<Tree> {
+    pub(super) fn answer(&self, verb: &str, ended: &Ended) -> PortResult<Tree> {
         if !ended.how.is_exit(0) {
             return Err(self.failed(verb, ended));
         }
@@ -401,16 +350,4 @@ fn says_repository(ended: &Ended) -> bool {
         .tail
         .iter()
         .any(|line| line.contains("repository '") || line.contains("error: 404"))
-}
-
-fn listed(files: &[&str]) -> String {
-    let shown: Vec<String> = files
-        .iter()
-        .take(NAMED_FILES)
-        .map(|file| format!("`{file}`"))
-        .collect();
-    match files.len().saturating_sub(NAMED_FILES) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
 }

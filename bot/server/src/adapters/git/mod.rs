@@ -9,6 +9,7 @@
 //! only, and git hands it to the host of the clone URL only.
 
 mod failure;
+mod merge;
 mod mirror;
 mod program;
 mod remote;

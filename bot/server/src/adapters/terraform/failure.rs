@@ -5,7 +5,7 @@ use std::io;
 
 use slipway_core::plan::Diagnostic;
 use slipway_core::plan::diagnostics::Severity;
-use slipway_core::ports::{PortError, PortErrorKind, StateLock, TerraformError};
+use slipway_core::ports::{PortError, PortErrorKind, StateLock, TerraformError, TerraformJob};
 use slipway_core::spec::StackSpec;
 
 use super::{state_lock, ui};
@@ -63,11 +63,20 @@ pub(super) fn unmet(doing: &str, error: &io::Error) -> PortError {
     }
 }
 
+/// An error that Terraform itself said nothing about.
+pub(super) fn bare(error: PortError) -> TerraformError {
+    TerraformError {
+        error,
+        diagnostics: Vec::new(),
+        state_lock: None,
+    }
+}
+
 /// Somebody asked to stop before it began.
-pub(super) fn not_begun(doing: &str) -> PortError {
+pub(super) fn not_begun(step: Step, job: &TerraformJob<'_>) -> PortError {
     PortError {
         system: SYSTEM,
-        doing: doing.to_owned(),
+        doing: step.doing(job.stack),
         said: "it was stopped as asked, before it began".to_owned(),
         kind: PortErrorKind::Stopped,
     }

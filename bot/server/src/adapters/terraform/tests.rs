@@ -1,6 +1,6 @@
 //! Against the real program, with `terraform_data` and a local backend: no provider is downloaded.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,19 +9,23 @@ use slipway_core::ids::StackName;
 use slipway_core::outcome::Evidence;
 use slipway_core::plan::Plan;
 use slipway_core::plan::diagnostics::Severity;
-use slipway_core::ports::{RunLog, Stop};
+use slipway_core::ports::{PortErrorKind, RunLog, Session, Stop};
 use slipway_core::spec::StackSpec;
 use tokio::sync::{Notify, mpsc};
 
+use super::places::Places;
 use super::*;
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 const TOKEN: &str = "IQoJb3JpZ2luX2VjEXAMPLE+session/token==";
 
+/// A line and how much of how much.
+type Progress = (String, Option<(u32, u32)>);
+
 /// A log that the test can read and wait for.
 struct Log {
     lines: std::sync::Mutex<Vec<String>>,
-    progress: std::sync::Mutex<Vec<(String, Option<(u32, u32)>)>>,
+    progress: std::sync::Mutex<Vec<Progress>>,
     told: mpsc::UnboundedSender<String>,
 }
 
