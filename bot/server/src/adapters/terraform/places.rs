@@ -1,8 +1,8 @@
 //! The directories and files of one job, and that none of them lies outside the worktree.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, Permissions};
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use slipway_core::ports::{PortResult, TerraformJob};
@@ -58,6 +58,9 @@ impl Places {
         let scratch = job
             .scratch
             .canonicalize()
+            .map_err(|error| unmet(doing, &error))?;
+        // Terraform writes plan files that everybody may read, with secrets in them.
+        std::fs::set_permissions(&scratch, Permissions::from_mode(0o700))
             .map_err(|error| unmet(doing, &error))?;
         let places = Self {
             dir,

@@ -600,6 +600,10 @@ async fn a_reviewed_lock_file_is_not_changed() {
 async fn a_state_that_the_backend_refused_is_kept() {
     let world = World::new("");
     let places = Places::of(&world.job(), "testing").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &world.scratch.path().metadata().unwrap().permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o700);
     assert!(!places.rescue_state());
     world.write(ERRORED_STATE, "{}");
     assert!(places.rescue_state());
