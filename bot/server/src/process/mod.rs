@@ -9,10 +9,10 @@
 
 mod group;
 mod lines;
+mod output;
 mod program;
 mod redact;
 
-use std::collections::VecDeque;
 use std::ffi::OsString;
 use std::fmt;
 use std::io;
@@ -25,7 +25,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use nix::sys::signal::Signal;
 use slipway_core::ports::Stop;
-use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
@@ -33,18 +32,13 @@ pub use program::{MissingProgram, SEARCH_PATH, find};
 pub use redact::Redactor;
 
 use group::Group;
-use lines::Lines;
+use output::Output;
 
 /// How long a program has between SIGTERM and SIGKILL.
 const TERM_GRACE: Duration = Duration::from_secs(10);
 /// How long output is still read after the program and its group are gone. Only a process that
 /// left the group can hold the pipe open that long.
 const DRAIN: Duration = Duration::from_secs(2);
-/// How many of the last lines are kept for telling what happened.
-const TAIL_LINES: usize = 50;
-/// How much of each of them.
-const TAIL_LINE_BYTES: usize = 2048;
-
 /// Where a line of output begins to be cut, unless a caller knows better.
 pub const LINE_LIMIT: usize = 64 * 1024;
 
@@ -234,15 +228,15 @@ impl Invocation {
         let exit = {
             let mut reading = pin!(output.read(out, err));
             let mut waiting = pin!(end(&mut child, &group, self.limits, stop));
-            let mut read = None;
+            let mut is_read = false;
             let exit = loop {
                 tokio::select! {
-                    outcome = &mut reading, if read.is_none() => { outcome?; read = Some(()); }
+                    outcome = &mut reading, if !is_read => { outcome?; is_read = true; }
                     exit = &mut waiting => break exit,
                 }
             };
             group.end();
-            if read.is_none() {
+            if !is_read {
                 // An elapsed time leaves what was read so far.
                 timeout(DRAIN, reading).await.unwrap_or(Ok(()))?;
             }
@@ -305,115 +299,6 @@ async fn end(
     }
     group.signal(Signal::SIGKILL);
     Ok((child.wait().await?, Some(cut_short)))
-}
-
-/// What a program prints, on its way to the caller.
-struct Output<'a> {
-    redactor: &'a Redactor,
-    on_line: OnLine<'a>,
-    out: Lines,
-    err: Lines,
-    capture: Option<usize>,
-    stdout: Vec<u8>,
-    tail: VecDeque<String>,
-}
-
-impl<'a> Output<'a> {
-    fn new(invocation: &'a Invocation, on_line: OnLine<'a>) -> Self {
-        let redactor = &invocation.redactor;
-        let lines = || Lines::new(invocation.limits.line, redactor.longest());
-        Self {
-            redactor,
-            on_line,
-            out: lines(),
-            err: lines(),
-            capture: match invocation.stdout {
-                Stdout::Lines => None,
-                Stdout::Bytes { limit } => Some(limit),
-            },
-            stdout: Vec::new(),
-            tail: VecDeque::new(),
-        }
-    }
-
-    /// Reads both streams to their ends.
-    async fn read(
-        &mut self,
-        mut out: Option<impl AsyncRead + Unpin>,
-        mut err: Option<impl AsyncRead + Unpin>,
-    ) -> Result<(), RunError> {
-        let mut out_buffer = vec![0; 32 * 1024];
-        let mut err_buffer = vec![0; 32 * 1024];
-        while out.is_some() || err.is_some() {
-            let (stream, bytes) = tokio::select! {
-                read = read_some(&mut out, &mut out_buffer), if out.is_some() =>
-                    (Stream::Out, &out_buffer[..read?]),
-                read = read_some(&mut err, &mut err_buffer), if err.is_some() =>
-                    (Stream::Err, &err_buffer[..read?]),
-            };
-            self.take(stream, bytes)?;
-            match stream {
-                Stream::Out if bytes.is_empty() => out = None,
-                Stream::Err if bytes.is_empty() => err = None,
-                Stream::Out | Stream::Err => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn take(&mut self, stream: Stream, bytes: &[u8]) -> Result<(), RunError> {
-        if let (Stream::Out, Some(limit)) = (stream, self.capture) {
-            if self.stdout.len() + bytes.len() > limit {
-                return Err(RunError::TooMuch { limit });
-            }
-            self.stdout.extend_from_slice(bytes);
-            return Ok(());
-        }
-        let lines = match stream {
-            Stream::Out => &mut self.out,
-            Stream::Err => &mut self.err,
-        };
-        for line in lines.push(bytes) {
-            tell(self.redactor, &line, &mut self.tail, stream, self.on_line);
-        }
-        Ok(())
-    }
-
-    /// Tells the last lines, which had no newline.
-    fn finish(mut self) -> (Vec<u8>, Vec<String>) {
-        for (stream, lines) in [(Stream::Out, &mut self.out), (Stream::Err, &mut self.err)] {
-            if let Some(line) = lines.rest() {
-                tell(self.redactor, &line, &mut self.tail, stream, self.on_line);
-            }
-        }
-        (self.stdout, self.tail.into())
-    }
-}
-
-/// Reads from a stream that is known to be open.
-async fn read_some(
-    from: &mut Option<impl AsyncRead + Unpin>,
-    into: &mut [u8],
-) -> io::Result<usize> {
-    match from {
-        Some(stream) => stream.read(into).await,
-        None => Ok(0),
-    }
-}
-
-fn tell(
-    redactor: &Redactor,
-    line: &lines::Line,
-    tail: &mut VecDeque<String>,
-    stream: Stream,
-    on_line: OnLine<'_>,
-) {
-    let text = line.text(redactor);
-    if tail.len() == TAIL_LINES {
-        tail.pop_front();
-    }
-    tail.push_back(text[..text.floor_char_boundary(TAIL_LINE_BYTES)].to_owned());
-    on_line(stream, &text);
 }
 
 #[cfg(test)]

@@ -31,12 +31,18 @@ pub fn open(url_or_path: &str) -> PortResult<LocalArtifacts> {
     let doing = || format!("opening {url_or_path}");
     let dir = match Url::parse(url_or_path) {
         Ok(url) if url.scheme() == "file" => url.to_file_path().map_err(|()| {
-            invalid(doing(), "a file URL takes an absolute path: file:///var/lib/slipway/artifacts")
+            invalid(
+                doing(),
+                "a file URL takes an absolute path: file:///var/lib/slipway/artifacts",
+            )
         })?,
         Ok(url) => {
             return Err(invalid(
                 doing(),
-                format!("{}:// is not supported; give a directory or a file:// URL", url.scheme()),
+                format!(
+                    "{}:// is not supported; give a directory or a file:// URL",
+                    url.scheme()
+                ),
             ));
         }
         Err(_) => PathBuf::from(url_or_path),
@@ -56,9 +62,7 @@ impl LocalArtifacts {
             .mode(0o700)
             .create(dir)
             // It may have been there before, open to others.
-            .and_then(|()| {
-                std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700))
-            })
+            .and_then(|()| std::fs::set_permissions(dir, std::fs::Permissions::from_mode(0o700)))
             .map_err(|error| PortError {
                 system: SYSTEM,
                 doing: doing(),
@@ -92,7 +96,10 @@ impl Artifacts for LocalArtifacts {
             Err(object_store::Error::NotFound { .. }) => return Ok(None),
             Err(error) => return Err(failed(doing(), &error)),
         };
-        let bytes = found.bytes().await.map_err(|error| failed(doing(), &error))?;
+        let bytes = found
+            .bytes()
+            .await
+            .map_err(|error| failed(doing(), &error))?;
         Ok(Some(bytes.into()))
     }
 
@@ -111,13 +118,15 @@ fn path_of(key: &str, verb: &str) -> PortResult<object_store::path::Path> {
     let is_name = |part: &str| {
         !part.is_empty()
             && !part.starts_with('.')
-            // `#` and digits are how the store marks a file that is being written.
-            && part.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
     };
-    if key.len() <= LONGEST_KEY && key.split('/').all(is_name) {
-        if let Ok(path) = object_store::path::Path::parse(key) {
-            return Ok(path);
-        }
+    if key.len() <= LONGEST_KEY
+        && key.split('/').all(is_name)
+        && let Ok(path) = object_store::path::Path::parse(key)
+    {
+        return Ok(path);
     }
     let shown: String = key.chars().take(80).collect();
     Err(invalid(
@@ -130,7 +139,12 @@ fn path_of(key: &str, verb: &str) -> PortResult<object_store::path::Path> {
 }
 
 fn invalid(doing: String, said: impl Into<String>) -> PortError {
-    PortError { system: SYSTEM, doing, said: said.into(), kind: PortErrorKind::Invalid }
+    PortError {
+        system: SYSTEM,
+        doing,
+        said: said.into(),
+        kind: PortErrorKind::Invalid,
+    }
 }
 
 fn failed(doing: String, error: &object_store::Error) -> PortError {
@@ -142,7 +156,12 @@ fn failed(doing: String, error: &object_store::Error) -> PortError {
         | object_store::Error::NotImplemented { .. } => PortErrorKind::Invalid,
         _ => PortErrorKind::Unavailable { retry_after: None },
     };
-    PortError { system: SYSTEM, doing, said: error.to_string(), kind }
+    PortError {
+        system: SYSTEM,
+        doing,
+        said: error.to_string(),
+        kind,
+    }
 }
 
 #[cfg(test)]
@@ -165,9 +184,17 @@ mod tests {
 
         let same = open(Url::from_directory_path(&dir).unwrap().as_str()).unwrap();
         assert_eq!(same.get(key).await.unwrap(), Some(b"again".to_vec()));
-        assert_eq!(same.get("plans/0123abcd/empty").await.unwrap(), Some(vec![]));
+        assert_eq!(
+            same.get("plans/0123abcd/empty").await.unwrap(),
+            Some(vec![])
+        );
         // Nothing half-written lies beside it.
-        assert_eq!(std::fs::read_dir(dir.join("plans/0123abcd")).unwrap().count(), 2);
+        assert_eq!(
+            std::fs::read_dir(dir.join("plans/0123abcd"))
+                .unwrap()
+                .count(),
+            2
+        );
 
         same.delete(key).await.unwrap();
         same.delete(key).await.unwrap();
@@ -179,7 +206,10 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o777)).unwrap();
         open(dir.path().to_str().unwrap()).unwrap();
-        assert_eq!(dir.path().metadata().unwrap().permissions().mode() & 0o777, 0o700);
+        assert_eq!(
+            dir.path().metadata().unwrap().permissions().mode() & 0o777,
+            0o700
+        );
     }
 
     #[tokio::test]
@@ -187,7 +217,20 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let artifacts = open(dir.path().to_str().unwrap()).unwrap();
         let long = "a".repeat(LONGEST_KEY + 1);
-        for key in ["", "/etc/passwd", "../x", "a/../b", "a//b", "a/", ".hidden", "a b", "a\0", "a#1", "ä", &long] {
+        for key in [
+            "",
+            "/etc/passwd",
+            "../x",
+            "a/../b",
+            "a//b",
+            "a/",
+            ".hidden",
+            "a b",
+            "a\0",
+            "a#1",
+            "ä",
+            &long,
+        ] {
             let error = artifacts.put(key, vec![]).await.unwrap_err();
             assert_eq!(error.kind, PortErrorKind::Invalid, "{key:?}");
             assert!(artifacts.get(key).await.is_err(), "{key:?}");

@@ -10,7 +10,12 @@ use crate::process::{CutShort, Ended, RunError};
 pub(super) const SYSTEM: &str = "git";
 
 fn error(doing: &str, said: String, kind: PortErrorKind) -> PortError {
-    PortError { system: SYSTEM, doing: doing.to_owned(), said, kind }
+    PortError {
+        system: SYSTEM,
+        doing: doing.to_owned(),
+        said,
+        kind,
+    }
 }
 
 /// What no repetition helps.
@@ -30,7 +35,11 @@ pub(super) fn conflict(doing: &str, said: String) -> PortError {
 
 /// Somebody asked to stop.
 pub(super) fn stopped(doing: &str) -> PortError {
-    error(doing, "it was stopped as asked".to_owned(), PortErrorKind::Stopped)
+    error(
+        doing,
+        "it was stopped as asked".to_owned(),
+        PortErrorKind::Stopped,
+    )
 }
 
 /// The machine did not give what was needed.
@@ -46,7 +55,9 @@ pub(super) fn unmet(doing: &str, cause: &io::Error) -> PortError {
 pub(super) fn not_run(doing: &str, cause: &RunError) -> PortError {
     let kind = match cause {
         RunError::TooMuch { .. } | RunError::NoDirectory(_) => PortErrorKind::Invalid,
-        RunError::Start { .. } | RunError::Io(_) => PortErrorKind::Unavailable { retry_after: None },
+        RunError::Start { .. } | RunError::Io(_) => {
+            PortErrorKind::Unavailable { retry_after: None }
+        }
     };
     error(doing, cause.to_string(), kind)
 }
@@ -81,13 +92,23 @@ pub(super) fn of(doing: &str, ended: &Ended) -> PortError {
     match ended.cut_short {
         Some(CutShort::Stopped) => return stopped(doing),
         Some(CutShort::TimedOut(after)) => {
-            let said = format!("it was not done after {} s and was stopped", after.as_secs());
-            return error(doing, said, PortErrorKind::Unavailable { retry_after: None });
+            let said = format!(
+                "it was not done after {} s and was stopped",
+                after.as_secs()
+            );
+            return error(
+                doing,
+                said,
+                PortErrorKind::Unavailable { retry_after: None },
+            );
         }
         None => {}
     }
     let says = |needles: &[&str]| {
-        ended.tail.iter().any(|line| needles.iter().any(|needle| line.contains(needle)))
+        ended
+            .tail
+            .iter()
+            .any(|line| needles.iter().any(|needle| line.contains(needle)))
     };
     let said = in_short(ended);
     if says(DENIED) {
@@ -96,7 +117,11 @@ pub(super) fn of(doing: &str, ended: &Ended) -> PortError {
     } else if says(ABSENT) {
         not_found(doing, said)
     } else if says(PASSING) {
-        error(doing, said, PortErrorKind::Unavailable { retry_after: None })
+        error(
+            doing,
+            said,
+            PortErrorKind::Unavailable { retry_after: None },
+        )
     } else {
         invalid(doing, said)
     }
@@ -135,13 +160,22 @@ mod tests {
     fn gits_sentences_are_understood() {
         let passing = PortErrorKind::Unavailable { retry_after: None };
         for (line, expected) in [
-            ("fatal: Authentication failed for 'https://x/'", PortErrorKind::Denied),
+            (
+                "fatal: Authentication failed for 'https://x/'",
+                PortErrorKind::Denied,
+            ),
             (
                 "fatal: unable to access 'https://x/': The requested URL returned error: 403",
                 PortErrorKind::Denied,
             ),
-            ("fatal: repository 'https://x/' not found", PortErrorKind::NotFound),
-            ("fatal: unable to access 'https://x/': Could not resolve host: x", passing),
+            (
+                "fatal: repository 'https://x/' not found",
+                PortErrorKind::NotFound,
+            ),
+            (
+                "fatal: unable to access 'https://x/': Could not resolve host: x",
+                passing,
+            ),
             (
                 "fatal: unable to access 'https://x/': The requested URL returned error: 503",
                 passing,

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use slipway_core::ids::{CommitSha, PrNumber, RepoName};
 use slipway_core::ports::{PortResult, Revision};
 
-use super::failure::{self, conflict, invalid, not_found, unmet};
+use super::failure::{self, invalid, not_found, unmet};
 use super::program::{Call, Git, make_private_dir};
 use super::remote::Remote;
 use super::worktree::Checkout;
@@ -14,14 +14,11 @@ use crate::process::Ended;
 
 /// All branches, as they are there.
 const BRANCHES: &str = "+refs/heads/*:refs/heads/*";
-/// How many files in conflict are named.
-const NAMED_FILES: usize = 10;
-
 /// A bare repository under `mirrors/OWNER/NAME.git`.
 #[derive(Debug)]
 pub(super) struct Mirror {
     dir: PathBuf,
-    name: String,
+    pub(super) name: String,
 }
 
 /// An object name that git itself gave.
@@ -35,7 +32,9 @@ pub(super) fn all(data_dir: &Path) -> PortResult<Vec<(RepoName, Mirror)>> {
     let mut found = Vec::new();
     for owner in names_in(&root).map_err(|error| unmet(doing, &error))? {
         for file in names_in(&root.join(&owner)).map_err(|error| unmet(doing, &error))? {
-            let name = file.strip_suffix(".git").and_then(|n| RepoName::parse(format!("{owner}/{n}")).ok());
+            let name = file
+                .strip_suffix(".git")
+                .and_then(|n| RepoName::parse(format!("{owner}/{n}")).ok());
             if let Some(name) = name {
                 let mirror = Mirror::of(data_dir, &name);
                 found.push((name, mirror));
@@ -59,8 +58,14 @@ fn names_in(dir: &Path) -> std::io::Result<Vec<String>> {
 impl Mirror {
     /// The mirror of a repository, which may not be there yet.
     pub(super) fn of(data_dir: &Path, name: &RepoName) -> Self {
-        let dir = data_dir.join("mirrors").join(name.owner()).join(format!("{}.git", name.name()));
-        Self { dir, name: name.to_string() }
+        let dir = data_dir
+            .join("mirrors")
+            .join(name.owner())
+            .join(format!("{}.git", name.name()));
+        Self {
+            dir,
+            name: name.to_string(),
+        }
     }
 
     /// Sees to it that the commits of a revision are there. Nothing is fetched if they are.
@@ -90,20 +95,26 @@ impl Mirror {
             return Err(self.failed("fetching", &fetched));
         }
         // A force-push or a deleted branch took the name away; the commit itself may be there yet.
-        let exact: Vec<String> =
-            missing.iter().map(|sha| format!("+{sha}:refs/slipway/commits/{sha}")).collect();
+        let exact: Vec<String> = missing
+            .iter()
+            .map(|sha| format!("+{sha}:refs/slipway/commits/{sha}"))
+            .collect();
         let fetched = self.fetch(git, remote, &exact).await?;
         if fetched.how.is_exit(0) {
             return Ok(());
         }
         let failed = self.failed("fetching", &fetched);
-        if failed.kind != slipway_core::ports::PortErrorKind::NotFound || says_repository(&fetched) {
+        if failed.kind != slipway_core::ports::PortErrorKind::NotFound || says_repository(&fetched)
+        {
             return Err(failed);
         }
         let shown: Vec<_> = missing.iter().map(|sha| sha.short()).collect();
         Err(not_found(
             &format!("fetching {}", self.name),
-            format!("there is no commit {} any more; push again", shown.join(" or ")),
+            format!(
+                "there is no commit {} any more; push again",
+                shown.join(" or ")
+            ),
         ))
     }
 
@@ -111,37 +122,13 @@ impl Mirror {
     pub(super) async fn tree(&self, git: &Git<'_>, revision: &Revision) -> PortResult<Tree> {
         match revision {
             Revision::Commit(sha) => {
-                let ended = self.ask(git, "reading", &parse_args(&format!("{sha}^{{tree}}"))).await?;
+                let ended = self
+                    .ask(git, "reading", &parse_args(&format!("{sha}^{{tree}}")))
+                    .await?;
                 self.answer("reading", &ended)
             }
             Revision::Merged { head, base, .. } => self.merge(git, base, head).await,
         }
-    }
-
-    /// Merges without a worktree (git-merge-tree(1)). The tree that comes out depends on the two
-    /// commits alone, so there is no need for a merge commit to name it by.
-    async fn merge(&self, git: &Git<'_>, base: &CommitSha, head: &CommitSha) -> PortResult<Tree> {
-        let doing = format!("merging {} into {} of {}", head.short(), base.short(), self.name);
-        let args = ["merge-tree", "--write-tree", "-z", "--name-only", "--no-messages"]
-            .map(OsString::from)
-            .into_iter()
-            .chain(["--end-of-options".into(), base.as_str().into(), head.as_str().into()])
-            .collect();
-        let ended = self.call(git, &doing, args, vec![], None).await?;
-        if ended.how.is_exit(0) {
-            return self.answer("merging", &ended);
-        }
-        if ended.how.is_exit(1) && ended.cut_short.is_none() {
-            let text = String::from_utf8_lossy(&ended.stdout);
-            let mut files: Vec<&str> = text.split('\0').skip(1).filter(|f| !f.is_empty()).collect();
-            files.dedup();
-            let advice = "merge or rebase onto the base branch and push";
-            return Err(conflict(&doing, format!("both change {}; {advice}", listed(&files))));
-        }
-        if ended.tail.iter().any(|line| line.contains("unrelated histories")) {
-            return Err(conflict(&doing, "they have no common history".to_owned()));
-        }
-        Err(failure::of(&doing, &ended))
     }
 
     /// Writes the files of a tree into an empty directory, with an index of its own.
@@ -164,14 +151,29 @@ impl Mirror {
         ];
         let env = vec![("GIT_INDEX_FILE".into(), into.index().into())];
         let ended = self.call(git, &doing, args, env, None).await?;
-        if ended.how.is_exit(0) { Ok(()) } else { Err(failure::of(&doing, &ended)) }
+        if ended.how.is_exit(0) {
+            Ok(())
+        } else {
+            Err(failure::of(&doing, &ended))
+        }
     }
 
     /// Packs loose objects and forgets unreachable ones of old, if there are many.
     pub(super) async fn pack(&self, git: &Git<'_>) -> PortResult<()> {
-        let args = ["-c", "gc.auto=6700", "gc", "--auto", "--quiet", "--no-detach"];
+        let args = [
+            "-c",
+            "gc.auto=6700",
+            "gc",
+            "--auto",
+            "--quiet",
+            "--no-detach",
+        ];
         let ended = self.ask(git, "packing", &args.map(OsString::from)).await?;
-        if ended.how.is_exit(0) { Ok(()) } else { Err(self.failed("packing", &ended)) }
+        if ended.how.is_exit(0) {
+            Ok(())
+        } else {
+            Err(self.failed("packing", &ended))
+        }
     }
 
     /// Makes the mirror if there is none: aside first, so that a half-made one is never used.
@@ -184,7 +186,11 @@ impl Mirror {
         let aside = make_private_dir(parent)
             .and_then(|()| tempfile::Builder::new().prefix(".new-").tempdir_in(parent))
             .map_err(|error| unmet(&doing, &error))?;
-        let format = if like.as_str().len() == 64 { "sha256" } else { "sha1" };
+        let format = if like.as_str().len() == 64 {
+            "sha256"
+        } else {
+            "sha1"
+        };
         let args = vec![
             "init".into(),
             "--bare".into(),
@@ -194,7 +200,13 @@ impl Mirror {
             "--end-of-options".into(),
             aside.path().into(),
         ];
-        let call = Call { doing: &doing, git_dir: None, args, env: vec![], remote: None };
+        let call = Call {
+            doing: &doing,
+            git_dir: None,
+            args,
+            env: vec![],
+            remote: None,
+        };
         let ended = git.run(call).await?;
         if !ended.how.is_exit(0) {
             return Err(failure::of(&doing, &ended));
@@ -209,8 +221,13 @@ impl Mirror {
     ) -> PortResult<Vec<&'s CommitSha>> {
         let mut missing = Vec::new();
         for sha in commits {
-            let ended =
-                self.ask(git, "looking into", &parse_args(&format!("{sha}^{{commit}}"))).await?;
+            let ended = self
+                .ask(
+                    git,
+                    "looking into",
+                    &parse_args(&format!("{sha}^{{commit}}")),
+                )
+                .await?;
             if ended.cut_short.is_some() {
                 return Err(self.failed("looking into", &ended));
             }
@@ -249,10 +266,17 @@ impl Mirror {
     }
 
     async fn ask(&self, git: &Git<'_>, verb: &str, args: &[OsString]) -> PortResult<Ended> {
-        self.call(git, &format!("{verb} {}", self.name), args.to_vec(), vec![], None).await
+        self.call(
+            git,
+            &format!("{verb} {}", self.name),
+            args.to_vec(),
+            vec![],
+            None,
+        )
+        .await
     }
 
-    async fn call(
+    pub(super) async fn call(
         &self,
         git: &Git<'_>,
         doing: &str,
@@ -260,7 +284,14 @@ impl Mirror {
         env: Vec<(OsString, OsString)>,
         remote: Option<&Remote>,
     ) -> PortResult<Ended> {
-        git.run(Call { doing, git_dir: Some(&self.dir), args, env, remote }).await
+        git.run(Call {
+            doing,
+            git_dir: Some(&self.dir),
+            args,
+            env,
+            remote,
+        })
+        .await
     }
 
     fn failed(&self, verb: &str, ended: &Ended) -> slipway_core::ports::PortError {
@@ -268,7 +299,7 @@ impl Mirror {
     }
 
     /// The object name that an answer begins with.
-    fn answer(&self, verb: &str, ended: &Ended) -> PortResult<Tree> {
+    pub(super) fn answer(&self, verb: &str, ended: &Ended) -> PortResult<Tree> {
         if !ended.how.is_exit(0) {
             return Err(self.failed(verb, ended));
         }
@@ -277,7 +308,10 @@ impl Mirror {
         if name.len() >= 40 && name.bytes().all(|b| b.is_ascii_hexdigit()) {
             Ok(Tree(name.to_owned()))
         } else {
-            Err(invalid(&format!("{verb} {}", self.name), format!("git answered {name:?}")))
+            Err(invalid(
+                &format!("{verb} {}", self.name),
+                format!("git answered {name:?}"),
+            ))
         }
     }
 }
@@ -286,7 +320,9 @@ impl Mirror {
 /// live in a fork.
 fn refspecs(missing: &[&CommitSha], pr: Option<(PrNumber, &CommitSha)>) -> Vec<String> {
     let head = pr.filter(|(_, head)| missing.contains(head));
-    let others = missing.iter().any(|sha| head.is_none_or(|(_, head)| *sha != head));
+    let others = missing
+        .iter()
+        .any(|sha| head.is_none_or(|(_, head)| *sha != head));
     let mut refspecs = Vec::new();
     if others {
         refspecs.push(BRANCHES.to_owned());
@@ -298,18 +334,20 @@ fn refspecs(missing: &[&CommitSha], pr: Option<(PrNumber, &CommitSha)>) -> Vec<S
 }
 
 fn parse_args(object: &str) -> [OsString; 5] {
-    ["rev-parse", "--quiet", "--verify", "--end-of-options", object].map(Into::into)
+    [
+        "rev-parse",
+        "--quiet",
+        "--verify",
+        "--end-of-options",
+        object,
+    ]
+    .map(Into::into)
 }
 
 /// Whether it is the repository that was not found, rather than a commit in it.
 fn says_repository(ended: &Ended) -> bool {
-    ended.tail.iter().any(|line| line.contains("repository '") || line.contains("error: 404"))
-}
-
-fn listed(files: &[&str]) -> String {
-    let shown: Vec<String> = files.iter().take(NAMED_FILES).map(|file| format!("`{file}`")).collect();
-    match files.len().saturating_sub(NAMED_FILES) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
-    }
+    ended
+        .tail
+        .iter()
+        .any(|line| line.contains("repository '") || line.contains("error: 404"))
 }

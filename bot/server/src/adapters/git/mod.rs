@@ -9,6 +9,7 @@
 //! only, and git hands it to the host of the clone URL only.
 
 mod failure;
+mod merge;
 mod mirror;
 mod program;
 mod remote;
@@ -22,9 +23,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use slipway_core::event::RepoRef;
 use slipway_core::ids::RepoName;
-use slipway_core::ports::{
-    CloneAccess, PortResult, Revision, Source, Stop, Worktree,
-};
+use slipway_core::ports::{CloneAccess, PortResult, Revision, Source, Stop, Worktree};
 
 use crate::process::Unstoppable;
 
@@ -59,7 +58,10 @@ pub struct GitTimeouts {
 
 impl Default for GitTimeouts {
     fn default() -> Self {
-        Self { fetch: Duration::from_secs(900), local: Duration::from_secs(300) }
+        Self {
+            fetch: Duration::from_secs(900),
+            local: Duration::from_secs(300),
+        }
     }
 }
 
@@ -90,7 +92,11 @@ impl GitSource {
     #[must_use]
     pub fn new(settings: GitSettings) -> Self {
         let nursery = Nursery::new(settings.data_dir.join("worktrees"));
-        Self { settings, nursery, turns: Mutex::default() }
+        Self {
+            settings,
+            nursery,
+            turns: Mutex::default(),
+        }
     }
 
     /// The version of the program, `2.47.3`, for a check at start.
@@ -123,7 +129,10 @@ impl GitSource {
 
     fn turn(&self, name: &RepoName) -> Arc<tokio::sync::Mutex<()>> {
         // A panic between lock and unlock is not possible here, so neither is a poisoned lock.
-        let mut turns = self.turns.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut turns = self
+            .turns
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         Arc::clone(turns.entry(name.clone()).or_default())
     }
 }

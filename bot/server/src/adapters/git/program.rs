@@ -75,14 +75,24 @@ impl<'a> Git<'a> {
         let home = self.settings.data_dir.join("home");
         make_private_dir(&home).map_err(|error| unmet(doing, &error))?;
         let timeouts = self.settings.timeouts;
-        let timeout = if call.remote.is_some() { timeouts.fetch } else { timeouts.local };
+        let timeout = if call.remote.is_some() {
+            timeouts.fetch
+        } else {
+            timeouts.local
+        };
         let invocation = Invocation {
             program: self.program(doing)?,
             env: self.environment(&home, &call),
             dir: home,
             args: command_line(&call),
-            limits: Limits { timeout, grace: GRACE, line: LINE_LIMIT },
-            stdout: Stdout::Bytes { limit: ANSWER_LIMIT },
+            limits: Limits {
+                timeout,
+                grace: GRACE,
+                line: LINE_LIMIT,
+            },
+            stdout: Stdout::Bytes {
+                limit: ANSWER_LIMIT,
+            },
             redactor: call.remote.map(Remote::redactor).unwrap_or_default(),
         };
         tracing::debug!(?invocation, "running git");
@@ -94,11 +104,19 @@ impl<'a> Git<'a> {
 
     pub(super) async fn version(&self) -> PortResult<String> {
         let doing = "asking for its version";
-        let call =
-            Call { doing, git_dir: None, args: vec!["version".into()], env: vec![], remote: None };
+        let call = Call {
+            doing,
+            git_dir: None,
+            args: vec!["version".into()],
+            env: vec![],
+            remote: None,
+        };
         let ended = self.run(call).await?;
         let answer = String::from_utf8_lossy(&ended.stdout);
-        let version = answer.trim().strip_prefix("git version ").and_then(|v| v.split(' ').next());
+        let version = answer
+            .trim()
+            .strip_prefix("git version ")
+            .and_then(|v| v.split(' ').next());
         let Some(version) = version else {
             return Err(invalid(doing, format!("this is no git: {}", ended.how)));
         };
@@ -118,7 +136,9 @@ impl<'a> Git<'a> {
         find(&self.settings.program).map_err(|missing| PortError {
             system: SYSTEM,
             doing: doing.to_owned(),
-            said: format!("{missing}; install it there, or set the path of git in the bot's settings"),
+            said: format!(
+                "{missing}; install it there, or set the path of git in the bot's settings"
+            ),
             kind: PortErrorKind::NotFound,
         })
     }
@@ -138,10 +158,17 @@ impl<'a> Git<'a> {
         .map(|(name, value)| (name.into(), value.into()))
         .into();
         env.push(("HOME".into(), home.into()));
-        env.extend(self.settings.extra_env.iter().map(|(n, v)| (n.into(), v.into())));
+        env.extend(
+            self.settings
+                .extra_env
+                .iter()
+                .map(|(n, v)| (n.into(), v.into())),
+        );
 
-        let mut config: Vec<(String, String)> =
-            CONFIG.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let mut config: Vec<(String, String)> = CONFIG
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
         if let Some(remote) = call.remote {
             config.push(remote.config());
             env.push(remote.variable());
@@ -170,5 +197,8 @@ fn command_line(call: &Call<'_>) -> Vec<OsString> {
 /// Makes a directory that only the bot may enter, with its parents.
 pub(super) fn make_private_dir(dir: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
 }

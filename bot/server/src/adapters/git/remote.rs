@@ -33,12 +33,22 @@ impl Remote {
         let url = Url::parse(&access.url)
             .map_err(|error| invalid(&doing, format!("its clone URL is none: {error}")))?;
         if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-            return Err(invalid(&doing, "its clone URL is neither http nor https".to_owned()));
+            return Err(invalid(
+                &doing,
+                "its clone URL is neither http nor https".to_owned(),
+            ));
         }
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(invalid(&doing, "its clone URL holds credentials".to_owned()));
+            return Err(invalid(
+                &doing,
+                "its clone URL holds credentials".to_owned(),
+            ));
         }
-        Ok(Self { url, name: name.to_string(), token: access.token.clone() })
+        Ok(Self {
+            url,
+            name: name.to_string(),
+            token: access.token.clone(),
+        })
     }
 
     /// `owner/name`, for sentences.
@@ -75,7 +85,10 @@ mod tests {
     use super::*;
 
     fn remote(url: &str) -> PortResult<Remote> {
-        let access = CloneAccess { url: url.to_owned(), token: "ghs_abcdef".into() };
+        let access = CloneAccess {
+            url: url.to_owned(),
+            token: "ghs_abcdef".into(),
+        };
         Remote::of(&access, &RepoName::parse("acme/shop").unwrap())
     }
 
@@ -96,7 +109,9 @@ mod tests {
 
     #[test]
     fn the_helper_is_bound_to_the_origin() {
-        let (key, value) = remote("https://ghes.example.com:8443/acme/shop.git").unwrap().config();
+        let (key, value) = remote("https://ghes.example.com:8443/acme/shop.git")
+            .unwrap()
+            .config();
         assert_eq!(key, "credential.https://ghes.example.com:8443.helper");
         assert!(value.contains(TOKEN_VARIABLE) && !value.contains("ghs_"));
     }

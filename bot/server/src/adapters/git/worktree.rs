@@ -48,7 +48,11 @@ pub(super) struct Checkout {
 
 impl Nursery {
     pub(super) fn new(root: PathBuf) -> Self {
-        Self { root, own: OnceCell::new(), next: AtomicU64::new(1) }
+        Self {
+            root,
+            own: OnceCell::new(),
+            next: AtomicU64::new(1),
+        }
     }
 
     /// An empty directory.
@@ -58,7 +62,9 @@ impl Nursery {
             .own
             .get_or_try_init(|| async {
                 let root = self.root.clone();
-                off_thread(doing, move || OwnDir::make(&root)).await.map(Arc::new)
+                off_thread(doing, move || OwnDir::make(&root))
+                    .await
+                    .map(Arc::new)
             })
             .await?;
         let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -70,7 +76,11 @@ impl Nursery {
             std::fs::create_dir(dir_made)
         })
         .await?;
-        Ok(Checkout { base, dir, _own: Arc::clone(own) })
+        Ok(Checkout {
+            base,
+            dir,
+            _own: Arc::clone(own),
+        })
     }
 
     /// Removes what dead processes left.
@@ -85,13 +95,20 @@ impl OwnDir {
         make_private_dir(root)?;
         let door = File::create(root.join(DOOR))?;
         door.lock()?;
-        let dir = tempfile::Builder::new().prefix("p-").tempdir_in(root)?.keep();
+        let dir = tempfile::Builder::new()
+            .prefix("p-")
+            .tempdir_in(root)?
+            .keep();
         let mut lock_path = dir.clone().into_os_string();
         lock_path.push(LOCK_SUFFIX);
         let lock_path = PathBuf::from(lock_path);
         let lock = File::create(&lock_path)?;
         lock.lock()?;
-        Ok(Self { dir, lock_path, _lock: lock })
+        Ok(Self {
+            dir,
+            lock_path,
+            _lock: lock,
+        })
     }
 }
 
@@ -110,7 +127,9 @@ fn remove_leftovers(root: &Path) -> io::Result<()> {
     door.lock()?;
     for entry in std::fs::read_dir(root)? {
         let path = entry?.path();
-        let Some(dir) = path.to_str().and_then(|p| p.strip_suffix(LOCK_SUFFIX)) else { continue };
+        let Some(dir) = path.to_str().and_then(|p| p.strip_suffix(LOCK_SUFFIX)) else {
+            continue;
+        };
         match File::open(&path)?.try_lock() {
             Ok(()) => {
                 tracing::info!(dir, "removing the worktrees of a process that is gone");
@@ -200,7 +219,8 @@ impl Drop for Checkout {
         let mut aside = self.base.clone().into_os_string();
         aside.push(".gone");
         let aside = PathBuf::from(aside);
-        let gone = std::fs::rename(&self.base, &aside).map_or_else(|_| self.base.clone(), |()| aside);
+        let gone =
+            std::fs::rename(&self.base, &aside).map_or_else(|_| self.base.clone(), |()| aside);
         let remove = move || {
             if let Err(error) = remove_dir(&gone) {
                 tracing::warn!(dir = %gone.display(), %error, "a worktree could not be removed");

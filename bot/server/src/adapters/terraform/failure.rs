@@ -5,7 +5,7 @@ use std::io;
 
 use slipway_core::plan::Diagnostic;
 use slipway_core::plan::diagnostics::Severity;
-use slipway_core::ports::{PortError, PortErrorKind, StateLock, TerraformError};
+use slipway_core::ports::{PortError, PortErrorKind, StateLock, TerraformError, TerraformJob};
 use slipway_core::spec::StackSpec;
 
 use super::{state_lock, ui};
@@ -45,7 +45,12 @@ impl Step {
 
 /// What no repetition helps.
 pub(super) fn invalid(doing: &str, said: String) -> PortError {
-    PortError { system: SYSTEM, doing: doing.to_owned(), said, kind: PortErrorKind::Invalid }
+    PortError {
+        system: SYSTEM,
+        doing: doing.to_owned(),
+        said,
+        kind: PortErrorKind::Invalid,
+    }
 }
 
 /// The machine did not give what was needed.
@@ -58,13 +63,39 @@ pub(super) fn unmet(doing: &str, error: &io::Error) -> PortError {
     }
 }
 
+/// An error that Terraform itself said nothing about.
+pub(super) fn bare(error: PortError) -> TerraformError {
+    TerraformError {
+        error,
+        diagnostics: Vec::new(),
+        state_lock: None,
+    }
+}
+
+/// Somebody asked to stop before it began.
+pub(super) fn not_begun(step: Step, job: &TerraformJob<'_>) -> PortError {
+    PortError {
+        system: SYSTEM,
+        doing: step.doing(job.stack),
+        said: "it was stopped as asked, before it began".to_owned(),
+        kind: PortErrorKind::Stopped,
+    }
+}
+
 /// It could not be run at all.
 pub(super) fn not_run(doing: &str, error: &RunError) -> PortError {
     let kind = match error {
         RunError::TooMuch { .. } | RunError::NoDirectory(_) => PortErrorKind::Invalid,
-        RunError::Start { .. } | RunError::Io(_) => PortErrorKind::Unavailable { retry_after: None },
+        RunError::Start { .. } | RunError::Io(_) => {
+            PortErrorKind::Unavailable { retry_after: None }
+        }
     };
-    PortError { system: SYSTEM, doing: doing.to_owned(), said: error.to_string(), kind }
+    PortError {
+        system: SYSTEM,
+        doing: doing.to_owned(),
+        said: error.to_string(),
+        kind,
+    }
 }
 
 /// It ran and failed.
@@ -85,15 +116,27 @@ pub(super) fn of(
             (format!("{said}{advice}"), kind)
         }
     };
-    let error = PortError { system: SYSTEM, doing: step.doing(stack), said, kind };
-    TerraformError { error, diagnostics, state_lock }
+    let error = PortError {
+        system: SYSTEM,
+        doing: step.doing(stack),
+        said,
+        kind,
+    };
+    TerraformError {
+        error,
+        diagnostics,
+        state_lock,
+    }
 }
 
 fn cut(step: Step, cut_short: CutShort, how: How) -> (String, PortErrorKind) {
     let (why, kind) = match cut_short {
         CutShort::Stopped => ("it was stopped as asked".to_owned(), PortErrorKind::Stopped),
         CutShort::TimedOut(after) => {
-            let why = format!("it was not done after {} s and was stopped", after.as_secs());
+            let why = format!(
+                "it was not done after {} s and was stopped",
+                after.as_secs()
+            );
             // An apply that was cut off is for people to look at.
             let kind = match step {
                 Step::Apply => PortErrorKind::Invalid,
@@ -121,7 +164,12 @@ struct Held<'a>(&'a StateLock);
 
 impl fmt::Display for Held<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let StateLock { id, who, created, operation } = self.0;
+        let StateLock {
+            id,
+            who,
+            created,
+            operation,
+        } = self.0;
         write!(
             f,
             "the state is locked by {who} since {created} ({operation}); wait until that ends, or, \
@@ -141,7 +189,10 @@ fn in_short(ended: &Ended, diagnostics: &[Diagnostic]) -> String {
         };
     };
     let headline = ui::headline(first);
-    let mut said = headline.strip_prefix("error: ").unwrap_or(&headline).to_owned();
+    let mut said = headline
+        .strip_prefix("error: ")
+        .unwrap_or(&headline)
+        .to_owned();
     let paragraph = first.detail.split("\n\n").next().unwrap_or_default();
     if !paragraph.is_empty() {
         said.push_str(": ");
@@ -183,7 +234,9 @@ fn kind_of(step: Step, diagnostics: &[Diagnostic], tail: &[String]) -> PortError
     let text: Vec<&str> = if diagnostics.is_empty() {
         tail.iter().map(String::as_str).collect()
     } else {
-        errors.flat_map(|d| [d.summary.as_str(), d.detail.as_str()]).collect()
+        errors
+            .flat_map(|d| [d.summary.as_str(), d.detail.as_str()])
+            .collect()
     };
     let says = |needles: &[&str]| text.iter().any(|t| needles.iter().any(|n| t.contains(n)));
     if says(DENIED) {
@@ -197,7 +250,9 @@ fn kind_of(step: Step, diagnostics: &[Diagnostic], tail: &[String]) -> PortError
 
 fn advice(kind: PortErrorKind, diagnostics: &[Diagnostic]) -> &'static str {
     let says = |needle: &str| {
-        diagnostics.iter().any(|d| d.summary.contains(needle) || d.detail.contains(needle))
+        diagnostics
+            .iter()
+            .any(|d| d.summary.contains(needle) || d.detail.contains(needle))
     };
     if kind == PortErrorKind::Denied {
         "; check what the environment's role may do"

@@ -1,8 +1,8 @@
 //! The directories and files of one job, and that none of them lies outside the worktree.
 
-use std::fs::DirBuilder;
+use std::fs::{DirBuilder, Permissions};
 use std::io::ErrorKind;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use slipway_core::ports::{PortResult, TerraformJob};
@@ -36,16 +36,32 @@ pub(super) struct Places {
 impl Places {
     /// Finds the root module and its files in the worktree, and makes the directories in scratch.
     pub(super) fn of(job: &TerraformJob<'_>, doing: &str) -> PortResult<Self> {
-        let root = job.root.canonicalize().map_err(|error| unmet(doing, &error))?;
+        let root = job
+            .root
+            .canonicalize()
+            .map_err(|error| unmet(doing, &error))?;
         let dir = inside(&root, &root, &job.stack.dir).map_err(|said| invalid(doing, said))?;
         if !dir.is_dir() {
-            return Err(invalid(doing, format!("{:?} is no directory", job.stack.dir)));
+            return Err(invalid(
+                doing,
+                format!("{:?} is no directory", job.stack.dir),
+            ));
         }
-        let configs = job.stack.backend_config.iter().filter(|config| !config.contains('='));
+        let configs = job
+            .stack
+            .backend_config
+            .iter()
+            .filter(|config| !config.contains('='));
         for file in job.stack.var_files.iter().chain(configs) {
             inside(&root, &dir, file).map_err(|said| invalid(doing, said))?;
         }
-        let scratch = job.scratch.canonicalize().map_err(|error| unmet(doing, &error))?;
+        let scratch = job
+            .scratch
+            .canonicalize()
+            .map_err(|error| unmet(doing, &error))?;
+        // Terraform writes plan files that everybody may read, with secrets in them.
+        std::fs::set_permissions(&scratch, Permissions::from_mode(0o700))
+            .map_err(|error| unmet(doing, &error))?;
         let places = Self {
             dir,
             home: scratch.join("home"),
@@ -94,7 +110,9 @@ impl Places {
 /// The real path of something below `base`, if it is there and within `root`.
 fn inside(root: &Path, base: &Path, relative: &str) -> Result<PathBuf, String> {
     if Path::new(relative).has_root() {
-        return Err(format!("{relative:?} is an absolute path; give one within the repository"));
+        return Err(format!(
+            "{relative:?} is an absolute path; give one within the repository"
+        ));
     }
     let path = match base.join(relative).canonicalize() {
         Ok(path) => path,
@@ -124,14 +142,26 @@ mod tests {
         std::os::unix::fs::symlink("a. b", root.join("infra/link")).unwrap();
         let root = root.canonicalize().unwrap();
 
-        assert_eq!(inside(&root, &root, "infra/a. b"), Ok(root.join("infra/a. b")));
-        assert_eq!(inside(&root, &root, "infra/link"), Ok(root.join("infra/a. b")));
+        assert_eq!(
+            inside(&root, &root, "infra/a. b"),
+            Ok(root.join("infra/a. b"))
+        );
+        assert_eq!(
+            inside(&root, &root, "infra/link"),
+            Ok(root.join("infra/a. b"))
+        );
         assert_eq!(inside(&root, &root, "."), Ok(root.clone()));
         for (path, why) in [
             ("infra/up", "\"infra/up\" leads out of the repository"),
-            ("infra/up/secret", "\"infra/up/secret\" leads out of the repository"),
+            (
+                "infra/up/secret",
+                "\"infra/up/secret\" leads out of the repository",
+            ),
             ("../secret", "\"../secret\" leads out of the repository"),
-            ("/etc", "\"/etc\" is an absolute path; give one within the repository"),
+            (
+                "/etc",
+                "\"/etc\" is an absolute path; give one within the repository",
+            ),
             ("infra/none", "there is no \"infra/none\" in this commit"),
         ] {
             assert_eq!(inside(&root, &root, path), Err(why.to_owned()));

@@ -6,10 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use secrecy::ExposeSecret;
-use slipway_core::ports::Session;
+use slipway_core::ports::{PortError, PortErrorKind, PortResult, Session};
 
+use super::failure::SYSTEM;
 use super::places::Places;
-use crate::process::SEARCH_PATH;
+use crate::process::{SEARCH_PATH, find};
 
 /// How long each of Terraform's commands may take.
 #[derive(Clone, Copy, Debug)]
@@ -72,6 +73,19 @@ impl Default for TerraformSettings {
 }
 
 impl TerraformSettings {
+    /// Where the program is.
+    pub(super) fn find_program(&self, doing: &str) -> PortResult<PathBuf> {
+        find(&self.program).map_err(|missing| PortError {
+            system: SYSTEM,
+            doing: doing.to_owned(),
+            said: format!(
+                "{missing}; install it there, or set the path of the Terraform program in the \
+                 bot's settings"
+            ),
+            kind: PortErrorKind::NotFound,
+        })
+    }
+
     /// All that any Terraform gets, without credentials.
     pub(super) fn base_environment(&self, home: &Path, tmp: &Path) -> BTreeMap<OsString, OsString> {
         let mut env: BTreeMap<OsString, OsString> = BTreeMap::new();
@@ -110,7 +124,10 @@ impl TerraformSettings {
         env.insert("TF_DATA_DIR".into(), (&places.data).into());
         for (name, value) in [
             ("AWS_ACCESS_KEY_ID", session.access_key_id.as_str()),
-            ("AWS_SECRET_ACCESS_KEY", session.secret_access_key.expose_secret()),
+            (
+                "AWS_SECRET_ACCESS_KEY",
+                session.secret_access_key.expose_secret(),
+            ),
             ("AWS_SESSION_TOKEN", session.session_token.expose_secret()),
             ("AWS_REGION", session.region.as_str()),
             ("AWS_DEFAULT_REGION", session.region.as_str()),

@@ -8,7 +8,9 @@ use slipway_core::ports::StateLock;
 
 /// The lock that stood in the way, if that is what happened.
 pub(super) fn find(diagnostics: &[Diagnostic]) -> Option<StateLock> {
-    diagnostics.iter().find_map(|diagnostic| read(&diagnostic.detail))
+    diagnostics
+        .iter()
+        .find_map(|diagnostic| read(&diagnostic.detail))
 }
 
 fn read(detail: &str) -> Option<StateLock> {

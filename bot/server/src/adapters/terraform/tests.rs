@@ -1,6 +1,6 @@
 //! Against the real program, with `terraform_data` and a local backend: no provider is downloaded.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -9,19 +9,23 @@ use slipway_core::ids::StackName;
 use slipway_core::outcome::Evidence;
 use slipway_core::plan::Plan;
 use slipway_core::plan::diagnostics::Severity;
-use slipway_core::ports::{RunLog, Stop};
+use slipway_core::ports::{PortErrorKind, RunLog, Session, Stop};
 use slipway_core::spec::StackSpec;
 use tokio::sync::{Notify, mpsc};
 
+use super::places::Places;
 use super::*;
 
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 const TOKEN: &str = "IQoJb3JpZ2luX2VjEXAMPLE+session/token==";
 
+/// A line and how much of how much.
+type Progress = (String, Option<(u32, u32)>);
+
 /// A log that the test can read and wait for.
 struct Log {
     lines: std::sync::Mutex<Vec<String>>,
-    progress: std::sync::Mutex<Vec<(String, Option<(u32, u32)>)>>,
+    progress: std::sync::Mutex<Vec<Progress>>,
     told: mpsc::UnboundedSender<String>,
 }
 
@@ -32,7 +36,10 @@ impl RunLog for Log {
     }
 
     fn progress(&self, line: &str, counted: Option<(u32, u32)>) {
-        self.progress.lock().unwrap().push((line.to_owned(), counted));
+        self.progress
+            .lock()
+            .unwrap()
+            .push((line.to_owned(), counted));
     }
 }
 
@@ -106,7 +113,11 @@ impl World {
                     session: "s".to_owned(),
                 },
             },
-            log: Log { lines: Default::default(), progress: Default::default(), told: tell },
+            log: Log {
+                lines: Default::default(),
+                progress: Default::default(),
+                told: tell,
+            },
             told,
             button: Arc::default(),
         };
@@ -142,7 +153,10 @@ impl World {
 fn cli() -> TerraformCli {
     TerraformCli::new(TerraformSettings {
         grace: Duration::from_secs(60),
-        timeouts: Timeouts { state_lock: Duration::ZERO, ..Timeouts::default() },
+        timeouts: Timeouts {
+            state_lock: Duration::ZERO,
+            ..Timeouts::default()
+        },
         ..TerraformSettings::default()
     })
 }
@@ -177,17 +191,27 @@ async fn it_plans_shows_and_applies_in_the_workspace() {
         "#,
     );
     world.stack.var_files = vec!["dev values.tfvars".to_owned()];
-    world.stack.backend_config =
-        vec!["workspace_dir=states".to_owned(), "dev.local.tfbackend".to_owned()];
+    world.stack.backend_config = vec![
+        "workspace_dir=states".to_owned(),
+        "dev.local.tfbackend".to_owned(),
+    ];
     world.write("dev values.tfvars", "size = 3");
     world.write("dev.local.tfbackend", "path = \"unused.tfstate\"");
     let cli = cli();
 
     let plan = planned(&cli, &world).await;
     assert_eq!(plan.path.file_name().unwrap(), "plan.tfplan");
-    assert!(plan.path.starts_with(world.scratch.path().canonicalize().unwrap()));
+    assert!(
+        plan.path
+            .starts_with(world.scratch.path().canonicalize().unwrap())
+    );
     assert_eq!(Plan::parse(&plan.json).unwrap().counts().add, 3);
-    assert!(world.log.text().contains("Created and switched to workspace \"dev\"!"));
+    assert!(
+        world
+            .log
+            .text()
+            .contains("Created and switched to workspace \"dev\"!")
+    );
     assert!(world.log.text().contains("terraform_data.more[1]: create"));
     assert_eq!(
         world.log.progress.lock().unwrap().last().unwrap(),
@@ -195,7 +219,14 @@ async fn it_plans_shows_and_applies_in_the_workspace() {
     );
 
     let applied = cli.apply(&world.job(), &plan.path).await.unwrap();
-    assert_eq!((applied.counts.add, applied.counts.change, applied.counts.destroy), (3, 0, 0));
+    assert_eq!(
+        (
+            applied.counts.add,
+            applied.counts.change,
+            applied.counts.destroy
+        ),
+        (3, 0, 0)
+    );
     assert_eq!(
         applied.outputs,
         [
@@ -203,8 +234,11 @@ async fn it_plans_shows_and_applies_in_the_workspace() {
             ("name".to_owned(), "dev-3".to_owned())
         ]
     );
-    assert_eq!(world.log.progress.lock().unwrap().last().unwrap().1, Some((3, 3)));
-    assert!(world.dir().join("states/dev/terraform.tfstate").is_file() || world.dir().join("states/dev/unused.tfstate").is_file());
+    assert_eq!(
+        world.log.progress.lock().unwrap().last().unwrap().1,
+        Some((3, 3))
+    );
+    assert!(world.dir().join("states/dev/terraform.tfstate").is_file());
 
     // Nothing of Terraform's own stays in the worktree, nothing secret is in the log.
     assert!(!world.dir().join(".terraform").exists());
@@ -256,11 +290,12 @@ async fn the_environment_holds_the_session_and_nothing_else() {
 
     let scratch = world.scratch.path().canonicalize().unwrap();
     let env = std::fs::read_to_string(scratch.join("home/env")).unwrap();
-    let env: std::collections::BTreeMap<&str, &str> =
-        env.split_terminator('\0').filter_map(|line| line.split_once('=')).collect();
-    // The last two are made by the shell that runs the provisioner, the cookie by Terraform.
-    let known = ["PWD", "SHLVL", "_", "OLDPWD", "TF_PLUGIN_MAGIC_COOKIE"];
-    let names: Vec<_> = env.keys().filter(|name| !known.contains(name)).copied().collect();
+    let env: std::collections::BTreeMap<&str, &str> = env
+        .split_terminator('\0')
+        .filter_map(|line| line.split_once('='))
+        .collect();
+    // The shell that runs the provisioner says where it is.
+    let names: Vec<_> = env.keys().filter(|name| **name != "PWD").copied().collect();
     assert_eq!(
         names,
         [
@@ -304,10 +339,23 @@ async fn a_broken_configuration_is_told_with_file_and_line() {
     let world = World::new("resource \"terraform_data\" \"a\" {\n  input = var.none\n}\n");
     cli().init(&world.job()).await.unwrap();
     let error = cli().plan(&world.job()).await.unwrap_err();
-    assert_eq!(error.diagnostics[0].summary, "Reference to undeclared input variable");
+    assert_eq!(
+        error.diagnostics[0].summary,
+        "Reference to undeclared input variable"
+    );
     let range = error.diagnostics[0].range.as_ref().unwrap();
-    assert_eq!((range.filename.as_str(), range.start_line, range.start_column), ("main.tf", 2, 11));
-    assert_eq!(error.diagnostics[0].code.as_deref(), Some("  input = var.none"));
+    assert_eq!(
+        (
+            range.filename.as_str(),
+            range.start_line,
+            range.start_column
+        ),
+        ("main.tf", 2, 11)
+    );
+    assert_eq!(
+        error.diagnostics[0].code.as_deref(),
+        Some("  input = var.none")
+    );
     assert!(error.to_string().contains("(main.tf:2)"), "{error}");
 }
 
@@ -325,7 +373,10 @@ async fn an_apply_that_fails_half_way_says_how_far_it_came() {
     let cli = cli();
     let plan = planned(&cli, &world).await;
     let error = cli.apply(&world.job(), &plan.path).await.unwrap_err();
-    assert!(error.error.said.ends_with("; 1 of 2 steps were done"), "{error}");
+    assert!(
+        error.error.said.ends_with("; 1 of 2 steps were done"),
+        "{error}"
+    );
     assert_eq!(error.diagnostics[0].severity, Severity::Error);
     assert_eq!(error.diagnostics[0].summary, "local-exec provisioner error");
     assert!(!error.error.is_passing());
@@ -333,7 +384,13 @@ async fn an_apply_that_fails_half_way_says_how_far_it_came() {
 
 /// An apply that signals `ready` and then waits in a provisioner for a line from a fifo.
 fn waiting(fifo: &Path) -> World {
-    assert!(std::process::Command::new("mkfifo").arg(fifo).status().unwrap().success());
+    assert!(
+        std::process::Command::new("mkfifo")
+            .arg(fifo)
+            .status()
+            .unwrap()
+            .success()
+    );
     World::new(&format!(
         r#"
         resource "terraform_data" "a" {{
@@ -353,7 +410,15 @@ async fn a_state_lock_held_by_another_is_recognised() {
     let cli = cli();
     let plan = planned(&cli, &world).await;
 
-    let World { root, stack, session, scratch, log, mut told, button } = world;
+    let World {
+        root,
+        stack,
+        session,
+        scratch,
+        log,
+        mut told,
+        button,
+    } = world;
     let job = TerraformJob {
         root: root.path(),
         stack: &stack,
@@ -363,8 +428,16 @@ async fn a_state_lock_held_by_another_is_recognised() {
         stop: &*button,
     };
     let (tell, _ignored) = mpsc::unbounded_channel();
-    let other_log = Log { lines: Default::default(), progress: Default::default(), told: tell };
-    let other = TerraformJob { log: &other_log, root: root.path(), ..job };
+    let other_log = Log {
+        lines: Default::default(),
+        progress: Default::default(),
+        told: tell,
+    };
+    let other = TerraformJob {
+        log: &other_log,
+        root: root.path(),
+        ..job
+    };
     let (applied, refused) = tokio::join!(cli.apply(&job, &plan.path), async {
         World::until_told(&mut told, "(local-exec): pid ").await;
         let refused = cli.plan(&other).await.unwrap_err();
@@ -379,14 +452,23 @@ async fn a_state_lock_held_by_another_is_recognised() {
     assert!(lock.who.contains('@') && !lock.created.is_empty());
     assert_eq!(refused.error.kind, PortErrorKind::Conflict);
     assert!(
-        refused.error.said.ends_with(&format!("`terraform force-unlock {}`", lock.id)),
+        refused
+            .error
+            .said
+            .ends_with(&format!("`terraform force-unlock {}`", lock.id)),
         "{refused}"
     );
 }
 
 fn is_alive(pid: &str) -> bool {
-    std::fs::read_to_string(format!("/proc/{pid}/stat"))
-        .is_ok_and(|stat| !stat.rsplit(')').next().unwrap().trim_start().starts_with('Z'))
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| {
+        !stat
+            .rsplit(')')
+            .next()
+            .unwrap()
+            .trim_start()
+            .starts_with('Z')
+    })
 }
 
 #[tokio::test]
@@ -395,7 +477,15 @@ async fn a_stopped_apply_ends_in_order() {
     let world = waiting(&fifos.path().join("never"));
     let cli = cli();
     let plan = planned(&cli, &world).await;
-    let World { root, stack, session, scratch, log, mut told, button } = world;
+    let World {
+        root,
+        stack,
+        session,
+        scratch,
+        log,
+        mut told,
+        button,
+    } = world;
     let job = TerraformJob {
         root: root.path(),
         stack: &stack,
@@ -418,14 +508,32 @@ async fn a_stopped_apply_ends_in_order() {
     let error = stopped.unwrap_err();
     assert_eq!(error.error.kind, PortErrorKind::Stopped);
     assert!(
-        error.error.said.starts_with("it was stopped as asked; it ended in order"),
+        error
+            .error
+            .said
+            .starts_with("it was stopped as asked; it ended in order"),
         "{error}"
     );
     assert!(!is_alive(&pid));
     // Terraform itself released its lock and wrote the state.
     let state = stack_state(&root.path().join(&stack.dir));
     assert!(state.is_file());
-    assert!(!state.with_file_name(".terraform.tfstate.lock.info").exists());
+    assert!(
+        !state
+            .with_file_name(".terraform.tfstate.lock.info")
+            .exists()
+    );
+}
+
+#[tokio::test]
+async fn an_apply_that_was_stopped_before_does_not_begin() {
+    let world = World::new("resource \"terraform_data\" \"a\" {}");
+    let cli = cli();
+    let plan = planned(&cli, &world).await;
+    world.button.press();
+    let error = cli.apply(&world.job(), &plan.path).await.unwrap_err();
+    assert_eq!(error.error.kind, PortErrorKind::Stopped);
+    assert!(!stack_state(&world.dir()).exists());
 }
 
 fn stack_state(dir: &Path) -> PathBuf {
@@ -438,11 +546,20 @@ async fn a_plan_that_hangs_is_ended() {
     let world = waiting(&fifos.path().join("never"));
     let plan = planned(&cli(), &world).await;
     let cli = TerraformCli::new(TerraformSettings {
-        timeouts: Timeouts { apply: Duration::from_millis(500), ..Timeouts::default() },
+        timeouts: Timeouts {
+            apply: Duration::from_millis(500),
+            ..Timeouts::default()
+        },
         ..TerraformSettings::default()
     });
     let error = cli.apply(&world.job(), &plan.path).await.unwrap_err();
-    assert!(error.error.said.starts_with("it was not done after 0 s and was stopped"), "{error}");
+    assert!(
+        error
+            .error
+            .said
+            .starts_with("it was not done after 0 s and was stopped"),
+        "{error}"
+    );
     assert_eq!(error.error.kind, PortErrorKind::Invalid);
 }
 
@@ -454,7 +571,10 @@ async fn what_leads_out_of_the_worktree_is_refused() {
     for dir in ["link", "..", "infra/../.."] {
         world.stack.dir = dir.to_owned();
         let error = cli().init(&world.job()).await.unwrap_err();
-        assert!(error.error.said.ends_with("leads out of the repository"), "{error}");
+        assert!(
+            error.error.said.ends_with("leads out of the repository"),
+            "{error}"
+        );
         assert_eq!(error.error.kind, PortErrorKind::Invalid);
     }
     world.stack.dir = "infra".to_owned();
@@ -480,6 +600,10 @@ async fn a_reviewed_lock_file_is_not_changed() {
 async fn a_state_that_the_backend_refused_is_kept() {
     let world = World::new("");
     let places = Places::of(&world.job(), "testing").unwrap();
+    let mode = std::os::unix::fs::PermissionsExt::mode(
+        &world.scratch.path().metadata().unwrap().permissions(),
+    );
+    assert_eq!(mode & 0o777, 0o700);
     assert!(!places.rescue_state());
     world.write(ERRORED_STATE, "{}");
     assert!(places.rescue_state());
@@ -508,5 +632,12 @@ async fn the_program_is_probed() {
         program: "true".into(),
         ..TerraformSettings::default()
     });
-    assert!(other.version().await.unwrap_err().said.starts_with("this is no Terraform"));
+    assert!(
+        other
+            .version()
+            .await
+            .unwrap_err()
+            .said
+            .starts_with("this is no Terraform")
+    );
 }

@@ -37,7 +37,9 @@ pub(super) fn diagnostics(lines: &[String]) -> Vec<Diagnostic> {
     let mut found: Vec<Diagnostic> = Vec::new();
     let mut add = |diagnostic: Option<Diagnostic>| {
         if let Some(mut diagnostic) = diagnostic {
-            diagnostic.detail.truncate(diagnostic.detail.trim_end().len());
+            diagnostic
+                .detail
+                .truncate(diagnostic.detail.trim_end().len());
             if !found.contains(&diagnostic) {
                 found.push(diagnostic);
             }
@@ -66,8 +68,13 @@ pub(super) fn diagnostics(lines: &[String]) -> Vec<Diagnostic> {
 }
 
 fn headline(line: &str) -> Option<(Severity, &str)> {
-    let error = line.strip_prefix("Error: ").map(|summary| (Severity::Error, summary));
-    error.or_else(|| line.strip_prefix("Warning: ").map(|summary| (Severity::Warning, summary)))
+    let error = line
+        .strip_prefix("Error: ")
+        .map(|summary| (Severity::Error, summary));
+    error.or_else(|| {
+        line.strip_prefix("Warning: ")
+            .map(|summary| (Severity::Warning, summary))
+    })
 }
 
 fn take(diagnostic: &mut Diagnostic, line: &str) {
@@ -155,9 +162,15 @@ second line.
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].summary, "Unsupported block type");
         let range = found[0].range.as_ref().unwrap();
-        assert_eq!((range.filename.as_str(), range.start_line), ("a. b/main.tf", 14));
+        assert_eq!(
+            (range.filename.as_str(), range.start_line),
+            ("a. b/main.tf", 14)
+        );
         assert_eq!(found[0].code.as_deref(), Some("foo {"));
-        assert_eq!(found[0].detail, "Blocks of type \"foo\" are not expected here.");
+        assert_eq!(
+            found[0].detail,
+            "Blocks of type \"foo\" are not expected here."
+        );
         assert_eq!(found[1].severity, Severity::Warning);
         assert_eq!(found[1].detail, "First line: yes\nsecond line.");
     }

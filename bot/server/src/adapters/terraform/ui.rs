@@ -44,11 +44,20 @@ pub(super) struct Seen {
 
 impl<'a> Ui<'a> {
     pub(super) fn of_plan(log: &'a dyn RunLog, redactor: &'a Redactor) -> Self {
-        Self { log, redactor, doing: Doing::Planning, changes: 0, seen: Seen::default() }
+        Self {
+            log,
+            redactor,
+            doing: Doing::Planning,
+            changes: 0,
+            seen: Seen::default(),
+        }
     }
 
     pub(super) fn of_apply(log: &'a dyn RunLog, redactor: &'a Redactor) -> Self {
-        Self { doing: Doing::Applying, ..Self::of_plan(log, redactor) }
+        Self {
+            doing: Doing::Applying,
+            ..Self::of_plan(log, redactor)
+        }
     }
 
     pub(super) fn finish(self) -> Seen {
@@ -68,24 +77,52 @@ impl<'a> Ui<'a> {
     fn event(&mut self, event: UiEvent) {
         match event {
             UiEvent::Diagnostic(diagnostic) => self.diagnostic(diagnostic),
-            UiEvent::PlannedChange { address, action, reason } => {
+            UiEvent::PlannedChange {
+                address,
+                action,
+                reason,
+            } => {
                 self.planned(&address, &action, reason.as_deref());
             }
             UiEvent::Drift { address, action } => {
-                self.say(&format!("{address}: changed outside of Terraform ({action})"));
+                self.say(&format!(
+                    "{address}: changed outside of Terraform ({action})"
+                ));
             }
             UiEvent::ApplyStart { address, action } => self.step(&format!("{address}: {action}")),
-            UiEvent::ApplyProgress { address, action, elapsed_seconds } => {
+            UiEvent::ApplyProgress {
+                address,
+                action,
+                elapsed_seconds,
+            } => {
                 self.step(&format!("{address}: {action}, {elapsed_seconds} s so far"));
             }
-            UiEvent::ApplyComplete { address, action, elapsed_seconds } => {
+            UiEvent::ApplyComplete {
+                address,
+                action,
+                elapsed_seconds,
+            } => {
                 self.seen.done = (self.seen.done + 1).min(self.seen.steps);
-                self.step(&format!("{address}: {action} done after {elapsed_seconds} s"));
+                self.step(&format!(
+                    "{address}: {action} done after {elapsed_seconds} s"
+                ));
             }
-            UiEvent::ApplyErrored { address, action, elapsed_seconds } => {
-                self.step(&format!("{address}: {action} failed after {elapsed_seconds} s"));
+            UiEvent::ApplyErrored {
+                address,
+                action,
+                elapsed_seconds,
+            } => {
+                self.step(&format!(
+                    "{address}: {action} failed after {elapsed_seconds} s"
+                ));
             }
-            UiEvent::ChangeSummary { operation, add, change, remove, import } => {
+            UiEvent::ChangeSummary {
+                operation,
+                add,
+                change,
+                remove,
+                import,
+            } => {
                 self.summary(&operation, [add, change, remove, import]);
             }
             UiEvent::Outputs(outputs) if self.doing == Doing::Applying => self.outputs(outputs),
@@ -98,7 +135,9 @@ impl<'a> Ui<'a> {
         self.changes += 1;
         match self.doing {
             Doing::Planning => {
-                let reason = reason.map(|reason| format!(" (because {reason})")).unwrap_or_default();
+                let reason = reason
+                    .map(|reason| format!(" (because {reason})"))
+                    .unwrap_or_default();
                 self.say(&format!("{address}: {action}{reason}"));
                 let line = format!("planning: {} changes so far", self.changes);
                 self.log.progress(&line, None);
@@ -142,12 +181,17 @@ impl<'a> Ui<'a> {
 
     fn outputs(&mut self, outputs: Vec<OutputValue>) {
         for output in outputs {
-            let (false, Some(value)) = (output.sensitive, output.value) else { continue };
+            let (false, Some(value)) = (output.sensitive, output.value) else {
+                continue;
+            };
             let text = match value {
                 Value::String(text) => self.redactor.clean_block(&text),
                 value => self.redactor.clean(&value.to_string()),
             };
-            self.seen.applied.outputs.push((output.name, shortened(text, OUTPUT_BYTES)));
+            self.seen
+                .applied
+                .outputs
+                .push((output.name, shortened(text, OUTPUT_BYTES)));
         }
     }
 
@@ -172,7 +216,8 @@ impl<'a> Ui<'a> {
     /// JSON can hide escapes that only its parsing brings out, so text is cleaned once more.
     fn say(&self, line: &str) {
         for line in line.lines() {
-            self.log.line(&shortened(self.redactor.clean(line), LINE_LIMIT));
+            self.log
+                .line(&shortened(self.redactor.clean(line), LINE_LIMIT));
         }
     }
 }

@@ -1,0 +1,253 @@
+//! One job at Terraform: its command lines, and how each of them is run and judged.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use secrecy::ExposeSecret;
+use slipway_core::plan::Diagnostic;
+use slipway_core::ports::{AppliedPlan, PortResult, Session, TerraformError, TerraformJob};
+
+use super::failure::{self, Step, bare, invalid, not_run, unmet};
+use super::places::{ERRORED_STATE, Places};
+use super::settings::TerraformSettings;
+use super::ui::Ui;
+use super::{ANSWER_LIMIT, text};
+use crate::process::{Ended, Invocation, LINE_LIMIT, Limits, OnLine, Redactor, Stdout, Stream};
+
+/// Lines of the machine-readable UI are read whole up to this length: outputs come in one line.
+const UI_LINE_LIMIT: usize = 4 * 1024 * 1024;
+/// How large `show -json` may be.
+const SHOW_LIMIT: usize = 512 * 1024 * 1024;
+
+/// One job with what all of its invocations share.
+pub(super) struct Work<'a> {
+    settings: &'a TerraformSettings,
+    program: PathBuf,
+    job: &'a TerraformJob<'a>,
+    places: Places,
+    redactor: Redactor,
+}
+
+impl<'a> Work<'a> {
+    /// Finds the program and the root module, and makes the directories in scratch.
+    pub(super) fn begin(
+        settings: &'a TerraformSettings,
+        job: &'a TerraformJob<'a>,
+        step: Step,
+    ) -> PortResult<Self> {
+        let doing = step.doing(job.stack);
+        Ok(Self {
+            settings,
+            program: settings.find_program(&doing)?,
+            places: Places::of(job, &doing)?,
+            redactor: redactor(job.session),
+            job,
+        })
+    }
+
+    /// `init`.
+    pub(super) async fn init(&self) -> Result<(), TerraformError> {
+        let mut args = words(&["init", "-input=false", "-no-color"]);
+        // A committed lock file says which providers were reviewed; without one there is nothing
+        // to hold Terraform to.
+        if self.places.dir.join(".terraform.lock.hcl").is_file() {
+            args.push("-lockfile=readonly".into());
+        }
+        for config in &self.job.stack.backend_config {
+            args.push(format!("-backend-config={config}").into());
+        }
+        self.tell(args, Step::Init).await
+    }
+
+    /// Selects the workspace, and makes it if there is none.
+    pub(super) async fn select_workspace(&self) -> Result<(), TerraformError> {
+        let name = self.job.stack.workspace.as_str();
+        // It always exists, and not every backend has others.
+        if name == "default" {
+            return Ok(());
+        }
+        let select = ["workspace", "select", "-no-color", "-or-create", "--", name];
+        self.tell(words(&select), Step::Workspace).await
+    }
+
+    /// A saved plan is applied in whatever workspace is current, so this is asked every time.
+    pub(super) async fn check_workspace(&self, step: Step) -> Result<(), TerraformError> {
+        let args = words(&["workspace", "show", "-no-color"]);
+        let answer = self.ask(args, ANSWER_LIMIT, Step::Workspace).await?;
+        let current = String::from_utf8_lossy(&answer);
+        let (current, wanted) = (current.trim(), self.job.stack.workspace.as_str());
+        if current == wanted {
+            return Ok(());
+        }
+        let said = format!(
+            "the workspace is {current:?} instead of {wanted:?}; it must be initialised first"
+        );
+        Err(bare(invalid(&step.doing(self.job.stack), said)))
+    }
+
+    /// `plan`; gives the plan file.
+    pub(super) async fn plan(&self) -> Result<PathBuf, TerraformError> {
+        let file = &self.places.plan;
+        // A plan of an earlier try must not be taken for this one's.
+        match std::fs::remove_file(file) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(bare(unmet(&Step::Plan.doing(self.job.stack), &error)));
+            }
+            _ => {}
+        }
+        let mut args = words(&[
+            "plan",
+            "-input=false",
+            "-no-color",
+            "-json",
+            "-detailed-exitcode",
+        ]);
+        args.push(self.settings.lock_timeout_flag());
+        for file in &self.job.stack.var_files {
+            args.push(format!("-var-file={file}").into());
+        }
+        let mut out = OsString::from("-out=");
+        out.push(file);
+        args.push(out);
+
+        let mut ui = Ui::of_plan(self.job.log, &self.redactor);
+        let ended = self
+            .run(args, Stdout::Lines, Step::Plan, &mut |_, line| {
+                ui.line(line);
+            })
+            .await?;
+        match self.failure(Step::Plan, &ended, ui.finish().diagnostics) {
+            Some(failure) => Err(failure),
+            None => Ok(file.clone()),
+        }
+    }
+
+    /// `show -json`.
+    pub(super) async fn show(&self, plan: &Path) -> Result<Vec<u8>, TerraformError> {
+        let mut args = words(&["show", "-no-color", "-json"]);
+        args.push(plan.into());
+        self.ask(args, SHOW_LIMIT, Step::Show).await
+    }
+
+    /// `apply` of a saved plan.
+    pub(super) async fn apply(&self, plan: &Path) -> Result<AppliedPlan, TerraformError> {
+        let mut args = words(&["apply", "-input=false", "-no-color", "-json"]);
+        args.push(self.settings.lock_timeout_flag());
+        args.push(plan.into());
+
+        let mut ui = Ui::of_apply(self.job.log, &self.redactor);
+        let ended = self
+            .run(args, Stdout::Lines, Step::Apply, &mut |_, line| {
+                ui.line(line);
+            })
+            .await?;
+        let seen = ui.finish();
+        let is_state_kept = self.places.rescue_state();
+        let Some(mut failure) = self.failure(Step::Apply, &ended, seen.diagnostics) else {
+            return Ok(seen.applied);
+        };
+        let said = &mut failure.error.said;
+        if seen.steps > 0 {
+            said.push_str(&format!(
+                "; {} of {} steps were done",
+                seen.done, seen.steps
+            ));
+        }
+        if is_state_kept {
+            said.push_str(&format!(
+                "; the new state could not be written to the backend and is kept as {ERRORED_STATE} \
+                 in the run's scratch directory: push it with `terraform state push`"
+            ));
+        }
+        Err(failure)
+    }
+
+    /// Runs it with its lines going to the log as they are, and reads its diagnostics from them.
+    async fn tell(&self, args: Vec<OsString>, step: Step) -> Result<(), TerraformError> {
+        let mut errors = text::ErrorText::default();
+        let mut on_line = |stream, line: &str| {
+            if !line.trim().is_empty() {
+                self.job.log.line(line);
+            }
+            if stream == Stream::Err {
+                errors.push(line);
+            }
+        };
+        let ended = self.run(args, Stdout::Lines, step, &mut on_line).await?;
+        self.failure(step, &ended, errors.diagnostics())
+            .map_or(Ok(()), Err)
+    }
+
+    /// Runs it for what it answers.
+    async fn ask(
+        &self,
+        args: Vec<OsString>,
+        limit: usize,
+        step: Step,
+    ) -> Result<Vec<u8>, TerraformError> {
+        let ended = self
+            .run(args, Stdout::Bytes { limit }, step, &mut |_, _| {})
+            .await?;
+        match self.failure(step, &ended, text::diagnostics(&ended.tail)) {
+            Some(failure) => Err(failure),
+            None => Ok(ended.stdout),
+        }
+    }
+
+    async fn run(
+        &self,
+        args: Vec<OsString>,
+        stdout: Stdout,
+        step: Step,
+        on_line: OnLine<'_>,
+    ) -> Result<Ended, TerraformError> {
+        let timeouts = &self.settings.timeouts;
+        let (timeout, line) = match step {
+            Step::Init => (timeouts.init, LINE_LIMIT),
+            Step::Workspace | Step::Show => (timeouts.show, LINE_LIMIT),
+            Step::Plan => (timeouts.plan, UI_LINE_LIMIT),
+            Step::Apply => (timeouts.apply, UI_LINE_LIMIT),
+        };
+        let invocation = Invocation {
+            program: self.program.clone(),
+            args,
+            dir: self.places.dir.clone(),
+            env: self.settings.environment(&self.places, self.job.session),
+            limits: Limits {
+                timeout,
+                grace: self.settings.grace,
+                line,
+            },
+            stdout,
+            redactor: self.redactor.clone(),
+        };
+        tracing::debug!(?invocation, "running Terraform");
+        invocation
+            .run(self.job.stop, on_line)
+            .await
+            .map_err(|error| bare(not_run(&step.doing(self.job.stack), &error)))
+    }
+
+    /// What went wrong, unless it ended as it should.
+    fn failure(
+        &self,
+        step: Step,
+        ended: &Ended,
+        diagnostics: Vec<Diagnostic>,
+    ) -> Option<TerraformError> {
+        // With -detailed-exitcode, 2 says that there is something to change.
+        let is_good = ended.how.is_exit(0) || (step == Step::Plan && ended.how.is_exit(2));
+        (!is_good).then(|| failure::of(step, self.job.stack, ended, diagnostics))
+    }
+}
+
+fn redactor(session: &Session) -> Redactor {
+    Redactor::new([
+        session.secret_access_key.expose_secret(),
+        session.session_token.expose_secret(),
+    ])
+}
+
+fn words(words: &[&str]) -> Vec<OsString> {
+    words.iter().map(Into::into).collect()
+}
