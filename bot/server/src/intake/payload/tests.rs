@@ -15,9 +15,10 @@ fn payload(fields: Value) -> Value {
         "repository": { "id": 1, "name": "shop", "full_name": "acme/shop", "private": true },
         "sender": { "login": "ana", "id": 2, "type": "User" },
     });
-    for (name, value) in fields.as_object().unwrap() {
-        payload[name] = value.clone();
-    }
+    let Value::Object(fields) = fields else {
+        panic!("{fields} are no fields");
+    };
+    payload.as_object_mut().unwrap().extend(fields);
     payload
 }
 

@@ -25,7 +25,7 @@ async fn files() {
     let world = World::new().await;
     let first = world.main();
     world
-        .commit("feature/x?y#z", &[("README.md", Some("changed\n"))])
+        .commit("feature/x#y%z", &[("README.md", Some("changed\n"))])
         .await;
     let file = async |path: &str, at: &str| world.github.file(&world.repo, path, at).await;
     assert_eq!(
@@ -33,7 +33,7 @@ async fn files() {
         "hello\n"
     );
     assert_eq!(
-        file("README.md", "feature/x?y#z").await.unwrap().unwrap(),
+        file("README.md", "feature/x#y%z").await.unwrap().unwrap(),
         "changed\n"
     );
     assert_eq!(
