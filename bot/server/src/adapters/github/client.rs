@@ -147,9 +147,7 @@ impl Client {
             url: request.url.clone(),
             accept: request.accept,
         });
-        let kept = key
-            .as_ref()
-            .and_then(|key| self.etags().get(key));
+        let kept = key.as_ref().and_then(|key| self.etags().get(key));
         let built = build(credential, request, kept.as_ref())?;
         let (head, body) = tokio::time::timeout(self.timeout, self.exchange(built))
             .await
@@ -216,9 +214,8 @@ fn build(
     kept: Option<&Kept>,
 ) -> Outcome<http::Request<String>> {
     let unfit = |error: http::Error| Failure::unexpected(format!("no request: {error}"));
-    let mut bearer =
-        HeaderValue::try_from(format!("Bearer {}", credential.expose_secret()))
-            .map_err(|error| unfit(error.into()))?;
+    let mut bearer = HeaderValue::try_from(format!("Bearer {}", credential.expose_secret()))
+        .map_err(|error| unfit(error.into()))?;
     bearer.set_sensitive(true);
     let mut builder = http::Request::builder()
         .method(request.method.clone())
@@ -257,5 +254,10 @@ fn causes(error: &dyn std::error::Error) -> String {
 
 /// octocrab appends a backtrace to its texts.
 fn first_line(error: &dyn std::error::Error) -> String {
-    error.to_string().lines().next().unwrap_or_default().to_owned()
+    error
+        .to_string()
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .to_owned()
 }

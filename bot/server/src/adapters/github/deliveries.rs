@@ -67,8 +67,8 @@ pub(super) async fn missed(github: &GitHub, since: Timestamp) -> Outcome<Vec<Mis
     missed
         .into_iter()
         .map(|(guid, tried)| {
-            let guid = DeliveryId::parse(guid)
-                .map_err(|error| Failure::unexpected(error.to_string()))?;
+            let guid =
+                DeliveryId::parse(guid).map_err(|error| Failure::unexpected(error.to_string()))?;
             Ok(MissedDelivery {
                 guid,
                 id: tried.newest,

@@ -154,7 +154,12 @@ mod tests {
         };
         assert!(deployment(json!({ "slipway": "a" })).has_key("a"));
         assert!(deployment(json!("{\"slipway\":\"a\"}")).has_key("a"));
-        for other in [json!({ "slipway": "b" }), json!(""), json!("a"), Value::Null] {
+        for other in [
+            json!({ "slipway": "b" }),
+            json!(""),
+            json!("a"),
+            Value::Null,
+        ] {
             assert!(!deployment(other).has_key("a"));
         }
     }

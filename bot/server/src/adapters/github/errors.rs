@@ -176,7 +176,9 @@ fn quote(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> String {
         said = status.to_string();
     }
     if status.is_redirection() {
-        let to = headers.get(header::LOCATION).and_then(|to| to.to_str().ok());
+        let to = headers
+            .get(header::LOCATION)
+            .and_then(|to| to.to_str().ok());
         said = format!("moved to {}", to.unwrap_or("an unnamed place"));
     }
     match said.char_indices().nth(LONGEST_QUOTE) {
@@ -261,11 +263,17 @@ mod tests {
         assert_eq!(answer(403, &[("retry-after", "7")], "{}").kind, after(7));
         assert_eq!(answer(429, &[("retry-after", "7")], "{}").kind, after(7));
         assert_eq!(answer(429, &[], "{}").kind, after(60));
-        let spent = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "1090")];
+        let spent = [
+            ("x-ratelimit-remaining", "0"),
+            ("x-ratelimit-reset", "1090"),
+        ];
         assert_eq!(answer(403, &spent, "{}").kind, after(90));
         let over = [("x-ratelimit-remaining", "0"), ("x-ratelimit-reset", "900")];
         assert_eq!(answer(403, &over, "{}").kind, after(1));
-        let left = [("x-ratelimit-remaining", "9"), ("x-ratelimit-reset", "1090")];
+        let left = [
+            ("x-ratelimit-remaining", "9"),
+            ("x-ratelimit-reset", "1090"),
+        ];
         assert_eq!(answer(403, &left, "{}").kind, PortErrorKind::Denied);
         let body = r#"{"message":"You have exceeded a secondary rate limit."}"#;
         assert_eq!(answer(403, &[], body).kind, after(60));

@@ -13,8 +13,10 @@ use super::auth::Scope;
 
 /// How many answers are kept.
 const MOST_ENTRIES: usize = 1000;
-/// A larger answer is not kept, in bytes. Together with [`MOST_ENTRIES`] it bounds the memory.
-const LARGEST_ENTRY: usize = 64 * 1024;
+/// How much their bodies may take together, in bytes.
+const MOST_BYTES: usize = 32 * 1024 * 1024;
+/// A larger answer is not kept, in bytes. A page of a hundred comments has some hundred thousand.
+const LARGEST_ENTRY: usize = 2 * 1024 * 1024;
 
 /// What an answer is kept under.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -47,6 +49,7 @@ struct Entry {
 #[derive(Default)]
 pub(super) struct EtagCache {
     entries: HashMap<Key, Entry>,
+    bytes: usize,
     uses: u64,
 }
 
@@ -59,28 +62,35 @@ impl EtagCache {
         Some(entry.kept.clone())
     }
 
-    /// Keeps an answer, unless it is too large.
+    /// Keeps an answer in place of an older one, unless it is too large.
     pub(super) fn put(&mut self, key: Key, kept: Kept) {
+        self.remove(&key);
         if kept.body.len() > LARGEST_ENTRY {
-            self.entries.remove(&key);
             return;
         }
         self.uses += 1;
+        self.bytes += kept.body.len();
         let used = self.uses;
-        if self.entries.len() >= MOST_ENTRIES && !self.entries.contains_key(&key) {
-            self.drop_oldest();
-        }
         self.entries.insert(key, Entry { kept, used });
+        while self.entries.len() > MOST_ENTRIES || self.bytes > MOST_BYTES {
+            self.remove_oldest();
+        }
     }
 
-    fn drop_oldest(&mut self) {
+    fn remove(&mut self, key: &Key) {
+        if let Some(entry) = self.entries.remove(key) {
+            self.bytes -= entry.kept.body.len();
+        }
+    }
+
+    fn remove_oldest(&mut self) {
         let oldest = self
             .entries
             .iter()
             .min_by_key(|(_, entry)| entry.used)
             .map(|(key, _)| key.clone());
         if let Some(oldest) = oldest {
-            self.entries.remove(&oldest);
+            self.remove(&oldest);
         }
     }
 }
@@ -123,6 +133,21 @@ mod tests {
         let mut cache = EtagCache::default();
         cache.put(key(0), kept(1));
         cache.put(key(0), kept(LARGEST_ENTRY + 1));
+        assert!(cache.get(&key(0)).is_none());
+        assert_eq!(cache.bytes, 0);
+    }
+
+    #[test]
+    fn the_bodies_together_stay_within_bounds() {
+        let mut cache = EtagCache::default();
+        for n in 0..20 {
+            cache.put(key(n), kept(LARGEST_ENTRY));
+            // Again, which takes no more.
+            cache.put(key(n), kept(LARGEST_ENTRY));
+        }
+        assert_eq!(cache.bytes, MOST_BYTES);
+        assert_eq!(cache.entries.len(), MOST_BYTES / LARGEST_ENTRY);
+        assert!(cache.get(&key(19)).is_some());
         assert!(cache.get(&key(0)).is_none());
     }
 }

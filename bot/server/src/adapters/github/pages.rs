@@ -61,7 +61,11 @@ impl<'a> Pages<'a> {
             self.next = next_of(link);
         }
         // The token goes wherever this points.
-        if self.next.as_ref().is_some_and(|next| next.origin() != origin) {
+        if self
+            .next
+            .as_ref()
+            .is_some_and(|next| next.origin() != origin)
+        {
             return Err(Failure::unexpected("the next page is on another host"));
         }
         answer.json::<P>().map(|page| Some(page.items()))

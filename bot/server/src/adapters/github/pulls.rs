@@ -124,8 +124,8 @@ pub(super) async fn of_commit(
 
 /// Whether a commit is the head or, once merged, the merge commit of a pull request.
 fn is_of(pull: &Pull, commit: &CommitSha) -> bool {
-    let merged = pull.merged_at.is_some()
-        && pull.merge_commit_sha.as_deref() == Some(commit.as_str());
+    let merged =
+        pull.merged_at.is_some() && pull.merge_commit_sha.as_deref() == Some(commit.as_str());
     merged || pull.head.sha == commit.as_str()
 }
 
@@ -144,7 +144,10 @@ async fn all_open(github: &GitHub, repo: &RepoRef, base: Option<&str>) -> Outcom
     if let Some(base) = base {
         url.query_pairs_mut().append_pair("base", base);
     }
-    github.read_pages(repo, url, PULL_PAGES).all::<Vec<Pull>>().await
+    github
+        .read_pages(repo, url, PULL_PAGES)
+        .all::<Vec<Pull>>()
+        .await
 }
 
 pub(super) async fn changed_files(

@@ -178,11 +178,7 @@ async fn branch(github: &GitHub, repo: &RepoRef, name: &str) -> Outcome<Branch> 
     github.read(repo, url).await
 }
 
-pub(super) async fn branch_tip(
-    github: &GitHub,
-    repo: &RepoRef,
-    name: &str,
-) -> Outcome<CommitSha> {
+pub(super) async fn branch_tip(github: &GitHub, repo: &RepoRef, name: &str) -> Outcome<CommitSha> {
     sha(branch(github, repo, name).await?.commit.sha)
 }
 
@@ -195,9 +191,7 @@ pub(super) async fn commit(
     let scope = Scope::Repo(repo.clone(), Access::Read);
     let answer = match github.call(&scope, &Request::get_as(url, SHA)).await {
         // 422 is "No commit found for SHA", and what an ambiguous abbreviation gets.
-        Err(failure)
-            if failure.is_not_found() || failure.is(StatusCode::UNPROCESSABLE_ENTITY) =>
-        {
+        Err(failure) if failure.is_not_found() || failure.is(StatusCode::UNPROCESSABLE_ENTITY) => {
             return Ok(None);
         }
         answer => answer?,
@@ -313,10 +307,7 @@ pub(super) async fn permission(
         permission: String,
         role_name: Option<String>,
     }
-    let url = github.repo_url(
-        &repo.name,
-        &["collaborators", login.as_str(), "permission"],
-    );
+    let url = github.repo_url(&repo.name, &["collaborators", login.as_str(), "permission"]);
     let body: Body = match github.read(repo, url).await {
         // No such user: an App, say, or an account that was deleted.
         Err(failure) if failure.is_not_found() => return Ok(Permission::None),
@@ -369,7 +360,9 @@ pub(super) async fn is_team_member(
         Err(failure) if failure.is_not_found() && !failure.says("not installed") => {
             return Ok(false);
         }
-        Err(failure) if failure.is(StatusCode::FORBIDDEN) && failure.kind == PortErrorKind::Denied => {
+        Err(failure)
+            if failure.is(StatusCode::FORBIDDEN) && failure.kind == PortErrorKind::Denied =>
+        {
             return Err(failure.explained(
                 PortErrorKind::Denied,
                 format!(
