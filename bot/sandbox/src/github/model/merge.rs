@@ -52,7 +52,9 @@ impl Model {
             }
             None => None,
         };
+        let unknown_reads = self.faults.slow_mergeability;
         let pull = self.pull_mut(repo, number)?;
+        pull.unknown_reads = unknown_reads;
         pull.mergeable = merge.is_some();
         if merge.is_some() {
             pull.merge_commit_sha = merge;

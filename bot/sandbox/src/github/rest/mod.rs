@@ -21,8 +21,8 @@ use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
+pub(super) use call::query;
 use call::{Call, params};
-pub(super) use call::{decode, query};
 use routes::{Route, find_route};
 
 use super::Shared;
