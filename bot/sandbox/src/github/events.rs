@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::auth::Installation;
 use super::git::ZERO;
 use super::history::Commit;
 use super::model::{AccountKind, Model, Repository, stamp};
@@ -78,29 +79,19 @@ impl Model {
         self.queue("ping", &payload, None, None);
     }
 
-    /// Tells that the App came to an owner, or with `added` to one more repository of theirs.
-    pub(super) fn emit_installed(&mut self, id: u64, added: Option<u64>) -> Outcome<()> {
+    fn installation_and_sender(&self, id: u64) -> Outcome<(&Installation, Value, Value)> {
         let found = self
             .installations
             .iter()
             .find(|found| found.id == id)
-            .cloned()
             .ok_or_else(Refusal::not_found)?;
-        let installation = self.installation_json(&found);
         let sender = self.user_json(&found.owner);
-        if let Some(repo) = added {
-            let payload = json!({
-                "action": "added",
-                "installation": installation,
-                "repository_selection": "selected",
-                "repositories_added": [self.repository_brief(repo)?],
-                "repositories_removed": [],
-                "requester": null,
-                "sender": sender,
-            });
-            self.queue("installation_repositories", &payload, Some(id), None);
-            return Ok(());
-        }
+        Ok((found, self.installation_json(found), sender))
+    }
+
+    /// Tells that the App came to an owner.
+    pub(super) fn emit_installed(&mut self, id: u64) -> Outcome<()> {
+        let (found, installation, sender) = self.installation_and_sender(id)?;
         let repositories = found
             .repositories
             .iter()
@@ -113,6 +104,28 @@ impl Model {
             "sender": sender,
         });
         self.queue("installation", &payload, Some(id), None);
+        Ok(())
+    }
+
+    /// Tells that the App's installation was given one more repository, or lost one.
+    pub(super) fn emit_repositories(&mut self, id: u64, action: &str, repo: u64) -> Outcome<()> {
+        let (_, installation, sender) = self.installation_and_sender(id)?;
+        let brief = json!([self.repository_brief(repo)?]);
+        let (added, removed) = if action == "added" {
+            (brief, json!([]))
+        } else {
+            (json!([]), brief)
+        };
+        let payload = json!({
+            "action": action,
+            "installation": installation,
+            "repository_selection": "selected",
+            "repositories_added": added,
+            "repositories_removed": removed,
+            "requester": null,
+            "sender": sender,
+        });
+        self.queue("installation_repositories", &payload, Some(id), None);
         Ok(())
     }
 

@@ -244,7 +244,8 @@ impl Git {
 
     /// The commit that a name (ref, branch, SHA) stands for; nothing if it stands for none.
     pub(super) fn tip(&self, name: &str) -> Result<Option<Sha>, GitError> {
-        if name.starts_with('-') {
+        // Git's own language of revisions (`main~1`, `:/text`) is not GitHub's.
+        if name.starts_with('-') || name.contains(['~', '^', ':', '@', '{', '}', '*', ' ']) {
             return Ok(None);
         }
         let name = format!("{name}^{{commit}}");

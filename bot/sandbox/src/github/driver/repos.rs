@@ -63,11 +63,7 @@ impl GitHub {
     /// # Errors
     /// When there is no such repository.
     pub async fn uninstall(&self, repo: &str) -> anyhow::Result<()> {
-        self.act_in(repo, |model, id| {
-            model.uninstall(id);
-            Ok(())
-        })
-        .await
+        self.act_in(repo, |model, id| model.uninstall(id)).await
     }
 
     /// Changes what every installation grants the App, such as `("checks", None)`.
