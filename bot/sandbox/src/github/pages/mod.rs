@@ -12,8 +12,9 @@ use http::{Method, StatusCode, header};
 
 use super::git::Change;
 use super::model::{MergeMethod, Model, NewPull, Permission, ReviewState};
+use super::percent::decode;
 use super::refusal::{Outcome, Refusal};
-use super::rest::{decode, is_endpoint, query};
+use super::rest::{is_endpoint, query};
 use super::server::{Asked, Reply};
 
 /// Answers a request for a page; nothing if it is not one.

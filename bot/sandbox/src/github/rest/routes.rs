@@ -4,9 +4,10 @@ use http::Method;
 
 use super::super::auth::{Caller, Level};
 use super::super::model::{Model, Permission};
+use super::super::percent::decode;
 use super::super::refusal::{Outcome, Refusal};
 use super::super::server::Reply;
-use super::call::{Call, decode};
+use super::call::Call;
 use super::{apps, checks, comments, commits, contents, deployments, graphql, pull_writes, pulls};
 use super::{repos, tokens};
 

@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::auth::{Installation, Permissions};
 use super::model::{Model, node_id, stamp};
+use super::percent::encode;
 use super::refusal::{Outcome, Refusal};
 
 pub(super) fn permissions_json(permissions: &Permissions) -> Value {
@@ -38,8 +39,7 @@ impl Model {
         let (id, kind) = self
             .account(login)
             .map_or((0, "User"), |account| (account.id, account.kind.as_str()));
-        let path = login.replace('[', "%5B").replace(']', "%5D");
-        let url = self.api(&format!("/users/{path}"));
+        let url = self.api(&format!("/users/{}", encode(login)));
         let page = match login.strip_suffix("[bot]") {
             Some(slug) => format!("/apps/{slug}"),
             None => format!("/{login}"),
