@@ -59,6 +59,14 @@ pub(super) async fn touch_run(conn: &mut Conn, run: &Run, now: Timestamp) -> Res
     touch(conn, &run.order.repo, &keys, now).await
 }
 
+/// Makes the reports due that show a run, at once: it ended, and people wait to hear how.
+pub(super) async fn hurry_run(conn: &mut Conn, run: &Run, now: Timestamp) -> Result<()> {
+    for key in reports_of(&run.id, &run.order) {
+        refresh(conn, &run.order.repo, &key, now).await?;
+    }
+    Ok(())
+}
+
 /// Makes the reports due of all runs that wait in an environment: they show their place in line.
 pub(super) async fn touch_queue(
     conn: &mut Conn,
@@ -81,7 +89,7 @@ pub(super) async fn touch_queue(
     Ok(())
 }
 
-/// Makes a report due now, whatever asked it to wait: a person asked for it.
+/// Makes a report due now, whatever asked it to wait: somebody waits for it.
 pub(super) async fn refresh(
     conn: &mut Conn,
     repo: &RepoRef,

@@ -224,7 +224,7 @@ pub(super) async fn end(
     .await?;
     exactly_one(&done, || format!("run {} moved meanwhile", run.id))?;
     inbox::put_run_ended(conn, run, now).await?;
-    reports::touch_run(conn, run, now).await
+    reports::hurry_run(conn, run, now).await
 }
 
 /// Ends a run on behalf of its worker, with the release that it made live.
