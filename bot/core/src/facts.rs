@@ -10,9 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, Diagnostic};
 use crate::event::RepoRef;
-use crate::ids::{
-    CommitSha, Digest, EnvName, Login, PrNumber, RunId, ServiceName, StackName,
-};
+use crate::ids::{CommitSha, Digest, EnvName, Login, PrNumber, RunId, ServiceName, StackName};
 use crate::run::Run;
 
 /// A thing that could not be read; the text says why, for people.

@@ -172,13 +172,20 @@ pub fn right(operation: Operation, env: &Environment, actor: Option<&ActorFacts>
     if answers.contains(&Ok(true)) {
         return Gate::open("right", format!("@\u{200b}{} may {word}", actor.login));
     }
-    if let Some(gate) = answers.iter().find_map(|answer| Gate::unread("right", answer)) {
+    if let Some(gate) = answers
+        .iter()
+        .find_map(|answer| Gate::unread("right", answer))
+    {
         return gate;
     }
     let names: Vec<String> = allowed.iter().map(|who| code(&who.to_string())).collect();
     Gate::closed(
         "right",
-        format!("{} may not {word} in {}", text(actor.login.as_str()), env.name),
+        format!(
+            "{} may not {word} in {}",
+            text(actor.login.as_str()),
+            env.name
+        ),
         format!("somebody of {}", names.join(", ")),
     )
 }
@@ -386,8 +393,16 @@ fn lock(env: &EnvName, actor: Option<&Login>, facts: &Facts) -> Gate {
         return Gate::open("lock", "held by you");
     }
     let view = LockView::of(lock, facts.now);
-    Gate::closed("lock", view.sentence(), format!("{} by {} or an admin", code(&format!("/unlock {env}")), text(lock.holder.as_str())))
-        .waiting(OpensByItself::Freed)
+    Gate::closed(
+        "lock",
+        view.sentence(),
+        format!(
+            "{} by {} or an admin",
+            code(&format!("/unlock {env}")),
+            text(lock.holder.as_str())
+        ),
+    )
+    .waiting(OpensByItself::Freed)
 }
 
 /// Whether automatic deploys are on hold.
@@ -449,7 +464,9 @@ fn order(env: &Environment, service: &ServiceName, what: &Candidate, facts: &Fac
 }
 
 fn soak(env: &Environment, before: &EnvName, release: &Release, now: Timestamp) -> Gate {
-    let since = now.duration_since(release.live_at).max(SignedDuration::ZERO);
+    let since = now
+        .duration_since(release.live_at)
+        .max(SignedDuration::ZERO);
     let since = since.unsigned_abs();
     if since >= env.soak {
         return Gate::open("soak", format!("{} in {before}", duration(since)));
@@ -497,7 +514,11 @@ pub fn for_apply(env: &Environment, facts: &Facts, asked: Asked) -> Vec<Gate> {
         gates.extend(up_to_date(env, pr));
     }
     gates.extend(window(env, facts.now));
-    gates.push(lock(&env.name, facts.actor.as_ref().map(|actor| &actor.login), facts));
+    gates.push(lock(
+        &env.name,
+        facts.actor.as_ref().map(|actor| &actor.login),
+        facts,
+    ));
     gates
 }
 
@@ -522,7 +543,11 @@ pub fn for_deploy(
     }
     gates.extend(order(env, service, what, facts));
     gates.extend(window(env, facts.now));
-    gates.push(lock(&env.name, facts.actor.as_ref().map(|actor| &actor.login), facts));
+    gates.push(lock(
+        &env.name,
+        facts.actor.as_ref().map(|actor| &actor.login),
+        facts,
+    ));
     if asked == Asked::ByItself {
         gates.push(hold(&env.name, facts));
     }
@@ -534,7 +559,11 @@ pub fn for_deploy(
 pub fn for_rollback(env: &Environment, facts: &Facts) -> Vec<Gate> {
     vec![
         right(Operation::Deploy, env, facts.actor.as_ref()),
-        lock(&env.name, facts.actor.as_ref().map(|actor| &actor.login), facts),
+        lock(
+            &env.name,
+            facts.actor.as_ref().map(|actor| &actor.login),
+            facts,
+        ),
     ]
 }
 

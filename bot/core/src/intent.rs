@@ -153,17 +153,14 @@ impl ReportKey {
                 DeliveryId::parse(cause).ok()?,
                 EnvName::parse(env).ok()?,
             ),
-            ["apply-check", cause, env] => Self::ApplyCheck(
-                DeliveryId::parse(cause).ok()?,
-                EnvName::parse(env).ok()?,
-            ),
+            ["apply-check", cause, env] => {
+                Self::ApplyCheck(DeliveryId::parse(cause).ok()?, EnvName::parse(env).ok()?)
+            }
             ["deploy-comment", run] => Self::DeployComment(RunId::parse(run).ok()?),
             ["deploy-check", run] => Self::DeployCheck(RunId::parse(run).ok()?),
             ["deployment", run] => Self::Deployment(RunId::parse(run).ok()?),
             ["config-check", sha] => Self::ConfigCheck(CommitSha::parse(sha).ok()?),
-            ["reply", number, cause] => {
-                Self::Reply(pr(number)?, DeliveryId::parse(cause).ok()?)
-            }
+            ["reply", number, cause] => Self::Reply(pr(number)?, DeliveryId::parse(cause).ok()?),
             ["reaction", comment, word] => {
                 let reaction = [
                     Reaction::Eyes,
@@ -280,7 +277,13 @@ mod tests {
         ] {
             assert_eq!(ReportKey::parse(&key.to_string()), Ok(key));
         }
-        for wrong in ["", "plan-comment", "plan-comment/x", "reaction/1/Heart", "a/b/c/d/e"] {
+        for wrong in [
+            "",
+            "plan-comment",
+            "plan-comment/x",
+            "reaction/1/Heart",
+            "a/b/c/d/e",
+        ] {
             assert!(ReportKey::parse(wrong).is_err(), "{wrong}");
         }
     }

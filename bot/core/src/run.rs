@@ -7,13 +7,13 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::spec::{AwsAccess, ServiceSpec, StackSpec};
 use crate::event::RepoRef;
 use crate::ids::{
     CommentId, CommitSha, DeliveryId, Digest, EnvName, Login, PrNumber, RunId, ServiceName,
     StackName,
 };
 use crate::outcome::Outcome;
+use crate::spec::{AwsAccess, ServiceSpec, StackSpec};
 
 /// One piece of work.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -543,7 +543,10 @@ mod tests {
         assert_eq!(recover(&inside), Recovery::Interrupt(StepName::Apply));
         let applied = [step(StepName::Init, true), step(StepName::Apply, true)];
         assert_eq!(recover(&applied), Recovery::Interrupt(StepName::Apply));
-        let after = [step(StepName::Manifests, true), step(StepName::Rollout, false)];
+        let after = [
+            step(StepName::Manifests, true),
+            step(StepName::Rollout, false),
+        ];
         assert_eq!(recover(&after), Recovery::Requeue);
     }
 }

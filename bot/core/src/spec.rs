@@ -79,7 +79,10 @@ impl StackSpec {
     #[must_use]
     pub fn new(stack: &Stack, env: &EnvName) -> Self {
         let render = |templates: &[crate::config::Template]| {
-            templates.iter().map(|template| template.render(env)).collect()
+            templates
+                .iter()
+                .map(|template| template.render(env))
+                .collect()
         };
         Self {
             name: stack.name.clone(),

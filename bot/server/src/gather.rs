@@ -85,7 +85,8 @@ impl Gather {
             run: Some(run.clone()),
             depth: Depth::Gates,
         };
-        self.of(&run.order.repo, subject, Some(&run.order.actor)).await
+        self.of(&run.order.repo, subject, Some(&run.order.actor))
+            .await
     }
 
     /// deploy.toml of the default branch.
@@ -148,9 +149,9 @@ impl Gather {
             }
             Ok(ReportKey::ApplyCheck(cause, env)) => {
                 let runs = self.store.runs(repo, &RunsOf::Cause(cause)).await?;
-                let run = runs.into_iter().find(|run| {
-                    run.order.env == env && matches!(run.order.work, Work::Apply(_))
-                });
+                let run = runs
+                    .into_iter()
+                    .find(|run| run.order.env == env && matches!(run.order.work, Work::Apply(_)));
                 (run.as_ref().and_then(|run| run.order.pr), run)
             }
             Ok(ReportKey::ConfigCheck(head)) => {
@@ -379,7 +380,12 @@ impl Gather {
                 continue;
             }
             let older = run.order.commit.as_str();
-            if self.forge.compare(repo, older, merge.as_str()).await?.head_contains_base() {
+            if self
+                .forge
+                .compare(repo, older, merge.as_str())
+                .await?
+                .head_contains_base()
+            {
                 contained.insert(run.id.clone());
             }
         }
@@ -399,7 +405,10 @@ impl Gather {
                 let found = self.forge.commit(&facts.repo, sha.as_str()).await?;
                 if let Some(commit) = found {
                     let tip = facts.default_branch.as_str();
-                    let compared = self.forge.compare(&facts.repo, commit.as_str(), tip).await?;
+                    let compared = self
+                        .forge
+                        .compare(&facts.repo, commit.as_str(), tip)
+                        .await?;
                     facts.named_commit = Some(NamedCommit {
                         on_default_branch: compared.head_contains_base(),
                         sha: commit,

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use slipway_core::ports::{Artifacts, Clock, Cloud, Cluster, Forge, Registry, Source, Store, Terraform};
+use slipway_core::ports::{
+    Artifacts, Clock, Cloud, Cluster, Forge, Registry, Source, Store, Terraform,
+};
 
 /// Every port but the one that writes to GitHub, which only the reporter holds.
 #[derive(Clone)]

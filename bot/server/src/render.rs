@@ -66,7 +66,9 @@ fn read(root: &Path, place: &str) -> Result<Vec<(String, String)>, String> {
             .symlink_metadata()
             .map_err(|_| format!("{place} does not exist in this commit"))?;
         if meta.is_symlink() {
-            return Err(format!("{place} leads through a symbolic link, which is not followed"));
+            return Err(format!(
+                "{place} leads through a symbolic link, which is not followed"
+            ));
         }
     }
     let mut paths = if path.is_dir() {
@@ -143,7 +145,13 @@ mod tests {
         write(root.path());
         let digest = Digest::parse(format!("sha256:{}", "a".repeat(64))).unwrap();
         let commit = CommitSha::parse("b".repeat(40)).unwrap();
-        render(root.path(), &service(), &digest, &commit, &RunId::from_bits(1))
+        render(
+            root.path(),
+            &service(),
+            &digest,
+            &commit,
+            &RunId::from_bits(1),
+        )
     }
 
     fn dir(root: &Path) -> PathBuf {
@@ -161,14 +169,20 @@ mod tests {
         .unwrap();
         let image = &manifests[0]["spec"]["template"]["spec"]["containers"][0]["image"];
         let image = image.as_str().unwrap();
-        assert!(image.starts_with("ghcr.io/acme/shop@sha256:aaaa"), "{image}");
+        assert!(
+            image.starts_with("ghcr.io/acme/shop@sha256:aaaa"),
+            "{image}"
+        );
     }
 
     #[test]
     fn what_is_missing_or_leads_out_is_said() {
         let missing = rendered(|_| {}).unwrap_err();
         insta::assert_snapshot!(missing, @"app/k8s/dev does not exist in this commit");
-        let empty = rendered(|root| { dir(root); }).unwrap_err();
+        let empty = rendered(|root| {
+            dir(root);
+        })
+        .unwrap_err();
         insta::assert_snapshot!(empty, @"app/k8s/dev holds no .yaml or .yml file");
         let link = rendered(|root| {
             std::fs::create_dir_all(root.join("app/k8s")).unwrap();

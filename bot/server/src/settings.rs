@@ -221,14 +221,18 @@ impl TryFrom<String> for RepoPattern {
                 name: None,
             }),
             Some((owner, name))
-                if ![owner, name].iter().any(|part| part.is_empty() || part.contains('*')) =>
+                if ![owner, name]
+                    .iter()
+                    .any(|part| part.is_empty() || part.contains('*')) =>
             {
                 Ok(Self {
                     owner: owner.to_owned(),
                     name: Some(name.to_owned()),
                 })
             }
-            _ => Err(format!("{text:?} is neither \"owner/name\" nor \"owner/*\"")),
+            _ => Err(format!(
+                "{text:?} is neither \"owner/name\" nor \"owner/*\""
+            )),
         }
     }
 }
@@ -270,7 +274,10 @@ impl Settings {
             !settings.github.allow.is_empty(),
             "github.allow names no repository: add \"owner/*\" or \"owner/name\""
         );
-        ensure!(settings.limits.terraform_runs > 0, "limits.terraform_runs must be at least 1");
+        ensure!(
+            settings.limits.terraform_runs > 0,
+            "limits.terraform_runs must be at least 1"
+        );
         ensure!(settings.limits.runs > 0, "limits.runs must be at least 1");
         if settings.aws.access_key_id.is_some() != settings.aws.secret_access_key.is_some() {
             bail!("aws.access_key_id and aws.secret_access_key go together");
@@ -298,9 +305,9 @@ impl Settings {
     /// The address of the database.
     #[must_use]
     pub fn database(&self) -> String {
-        self.database_url.clone().unwrap_or_else(|| {
-            format!("sqlite://{}", self.data_dir.join("slipway.db").display())
-        })
+        self.database_url
+            .clone()
+            .unwrap_or_else(|| format!("sqlite://{}", self.data_dir.join("slipway.db").display()))
     }
 }
 
@@ -327,8 +334,14 @@ mod tests {
     fn the_shipped_example_is_valid_and_shows_the_defaults() {
         let settings = Settings::parse(include_str!("../slipway.example.toml")).unwrap();
         assert_eq!(settings.github.api_url, default_api_url());
-        assert_eq!(settings.limits.report_interval, Limits::default().report_interval);
-        assert_eq!(settings.limits.apply_timeout, Limits::default().apply_timeout);
+        assert_eq!(
+            settings.limits.report_interval,
+            Limits::default().report_interval
+        );
+        assert_eq!(
+            settings.limits.apply_timeout,
+            Limits::default().apply_timeout
+        );
         assert_eq!(settings.database(), "sqlite:///var/lib/slipway/slipway.db");
     }
 
@@ -351,7 +364,11 @@ mod tests {
         assert!(!format!("{:?}", secret.read().unwrap()).contains("s3cret"));
         std::fs::write(&path, "\n").unwrap();
         assert!(secret.read().is_err());
-        assert!(Secret::Env("SLIPWAY_NO_SUCH_VARIABLE".to_owned()).read().is_err());
+        assert!(
+            Secret::Env("SLIPWAY_NO_SUCH_VARIABLE".to_owned())
+                .read()
+                .is_err()
+        );
     }
 
     #[test]

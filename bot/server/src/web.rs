@@ -29,7 +29,8 @@ pub struct Pages {
 
 /// The routes of the pages.
 pub fn routes(pages: Arc<Pages>) -> Router {
-    let header = |name, value| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
+    let header =
+        |name, value| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
     Router::new()
         .route("/", get(front))
         .route("/runs/{id}", get(run_page))
@@ -83,7 +84,12 @@ struct StepRow {
 }
 
 async fn front() -> Response {
-    page(StatusCode::OK, &Front { version: env!("CARGO_PKG_VERSION") })
+    page(
+        StatusCode::OK,
+        &Front {
+            version: env!("CARGO_PKG_VERSION"),
+        },
+    )
 }
 
 async fn run_page(State(pages): State<Arc<Pages>>, Path(id): Path<String>) -> Response {
@@ -95,7 +101,11 @@ async fn run_page(State(pages): State<Arc<Pages>>, Path(id): Path<String>) -> Re
         Ok(None) => page(StatusCode::NOT_FOUND, &Gone),
         Err(error) => {
             tracing::error!(run = %id.short(), %error, "the page of a run can't be shown");
-            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer; try again\n").into_response()
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the store does not answer; try again\n",
+            )
+                .into_response()
         }
     }
 }
@@ -155,7 +165,10 @@ impl Pages {
         StepRow {
             name: step.name.as_str(),
             state,
-            took: span(step.claimed_at, step.done_at.unwrap_or_else(|| self.clock.now())),
+            took: span(
+                step.claimed_at,
+                step.done_at.unwrap_or_else(|| self.clock.now()),
+            ),
             line,
         }
     }
@@ -201,6 +214,9 @@ fn evidence(run: &Run) -> String {
         Some(Outcome::Refused { .. }) | None => None,
     };
     evidence.map_or_else(String::new, |evidence| {
-        format!("{} in {} as {}", evidence.role, evidence.account, evidence.session)
+        format!(
+            "{} in {} as {}",
+            evidence.role, evidence.account, evidence.session
+        )
     })
 }

@@ -200,7 +200,9 @@ async fn ports(
     let terraform_version = terraform.version().await?;
     tracing::info!(git, terraform = terraform_version, "the tools are there");
     let keys = match (&settings.aws.access_key_id, &settings.aws.secret_access_key) {
-        (Some(id), Some(secret)) => Some((id.clone(), secret.read().context("aws.secret_access_key")?)),
+        (Some(id), Some(secret)) => {
+            Some((id.clone(), secret.read().context("aws.secret_access_key")?))
+        }
         _ => None,
     };
     Ok(Ports {

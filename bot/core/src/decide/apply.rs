@@ -55,7 +55,10 @@ pub(super) fn on_command(
         said.extend(apply_in(&mut draft, ask, env, &names));
     }
     if draft.starts == 0 && said.is_empty() {
-        said.push("### Nothing to apply\n\nNo stack of this pull request was planned. `/plan` first.".to_owned());
+        said.push(
+            "### Nothing to apply\n\nNo stack of this pull request was planned. `/plan` first."
+                .to_owned(),
+        );
     }
     if !said.is_empty() {
         draft.reply(ask.pr, said.join("\n\n"));
@@ -114,7 +117,15 @@ fn apply_in(
         Verdicts::Refuse(rows) => {
             let mut body = refusal("applied in", &env.name, &rows);
             if gates::may_plan(env, ask.actor) && !plan_again.is_empty() {
-                plan::start(draft, ask.config, env, &plan_again, ask.pr, ask.into(), true);
+                plan::start(
+                    draft,
+                    ask.config,
+                    env,
+                    &plan_again,
+                    ask.pr,
+                    ask.into(),
+                    true,
+                );
                 body.push_str(
                     "\n\nPlanning again now: look at the new plan, then `/apply` once more.",
                 );
@@ -158,10 +169,9 @@ fn what_to_apply(
     state: &PlanState<'_>,
 ) -> Option<(CommitSha, PlanToApply)> {
     match (state, &ask.pr.pull.state) {
-        (PlanState::Fresh(run), _) => Some((
-            ask.pr.pull.head.clone(),
-            PlanToApply::Saved(run.id.clone()),
-        )),
+        (PlanState::Fresh(run), _) => {
+            Some((ask.pr.pull.head.clone(), PlanToApply::Saved(run.id.clone())))
+        }
         (PlanState::Not(..), PullState::Merged(merge)) => {
             let reviewed = reviewed(ask.facts, ask.pr, &env.name, &stack.name);
             let plan = PlanToApply::Again {
@@ -208,7 +218,11 @@ fn plan_state<'f>(
         return PlanState::Not(row("not planned".to_owned(), "`/plan`"), Again::Yes);
     };
     if run.order.commit != pr.pull.head {
-        let state = format!("of {}, the head is {} now", code(run.order.commit.short()), code(pr.pull.head.short()));
+        let state = format!(
+            "of {}, the head is {} now",
+            code(run.order.commit.short()),
+            code(pr.pull.head.short())
+        );
         return PlanState::Not(row(state, "a new plan"), Again::Yes);
     }
     if work.base != pr.base || work.base_ref != pr.pull.base_ref {
@@ -225,7 +239,10 @@ fn plan_state<'f>(
     }
     let Some(planned) = planned(run) else {
         return PlanState::Not(
-            row(run.state.as_str().to_owned(), "`/plan` once the cause is mended"),
+            row(
+                run.state.as_str().to_owned(),
+                "`/plan` once the cause is mended",
+            ),
             Again::No,
         );
     };
@@ -294,7 +311,11 @@ fn why_nothing(env: &Environment, states: &[(&Stack, PlanState<'_>)]) -> String 
             format!("- {}: {why}", code(stack.name.as_str()))
         })
         .collect();
-    format!("### Nothing to apply in {}\n\n{}", env.name, list.join("\n"))
+    format!(
+        "### Nothing to apply in {}\n\n{}",
+        env.name,
+        list.join("\n")
+    )
 }
 
 fn nothing(env: &Environment, named: &[StackName]) -> String {

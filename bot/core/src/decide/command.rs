@@ -135,7 +135,11 @@ fn on_where(ask: Ask<'_>) -> Decision {
             });
         }
     }
-    ask.answer(board(&rows, None), Reaction::Rocket, "the board was asked for")
+    ask.answer(
+        board(&rows, None),
+        Reaction::Rocket,
+        "the board was asked for",
+    )
 }
 
 /// `/explain`: every gate of everything that could be done here, changing nothing.
@@ -158,7 +162,11 @@ fn on_explain(ask: Ask<'_>, name: &EnvName) -> Decision {
             push_row(&mut rows, row, &format!("deploy {}", service.name));
         }
     }
-    ask.answer(explain(name, &rows), Reaction::Rocket, "an explanation was asked for")
+    ask.answer(
+        explain(name, &rows),
+        Reaction::Rocket,
+        "an explanation was asked for",
+    )
 }
 
 fn apply_rows(ask: Ask<'_>, env: &Environment) -> Vec<GateRow> {
@@ -212,8 +220,16 @@ fn on_cancel(ask: Ask<'_>, named: Option<&RunPrefix>) -> Decision {
     };
     if runs.is_empty() {
         let body = named.map_or_else(
-            || "### Nothing to cancel\n\nNo run of this pull request is queued or under way.".to_owned(),
-            |prefix| format!("### Nothing to cancel\n\nNo run {} is queued or under way.", code(prefix.as_str())),
+            || {
+                "### Nothing to cancel\n\nNo run of this pull request is queued or under way."
+                    .to_owned()
+            },
+            |prefix| {
+                format!(
+                    "### Nothing to cancel\n\nNo run {} is queued or under way.",
+                    code(prefix.as_str())
+                )
+            },
         );
         return ask.answer(body, Reaction::ThumbsDown, "nothing to cancel");
     }
@@ -227,7 +243,12 @@ fn on_cancel(ask: Ask<'_>, named: Option<&RunPrefix>) -> Decision {
             continue;
         }
         let by = text(ask.actor.login.as_str());
-        draft.end(&run.id, Move::Cancel, format!("cancelled by {by}"), "`/retry` runs it again");
+        draft.end(
+            &run.id,
+            Move::Cancel,
+            format!("cancelled by {by}"),
+            "`/retry` runs it again",
+        );
         said.push(format!(
             "- {} of {} in {} ({}){}",
             run.order.kind(),
@@ -287,7 +308,9 @@ fn on_retry(ask: Ask<'_>) -> Decision {
 pub(super) fn retry(ask: Ask<'_>, run: &Run) -> Decision {
     let env = &run.order.env;
     match &run.order.work {
-        Work::Plan(work) => plan::on_command(ask, Some(env), std::slice::from_ref(&work.stack.name)),
+        Work::Plan(work) => {
+            plan::on_command(ask, Some(env), std::slice::from_ref(&work.stack.name))
+        }
         // A plan file is spent once its apply was begun: the new plan is what is to be looked at.
         Work::Apply(work) => match &work.plan {
             PlanToApply::Saved(_) => {

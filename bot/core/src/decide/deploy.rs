@@ -152,7 +152,12 @@ pub(super) fn on_confirm(ask: Ask<'_>, given: &ConfirmCode) -> Decision {
     }
     let mut draft = Draft::new(ask.facts, ask.cause);
     if ask.facts.now.duration_since(run.created_at) > CONFIRM_WITHIN {
-        draft.end(&run.id, Move::Cancel, "the code ran out", "say the command again");
+        draft.end(
+            &run.id,
+            Move::Cancel,
+            "the code ran out",
+            "say the command again",
+        );
         draft.react(ask.trigger, Reaction::ThumbsDown);
         draft.reply(
             ask.pr,
@@ -340,8 +345,7 @@ pub(super) fn after_merge(
             Verdicts::Pass => None,
         };
         let image = ImageToDeploy::Tag(service.tag.render(merge));
-        let Some(mut order) =
-            draft.deploy_order(env, service, Some(pr), merge, image, None, asker)
+        let Some(mut order) = draft.deploy_order(env, service, Some(pr), merge, image, None, asker)
         else {
             continue;
         };

@@ -8,9 +8,7 @@ use crate::ids::DeliveryId;
 use crate::outcome::Outcome;
 use crate::ports::Reaction;
 use crate::report::markdown::code;
-use crate::run::{
-    DeployWork, ImageToDeploy, Move, Rollback, Run, RunState, Trigger, Work,
-};
+use crate::run::{DeployWork, ImageToDeploy, Move, Rollback, Run, RunState, Trigger, Work};
 
 /// A run ended: skip what needed it, roll back, free locks, sign the comment.
 pub(super) fn on_run_ended(facts: &Facts, cause: &DeliveryId) -> Decision {
@@ -31,7 +29,11 @@ pub(super) fn on_run_ended(facts: &Facts, cause: &DeliveryId) -> Decision {
         merge::free_locks(&mut draft, pr);
     }
     sign(&mut draft, run);
-    draft.done(format!("{} run ended: {}", run.order.kind(), run.state.as_str()))
+    draft.done(format!(
+        "{} run ended: {}",
+        run.order.kind(),
+        run.state.as_str()
+    ))
 }
 
 fn others_active(facts: &Facts, run: &Run) -> bool {

@@ -55,7 +55,11 @@ pub(super) fn on_unlock(ask: Ask<'_>, env: &EnvName) -> Decision {
     let admin = ask.actor.permission == Ok(Permission::Admin);
     if held.holder != ask.actor.login && !admin {
         let body = LockView::of(held, ask.facts.now).blocked(None);
-        return ask.answer(body, Reaction::ThumbsDown, "neither the holder nor an admin");
+        return ask.answer(
+            body,
+            Reaction::ThumbsDown,
+            "neither the holder nor an admin",
+        );
     }
     let next = ask
         .facts

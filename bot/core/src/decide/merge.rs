@@ -33,7 +33,12 @@ pub(super) fn on_merge(
             return draft.done("merged, but there is no valid deploy.toml");
         }
     };
-    if facts.store.runs.iter().any(|run| run.order.trigger == Trigger::Merge) {
+    if facts
+        .store
+        .runs
+        .iter()
+        .any(|run| run.order.trigger == Trigger::Merge)
+    {
         return draft.done("this merge was worked off before");
     }
     let asker = Asker {

@@ -10,10 +10,10 @@ use crate::gates;
 use crate::ids::{DeliveryId, EnvName, StackName};
 use crate::intent::{Content, Decision, Intent, ReportKey};
 use crate::ports::Reaction;
+use crate::projection::plan_check_name;
 use crate::report::check::{
     Annotation, AnnotationLevel, Buttons, CheckOutput, CheckStatus, Conclusion,
 };
-use crate::projection::plan_check_name;
 use crate::report::markdown::{code, text};
 use crate::run::{Move, RunState, Trigger, Work};
 use crate::stacks;
@@ -85,8 +85,15 @@ pub(super) fn on_command(
         match touched(ask.config, ask.pr) {
             Ok(targets) => targets,
             Err(why) => {
-                let body = format!("### ⛔ Not planned\n\nThe changed files could not be read: {}\n\nTry `/plan` again in a minute.", text(&why));
-                return ask.answer(body, Reaction::ThumbsDown, "the changed files could not be read");
+                let body = format!(
+                    "### ⛔ Not planned\n\nThe changed files could not be read: {}\n\nTry `/plan` again in a minute.",
+                    text(&why)
+                );
+                return ask.answer(
+                    body,
+                    Reaction::ThumbsDown,
+                    "the changed files could not be read",
+                );
             }
         }
     } else {
@@ -218,7 +225,11 @@ fn touched(config: &Config, pr: &PullFacts) -> Result<Targets, String> {
 
 fn all_of(config: &Config, named: &[StackName]) -> Targets {
     let mut targets = Targets::new();
-    for stack in config.stacks.iter().filter(|stack| named.contains(&stack.name)) {
+    for stack in config
+        .stacks
+        .iter()
+        .filter(|stack| named.contains(&stack.name))
+    {
         for env in &stack.environments {
             targets
                 .entry(env.clone())
@@ -248,7 +259,13 @@ fn nothing_to_plan(config: &Config, env: Option<&EnvName>) -> String {
     let stacks: Vec<String> = config
         .stacks
         .iter()
-        .map(|stack| format!("{} ({})", code(stack.name.as_str()), code(stack.dir.as_str())))
+        .map(|stack| {
+            format!(
+                "{} ({})",
+                code(stack.name.as_str()),
+                code(stack.dir.as_str())
+            )
+        })
         .collect();
     format!(
         "### Nothing to plan{place}\n\nThis pull request touches no stack there. Stacks: {}. \
@@ -333,13 +350,19 @@ fn check_proposed_config(draft: &mut Draft<'_>, pr: &PullFacts) {
 }
 
 fn say_config(draft: &mut Draft<'_>, pr: &PullFacts, diagnostics: &[Diagnostic], of: &str) {
-    let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error).count();
+    let errors = diagnostics
+        .iter()
+        .filter(|d| d.severity == Severity::Error)
+        .count();
     let (conclusion, title) = if errors == 0 {
         (Conclusion::Success, "deploy.toml is good".to_owned())
     } else {
         (
             Conclusion::Failure,
-            format!("deploy.toml has {}", crate::report::markdown::counted(errors, "error", "errors")),
+            format!(
+                "deploy.toml has {}",
+                crate::report::markdown::counted(errors, "error", "errors")
+            ),
         )
     };
     let summary = format!(
@@ -359,10 +382,17 @@ fn say_config(draft: &mut Draft<'_>, pr: &PullFacts, diagnostics: &[Diagnostic],
                 AnnotationLevel::Warning
             },
             title: diagnostic.message.chars().take(255).collect(),
-            message: diagnostic.help.clone().unwrap_or_else(|| diagnostic.message.clone()),
+            message: diagnostic
+                .help
+                .clone()
+                .unwrap_or_else(|| diagnostic.message.clone()),
         })
         .collect();
-    push_config(draft, pr, config_output(conclusion, title, summary, annotations));
+    push_config(
+        draft,
+        pr,
+        config_output(conclusion, title, summary, annotations),
+    );
 }
 
 fn config_output(

@@ -106,7 +106,11 @@ fn target<'f>(
     service: &ServiceName,
     to: Option<&ShaPrefix>,
 ) -> Result<(&'f Release, &'f Release), String> {
-    let refused = |why: String| Err(format!("### ⛔ {service} is not rolled back in {env}\n\n{why}"));
+    let refused = |why: String| {
+        Err(format!(
+            "### ⛔ {service} is not rolled back in {env}\n\n{why}"
+        ))
+    };
     let Some(live) = gates::live(facts, env, service) else {
         return refused("Nothing of it was ever released there.".to_owned());
     };
@@ -147,7 +151,10 @@ fn target<'f>(
                 "- {} live since {}: {}",
                 code(release.commit.short()),
                 time(release.live_at),
-                code(&format!("/rollback {env} {service} --to {}", release.commit.short()))
+                code(&format!(
+                    "/rollback {env} {service} --to {}",
+                    release.commit.short()
+                ))
             )
         })
         .collect();
@@ -194,9 +201,6 @@ pub(super) fn back_to<'f>(
     failed: &RunId,
 ) -> Option<&'f Release> {
     facts.store.releases.iter().find(|release| {
-        release.env == *env
-            && release.service == *service
-            && release.good
-            && release.run != *failed
+        release.env == *env && release.service == *service && release.good && release.run != *failed
     })
 }

@@ -16,9 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{AccountId, RoleArn};
 use crate::event::RepoRef;
-use crate::facts::{
-    ChangedFiles, Check, Comparison, Permission, PullRequest, Repository, Review,
-};
+use crate::facts::{ChangedFiles, Check, Comparison, Permission, PullRequest, Repository, Review};
 use crate::ids::{
     CheckRunId, CommentId, CommitSha, DeliveryId, DeploymentId, Digest, EnvName, InstallationId,
     Login, PrNumber,
@@ -468,7 +466,11 @@ pub trait Terraform: Send + Sync {
     /// `plan -out` and `show -json`.
     async fn plan(&self, job: &TerraformJob<'_>) -> Result<PlanFile, TerraformError>;
     /// `apply` of exactly this plan file; the lines of its `-json` output are told to the log.
-    async fn apply(&self, job: &TerraformJob<'_>, plan: &Path) -> Result<AppliedPlan, TerraformError>;
+    async fn apply(
+        &self,
+        job: &TerraformJob<'_>,
+        plan: &Path,
+    ) -> Result<AppliedPlan, TerraformError>;
 }
 
 /// What Terraform said at the end of an apply.

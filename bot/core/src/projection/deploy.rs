@@ -49,10 +49,7 @@ pub fn deploy_check(run: &Run, scene: &Scene<'_>) -> Option<CheckOutput> {
 
 /// Its GitHub deployment, with all the statuses that it has had so far.
 #[must_use]
-pub fn deployment(
-    run: &Run,
-    scene: &Scene<'_>,
-) -> Option<(NewDeployment, Vec<DeploymentStatus>)> {
+pub fn deployment(run: &Run, scene: &Scene<'_>) -> Option<(NewDeployment, Vec<DeploymentStatus>)> {
     let Work::Deploy(work) = &run.order.work else {
         return None;
     };
@@ -168,10 +165,7 @@ fn state(run: &Run, work: &DeployWork, scene: &Scene<'_>) -> DeployState {
         (RunState::Failed, Some(Outcome::Stopped(stopped))) => failed(run, work, stopped, scene),
         (RunState::Interrupted, Some(Outcome::Stopped(stopped))) => DeployState::Interrupted {
             found: sentence(stopped),
-            next: vec![
-                "/retry".to_owned(),
-                format!("/rollback {}", run.order.env),
-            ],
+            next: vec!["/retry".to_owned(), format!("/rollback {}", run.order.env)],
         },
         (_, Some(Outcome::Refused { gates })) => DeployState::Refused(gates.clone()),
         (_, Some(Outcome::Stopped(stopped))) => DeployState::NotDeployed(sentence(stopped)),
@@ -304,10 +298,17 @@ fn buttons(run: &Run, work: &DeployWork, scene: &Scene<'_>) -> Buttons {
                     .find(|other| other.after.contains(env))
             });
             if let Some(next) = next {
-                let label: String = format!("Promote to {}", next.name).chars().take(20).collect();
+                let label: String = format!("Promote to {}", next.name)
+                    .chars()
+                    .take(20)
+                    .collect();
                 push(&label, "The same digest, there", identifier::PROMOTE);
             }
-            push("Roll back", "The release before, and a hold", identifier::ROLLBACK);
+            push(
+                "Roll back",
+                "The release before, and a hold",
+                identifier::ROLLBACK,
+            );
         }
         RunState::Succeeded | RunState::Superseded => {}
         RunState::Failed
@@ -316,7 +317,11 @@ fn buttons(run: &Run, work: &DeployWork, scene: &Scene<'_>) -> Buttons {
         | RunState::Skipped
         | RunState::Interrupted => {
             push("Retry", "Try the same again", identifier::RETRY);
-            push("Roll back", "The release before, and a hold", identifier::ROLLBACK);
+            push(
+                "Roll back",
+                "The release before, and a hold",
+                identifier::ROLLBACK,
+            );
         }
     }
     buttons

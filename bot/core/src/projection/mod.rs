@@ -80,7 +80,6 @@ pub mod identifier {
     pub const CANCEL: &str = "cancel";
 }
 
-
 /// The name of the check run with the plans of an environment, as branch protection knows it.
 #[must_use]
 pub fn plan_check_name(env: &EnvName) -> String {

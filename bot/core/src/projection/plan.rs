@@ -116,9 +116,7 @@ fn sort_as_configured(rows: &mut [PlanRow], scene: &Scene<'_>) {
 
 fn row_state(run: &Run, work: &PlanWork, newest: &PlanWork, scene: &Scene<'_>) -> RowState {
     match run.state {
-        RunState::Unconfirmed | RunState::Queued => {
-            RowState::Pending(Some(queue::why(scene, run)))
-        }
+        RunState::Unconfirmed | RunState::Queued => RowState::Pending(Some(queue::why(scene, run))),
         RunState::Running => RowState::Running,
         RunState::Succeeded => succeeded(run, work, newest, scene),
         RunState::Cancelled => RowState::Cancelled { by: None },
@@ -152,7 +150,11 @@ fn succeeded(run: &Run, work: &PlanWork, newest: &PlanWork, scene: &Scene<'_>) -
 }
 
 fn summary(planned: &Planned) -> PlanSummary {
-    PlanSummary::new(&planned.plan, &DiffLimits::default(), PolicyState::default())
+    PlanSummary::new(
+        &planned.plan,
+        &DiffLimits::default(),
+        PolicyState::default(),
+    )
 }
 
 /// The apply of exactly this saved plan, if it succeeded.
@@ -208,7 +210,11 @@ fn buttons(env: &EnvName, comment: &PlanComment) -> Buttons {
         row.env == *env && matches!(row.state, RowState::Running | RowState::Pending(_))
     });
     if under_way {
-        push("Cancel", "Stop the runs of this pull request", identifier::CANCEL);
+        push(
+            "Cancel",
+            "Stop the runs of this pull request",
+            identifier::CANCEL,
+        );
         return buttons;
     }
     if comment.blocked.contains(env) {

@@ -218,7 +218,10 @@ impl DeployComment {
             }
             DeployState::Unconfirmed { by, .. } => format!("Waits for {by} to confirm"),
             DeployState::Refused(gates) => {
-                format!("Not deployed: {}", counted(gates.len(), "closed gate", "closed gates"))
+                format!(
+                    "Not deployed: {}",
+                    counted(gates.len(), "closed gate", "closed gates")
+                )
             }
             DeployState::NotDeployed(why) => why.clone(),
             DeployState::Interrupted { .. } => "Interrupted: somebody has to look".to_owned(),

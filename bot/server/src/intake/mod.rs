@@ -76,7 +76,11 @@ async fn ready(State(intake): State<Arc<Intake>>) -> Response {
         Ok(()) => "ready\n".into_response(),
         Err(error) => {
             tracing::warn!(%error, "not ready: the store does not answer");
-            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n").into_response()
+            (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the store does not answer\n",
+            )
+                .into_response()
         }
     }
 }
@@ -92,7 +96,11 @@ async fn receive(
         return answer(StatusCode::UNAUTHORIZED, "refused", error.to_string());
     }
     let Some(event_name) = text("x-github-event") else {
-        return answer(StatusCode::BAD_REQUEST, "refused", "the header X-GitHub-Event is missing");
+        return answer(
+            StatusCode::BAD_REQUEST,
+            "refused",
+            "the header X-GitHub-Event is missing",
+        );
     };
     let Some(id) = text("x-github-delivery").and_then(|id| DeliveryId::parse(id).ok()) else {
         let because = "the header X-GitHub-Delivery is missing or malformed";
@@ -110,8 +118,15 @@ async fn receive(
             return answer(StatusCode::BAD_REQUEST, "refused", error.to_string());
         }
     };
-    if !intake.allow.iter().any(|pattern| pattern.matches(&event.repo.name)) {
-        let because = format!("{} is not in the allow-list of this Slipway", event.repo.name);
+    if !intake
+        .allow
+        .iter()
+        .any(|pattern| pattern.matches(&event.repo.name))
+    {
+        let because = format!(
+            "{} is not in the allow-list of this Slipway",
+            event.repo.name
+        );
         tracing::info!(%id, event_name, because, "a delivery is ignored");
         return answer(StatusCode::ACCEPTED, "ignored", because);
     }
@@ -121,7 +136,11 @@ async fn receive(
             tracing::info!(%id, event_name, repo = %event.repo.name, "a delivery is stored");
             answer_plain(StatusCode::ACCEPTED, "stored")
         }
-        Ok(false) => answer(StatusCode::ACCEPTED, "known", "this delivery was stored before"),
+        Ok(false) => answer(
+            StatusCode::ACCEPTED,
+            "known",
+            "this delivery was stored before",
+        ),
         Err(error) => {
             tracing::error!(%id, %error, "a delivery could not be stored");
             let because = "it could not be stored; redeliver it later";

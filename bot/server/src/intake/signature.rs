@@ -64,9 +64,23 @@ mod tests {
     #[test]
     fn anything_else_is_not() {
         assert_eq!(check(None, BODY), Err(SignatureError::Missing));
-        assert_eq!(check(Some(SIGNATURE), b"Hello, World?"), Err(SignatureError::Wrong));
-        for malformed in ["", "sha256=", "sha1=75", &SIGNATURE[..70], &format!("{SIGNATURE}0"), &SIGNATURE.replace("sha256", "sha512")] {
-            assert_eq!(check(Some(malformed), BODY), Err(SignatureError::Malformed), "{malformed}");
+        assert_eq!(
+            check(Some(SIGNATURE), b"Hello, World?"),
+            Err(SignatureError::Wrong)
+        );
+        for malformed in [
+            "",
+            "sha256=",
+            "sha1=75",
+            &SIGNATURE[..70],
+            &format!("{SIGNATURE}0"),
+            &SIGNATURE.replace("sha256", "sha512"),
+        ] {
+            assert_eq!(
+                check(Some(malformed), BODY),
+                Err(SignatureError::Malformed),
+                "{malformed}"
+            );
         }
     }
 

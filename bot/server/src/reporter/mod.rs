@@ -65,7 +65,8 @@ impl Reporter {
                 self.check(worker, report, &sha, &output, &page).await
             }
             Shown::Deployment(deployment, statuses) => {
-                self.deployment(worker, report, &deployment, &statuses).await
+                self.deployment(worker, report, &deployment, &statuses)
+                    .await
             }
         }
     }
@@ -151,7 +152,11 @@ impl Reporter {
         let anew = report.sent_count > 0 && output.status != CheckStatus::Completed;
         if let Some(id) = known.filter(|_| !anew) {
             let annotate = output.status == CheckStatus::Completed && report.sent_count == 0;
-            match self.writer.update_check(repo, id, page, output, annotate).await {
+            match self
+                .writer
+                .update_check(repo, id, page, output, annotate)
+                .await
+            {
                 Ok(()) => return Ok(sent_check(report, id, hash, output)),
                 Err(error) if error.kind == PortErrorKind::NotFound => {}
                 Err(error) => return Err(error),

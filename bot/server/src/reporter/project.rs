@@ -58,9 +58,9 @@ impl Reporter {
                 })
                 .await
             }
-            ReportKey::DeployComment(id) | ReportKey::DeployCheck(id) | ReportKey::Deployment(id) => {
-                self.project_deploy(repo, &report.key, id).await
-            }
+            ReportKey::DeployComment(id)
+            | ReportKey::DeployCheck(id)
+            | ReportKey::Deployment(id) => self.project_deploy(repo, &report.key, id).await,
             ReportKey::ConfigCheck(_) | ReportKey::Reply(..) | ReportKey::Reaction(..) => {
                 Ok(Shown::Nothing)
             }
@@ -135,5 +135,7 @@ impl Reporter {
 }
 
 fn newest_page(runs: &[Run], is_shown: impl Fn(&Run) -> bool) -> Option<RunId> {
-    runs.iter().find(|run| is_shown(run)).map(|run| run.id.clone())
+    runs.iter()
+        .find(|run| is_shown(run))
+        .map(|run| run.id.clone())
 }

@@ -138,10 +138,7 @@ async fn effect(
 }
 
 /// The saved plan of a plan run, and the base that it was made onto.
-async fn saved_plan(
-    hand: &Hand<'_>,
-    plan: &RunId,
-) -> Result<(String, CommitSha, Planned), Halt> {
+async fn saved_plan(hand: &Hand<'_>, plan: &RunId) -> Result<(String, CommitSha, Planned), Halt> {
     let gone = || Failure::new("the plan is gone", "`/plan`, then `/apply` again");
     let run = hand.runner.ports.store.run(plan).await?.ok_or_else(gone)?;
     match (run.order.work, run.outcome) {
@@ -153,11 +150,7 @@ async fn saved_plan(
 }
 
 /// Fetches the plan file and proves that it is the one that was saved.
-async fn fetch(
-    hand: &Hand<'_>,
-    place: &Workplace<'_>,
-    planned: &Planned,
-) -> Result<PathBuf, Halt> {
+async fn fetch(hand: &Hand<'_>, place: &Workplace<'_>, planned: &Planned) -> Result<PathBuf, Halt> {
     hand.step(StepName::Plan, async {
         let bytes = hand
             .runner
@@ -180,7 +173,10 @@ async fn fetch(
         }
         let path = place.scratch.path().join("saved.tfplan");
         tokio::fs::write(&path, bytes).await.map_err(|error| {
-            Failure::new(format!("the plan file can't be written: {error}"), "`/retry`")
+            Failure::new(
+                format!("the plan file can't be written: {error}"),
+                "`/retry`",
+            )
         })?;
         Ok((path, format!("the saved plan: {}", planned.plan.counts())))
     })

@@ -66,11 +66,7 @@ async fn find_image(hand: &Hand<'_>, work: &DeployWork) -> Result<Image, Halt> {
     .await
 }
 
-async fn wait_for(
-    hand: &Hand<'_>,
-    work: &DeployWork,
-    wanted: Wanted<'_>,
-) -> Result<Image, Halt> {
+async fn wait_for(hand: &Hand<'_>, work: &DeployWork, wanted: Wanted<'_>) -> Result<Image, Halt> {
     let ports = &hand.runner.ports;
     let name = &work.service.image;
     let began = hand.run.started_at.unwrap_or(hand.run.created_at);
@@ -84,14 +80,21 @@ async fn wait_for(
             Ok(Some(image)) => return Ok(image),
             Ok(None) => "CI has not published it".to_owned(),
             Err(error) if error.is_passing() => {
-                if let PortErrorKind::Unavailable { retry_after: Some(wait) } = error.kind {
+                if let PortErrorKind::Unavailable {
+                    retry_after: Some(wait),
+                } = error.kind
+                {
                     pause = wait.min(Duration::from_secs(120));
                 }
                 error.to_string()
             }
             Err(error) => return Err(error.into()),
         };
-        let waited = ports.clock.now().duration_since(began).max(SignedDuration::ZERO);
+        let waited = ports
+            .clock
+            .now()
+            .duration_since(began)
+            .max(SignedDuration::ZERO);
         let reference = match wanted {
             Wanted::Tag(tag) => format!("{name}:{tag}"),
             Wanted::Digest(digest) => format!("{name}@{digest}"),
@@ -151,20 +154,22 @@ async fn render(
     let commit = &hand.run.order.commit;
     let worktree = hand.checkout(Revision::Commit(commit.clone())).await?;
     hand.step(StepName::Render, async {
-        let manifests = crate::render::render(
-            worktree.path(),
-            &work.service,
-            digest,
-            commit,
-            &hand.run.id,
-        )
-        .map_err(|error| {
-            Failure::new(
-                format!("the manifests in {} can't be used: {error}", work.service.manifests),
-                "mend them and merge",
-            )
-        })?;
-        let line = format!("{} manifests, pinned to {}", manifests.len(), digest.short());
+        let manifests =
+            crate::render::render(worktree.path(), &work.service, digest, commit, &hand.run.id)
+                .map_err(|error| {
+                    Failure::new(
+                        format!(
+                            "the manifests in {} can't be used: {error}",
+                            work.service.manifests
+                        ),
+                        "mend them and merge",
+                    )
+                })?;
+        let line = format!(
+            "{} manifests, pinned to {}",
+            manifests.len(),
+            digest.short()
+        );
         Ok((manifests, line))
     })
     .await

@@ -76,7 +76,10 @@ impl Hand<'_> {
         };
         config.environment(&self.run.order.env).ok_or_else(|| {
             Failure::new(
-                format!("deploy.toml no longer has the environment {}", self.run.order.env),
+                format!(
+                    "deploy.toml no longer has the environment {}",
+                    self.run.order.env
+                ),
                 "",
             )
             .into()

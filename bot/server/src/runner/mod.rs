@@ -19,8 +19,8 @@ use slipway_core::ids::{CommitSha, EnvName, ServiceName};
 use slipway_core::outcome::{ApplyTally, Evidence, Outcome, PodTrouble, Progress, Stopped};
 use slipway_core::plan::Diagnostic;
 use slipway_core::ports::{
-    AssumeRole, PortError, PortErrorKind, Revision, RunEnd, Session, Stop, TakenRun, Worktree,
-    WorkerId,
+    AssumeRole, PortError, PortErrorKind, Revision, RunEnd, Session, Stop, TakenRun, WorkerId,
+    Worktree,
 };
 use slipway_core::report::refusal::GateRow;
 use slipway_core::run::{Move, Run, RunOrder, StepName, StepResult, Work};
@@ -161,7 +161,11 @@ impl Runner {
         taken: &TakenRun,
         stop: Arc<StopFlag>,
     ) -> Ending {
-        let log = StoreLog::start(self.ports.store.clone(), worker.clone(), taken.run.id.clone());
+        let log = StoreLog::start(
+            self.ports.store.clone(),
+            worker.clone(),
+            taken.run.id.clone(),
+        );
         let hand = Hand {
             runner: self,
             worker,
@@ -365,7 +369,11 @@ impl Hand<'_> {
             let line = match &revision {
                 Revision::Commit(sha) => format!("{} is checked out", sha.short()),
                 Revision::Merged { head, base, .. } => {
-                    format!("{} merged into {} is checked out", head.short(), base.short())
+                    format!(
+                        "{} merged into {} is checked out",
+                        head.short(),
+                        base.short()
+                    )
                 }
             };
             Ok((worktree, line))
@@ -376,7 +384,12 @@ impl Hand<'_> {
     /// Assumes the run's role and proves which account it is.
     async fn credentials(&self) -> Result<Session, Halt> {
         self.step(StepName::Credentials, async {
-            let session = self.runner.ports.cloud.assume(&assume(&self.run.order)).await?;
+            let session = self
+                .runner
+                .ports
+                .cloud
+                .assume(&assume(&self.run.order))
+                .await?;
             self.remember(|so_far| so_far.evidence = Some(session.evidence.clone()));
             let line = format!(
                 "{} in {} as {}",

@@ -53,7 +53,10 @@ impl Workplace<'_> {
             .step(StepName::Init, async {
                 let terraform = &self.hand.runner.ports.terraform;
                 terraform.init(&self.job()).await.map_err(halt)?;
-                Ok(((), format!("initialised, workspace {}", self.stack.workspace)))
+                Ok((
+                    (),
+                    format!("initialised, workspace {}", self.stack.workspace),
+                ))
             })
             .await
     }

@@ -17,7 +17,12 @@ const MAX_ATTEMPTS: u32 = 60;
 impl Worker {
     pub(super) async fn deliveries(self: Arc<Self>) {
         while !self.bells.is_closing() {
-            match self.ports.store.take_delivery(&self.id, self.now(), LEASE).await {
+            match self
+                .ports
+                .store
+                .take_delivery(&self.id, self.now(), LEASE)
+                .await
+            {
                 Ok(Some(delivery)) => {
                     // Others may be due as well: let a second lane look.
                     self.bells.deliveries.notify_one();

@@ -12,7 +12,12 @@ const MAX_ATTEMPTS: u32 = 60;
 impl Worker {
     pub(super) async fn reports(self: Arc<Self>) {
         loop {
-            match self.ports.store.take_report(&self.id, self.now(), LEASE).await {
+            match self
+                .ports
+                .store
+                .take_report(&self.id, self.now(), LEASE)
+                .await
+            {
                 Ok(Some(report)) => {
                     self.bells.reports.notify_one();
                     self.write(report).await;

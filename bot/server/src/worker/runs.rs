@@ -82,7 +82,12 @@ impl Worker {
     /// Ends a run. Until that is stored, it is tried: an effect may have happened.
     async fn end(&self, id: &RunId, end: RunEnd) {
         for attempt in 0.. {
-            match self.ports.store.end_run(&self.id, id, &end, self.now()).await {
+            match self
+                .ports
+                .store
+                .end_run(&self.id, id, &end, self.now())
+                .await
+            {
                 Ok(()) => {
                     tracing::info!(run = %id.short(), end = ?end.mv, "a run ends");
                     break;
@@ -105,7 +110,12 @@ impl Worker {
     async fn beat(self: Arc<Self>) {
         loop {
             let now = self.now();
-            if let Err(error) = self.ports.store.keep_runs(&self.id, later(now, LEASE)).await {
+            if let Err(error) = self
+                .ports
+                .store
+                .keep_runs(&self.id, later(now, LEASE))
+                .await
+            {
                 tracing::error!(%error, "leases can't be kept");
             }
             match self.ports.store.stop_requests(&self.id).await {
@@ -126,7 +136,12 @@ impl Worker {
     /// Takes over runs whose worker is gone: what did no harm begins anew; what died inside an
     /// effect is looked at, told, and left to people.
     async fn take_over(&self) {
-        let lost = match self.ports.store.take_lost_runs(&self.id, self.now(), LEASE).await {
+        let lost = match self
+            .ports
+            .store
+            .take_lost_runs(&self.id, self.now(), LEASE)
+            .await
+        {
             Ok(lost) => lost,
             Err(error) => {
                 tracing::error!(%error, "lost runs can't be looked for");
@@ -156,7 +171,10 @@ impl Worker {
     async fn wind_down(&self, hands: &mut JoinSet<()>) {
         self.runner.close();
         let all = async { while hands.join_next().await.is_some() {} };
-        if tokio::time::timeout(self.limits.shutdown_grace, all).await.is_err() {
+        if tokio::time::timeout(self.limits.shutdown_grace, all)
+            .await
+            .is_err()
+        {
             let cut: Vec<String> = self
                 .bells
                 .in_hand()

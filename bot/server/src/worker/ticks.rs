@@ -37,7 +37,11 @@ impl Worker {
     /// does so by itself. They come with the same GUID, so that none is worked off twice.
     async fn redeliver_missed(&self, asked: &mut HashMap<DeliveryId, u32>) -> PortResult<()> {
         let now = self.now();
-        let since = self.last_poll().await?.unwrap_or(now - KEPT).max(now - KEPT);
+        let since = self
+            .last_poll()
+            .await?
+            .unwrap_or(now - KEPT)
+            .max(now - KEPT);
         let missed = self.ports.forge.missed_deliveries(since).await?;
         let ids: Vec<DeliveryId> = missed.iter().map(|missed| missed.guid.clone()).collect();
         let known = self.ports.store.known_deliveries(&ids).await?;

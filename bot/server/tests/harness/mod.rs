@@ -5,7 +5,12 @@ use std::path::{Path, PathBuf};
 use slipway_sandbox::world::{REGISTRY, REGISTRY_PASSWORD, REGISTRY_USER, World};
 
 /// Writes the settings and secrets of a bot that lives in a world; returns the settings' path.
-pub fn settle(world: &World, dir: &Path, listen: &str, terraform: &Path) -> anyhow::Result<PathBuf> {
+pub fn settle(
+    world: &World,
+    dir: &Path,
+    listen: &str,
+    terraform: &Path,
+) -> anyhow::Result<PathBuf> {
     std::fs::create_dir_all(dir)?;
     let secret = |name: &str, text: &str| -> anyhow::Result<String> {
         let path = dir.join(name);

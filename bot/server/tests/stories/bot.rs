@@ -129,7 +129,11 @@ impl Story {
                 .map(|comment| format!("#{}: {}", comment.number, comment.body))
                 .collect()
         });
-        anyhow::ensure!(unread.is_empty(), "unread comments:\n{}", unread.join("\n---\n"));
+        anyhow::ensure!(
+            unread.is_empty(),
+            "unread comments:\n{}",
+            unread.join("\n---\n")
+        );
         let app = self.world.github.app_id();
         let open: Vec<String> = self.world.github.look(|model| {
             let repository = model.repository(REPO);
@@ -205,12 +209,16 @@ impl Story {
         let comment = self
             .world
             .github
-            .until(&format!("a comment with {text:?} on #{pr}"), PATIENCE, |model| {
-                let bot = model.bot_login();
-                let repository = model.repository(REPO)?;
-                let mut all = repository.comments(pr).filter(|c| c.author == bot);
-                all.find(|comment| comment.body.contains(text)).cloned()
-            })
+            .until(
+                &format!("a comment with {text:?} on #{pr}"),
+                PATIENCE,
+                |model| {
+                    let bot = model.bot_login();
+                    let repository = model.repository(REPO)?;
+                    let mut all = repository.comments(pr).filter(|c| c.author == bot);
+                    all.find(|comment| comment.body.contains(text)).cloned()
+                },
+            )
             .await?;
         self.read.insert(comment.id);
         Ok(self.plain(&comment))
@@ -240,9 +248,8 @@ impl Story {
                 let bot = model.bot_login();
                 let repository = model.repository(REPO)?;
                 let comment = repository.comments.iter().find(|c| c.id == comment)?;
-                let signed = |r: &slipway_sandbox::github::Reaction| {
-                    r.user == bot && r.content == content
-                };
+                let signed =
+                    |r: &slipway_sandbox::github::Reaction| r.user == bot && r.content == content;
                 comment.reactions.iter().any(signed).then_some(())
             })
             .await
