@@ -158,11 +158,16 @@ impl GitHub {
         self.client.send(scope, &fresh, request).await
     }
 
-    /// A credential that was just made.
+    /// A credential that was just made, here or by another who was first.
     async fn fresh(&self, scope: &Scope) -> Outcome<SecretString> {
         match scope {
             Scope::App => self.credentials.sign(),
             Scope::Repo(repo, access) => {
+                let turn = self.credentials.turn(scope);
+                let _turn = turn.lock().await;
+                if let Some(held) = self.credentials.held(scope) {
+                    return Ok(held);
+                }
                 let token = self.ask_token(repo, *access).await?;
                 self.credentials.hold_token(scope.clone(), &token);
                 Ok(token)
