@@ -269,7 +269,7 @@ impl Model {
         if let Some(installation) = known {
             installation.repositories.insert(repo);
             let id = installation.id;
-            self.emit_installed(id, Some(repo))?;
+            self.emit_repositories(id, "added", repo)?;
             return Ok(id);
         }
         let (id, now) = (self.new_id(), self.now());
@@ -280,15 +280,19 @@ impl Model {
             permissions: self.config.permissions.clone(),
             created_at: now,
         });
-        self.emit_installed(id, None)?;
+        self.emit_installed(id)?;
         Ok(id)
     }
 
     /// Takes the App off a repository.
-    pub(super) fn uninstall(&mut self, repo: u64) {
+    pub(super) fn uninstall(&mut self, repo: u64) -> Outcome<()> {
+        let Some(id) = self.installation_of(repo).map(|found| found.id) else {
+            return Ok(());
+        };
         for installation in &mut self.installations {
             installation.repositories.remove(&repo);
         }
+        self.emit_repositories(id, "removed", repo)
     }
 
     /// Gives out a token for an installation, no wider than the installation itself.

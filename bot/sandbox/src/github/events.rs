@@ -2,12 +2,16 @@
 
 use serde_json::{Value, json};
 
-use super::diff::FileChange;
+use super::auth::Installation;
 use super::git::ZERO;
-use super::model::{AccountKind, Model, PullRequest, stamp};
+use super::history::Commit;
+use super::model::{AccountKind, Model, Repository, stamp};
 use super::refusal::{Outcome, Refusal};
 use super::view::merge_into;
 use super::webhooks::Queued;
+
+/// A push event lists no more commits than this.
+const MOST_COMMITS: usize = 2048;
 
 impl Model {
     /// Queues an event of a repository, if the App is installed there.
@@ -36,7 +40,7 @@ impl Model {
         if kind == Some(AccountKind::Organization) {
             payload["organization"] = self.organization_json(&owner);
         }
-        self.queue(event, payload, Some(installation), Some(repo));
+        self.queue(event, &payload, Some(installation), Some(repo));
         Ok(())
     }
 
@@ -44,7 +48,7 @@ impl Model {
     pub(super) fn queue(
         &mut self,
         event: &str,
-        payload: Value,
+        payload: &Value,
         installation: Option<u64>,
         repository: Option<u64>,
     ) {
@@ -72,32 +76,22 @@ impl Model {
             "app_id": self.config.app_id,
         });
         let payload = json!({ "zen": "Keep it logically awesome.", "hook_id": 1, "hook": hook });
-        self.queue("ping", payload, None, None);
+        self.queue("ping", &payload, None, None);
     }
 
-    /// Tells that the App came to an owner, or with `added` to one more repository of theirs.
-    pub(super) fn emit_installed(&mut self, id: u64, added: Option<u64>) -> Outcome<()> {
+    fn installation_and_sender(&self, id: u64) -> Outcome<(&Installation, Value, Value)> {
         let found = self
             .installations
             .iter()
             .find(|found| found.id == id)
-            .cloned()
             .ok_or_else(Refusal::not_found)?;
-        let installation = self.installation_json(&found);
         let sender = self.user_json(&found.owner);
-        if let Some(repo) = added {
-            let payload = json!({
-                "action": "added",
-                "installation": installation,
-                "repository_selection": "selected",
-                "repositories_added": [self.repository_brief(repo)?],
-                "repositories_removed": [],
-                "requester": null,
-                "sender": sender,
-            });
-            self.queue("installation_repositories", payload, Some(id), None);
-            return Ok(());
-        }
+        Ok((found, self.installation_json(found), sender))
+    }
+
+    /// Tells that the App came to an owner.
+    pub(super) fn emit_installed(&mut self, id: u64) -> Outcome<()> {
+        let (found, installation, sender) = self.installation_and_sender(id)?;
         let repositories = found
             .repositories
             .iter()
@@ -107,10 +101,31 @@ impl Model {
             "action": "created",
             "installation": installation,
             "repositories": repositories,
+            "sender": sender,
+        });
+        self.queue("installation", &payload, Some(id), None);
+        Ok(())
+    }
+
+    /// Tells that the App's installation was given one more repository, or lost one.
+    pub(super) fn emit_repositories(&mut self, id: u64, action: &str, repo: u64) -> Outcome<()> {
+        let (_, installation, sender) = self.installation_and_sender(id)?;
+        let brief = json!([self.repository_brief(repo)?]);
+        let (added, removed) = if action == "added" {
+            (brief, json!([]))
+        } else {
+            (json!([]), brief)
+        };
+        let payload = json!({
+            "action": action,
+            "installation": installation,
+            "repository_selection": "selected",
+            "repositories_added": added,
+            "repositories_removed": removed,
             "requester": null,
             "sender": sender,
         });
-        self.queue("installation", payload, Some(id), None);
+        self.queue("installation_repositories", &payload, Some(id), None);
         Ok(())
     }
 
@@ -225,60 +240,11 @@ impl Model {
         let found = self.repo(repo)?;
         let (created, deleted) = (before == ZERO, after == ZERO);
         let forced = !created && !deleted && !found.git.is_ancestor(before, after)?;
-        let range = match (created, deleted) {
-            (_, true) => None,
-            (true, _) => {
-                let base = found
-                    .branches
-                    .get(&found.default_branch)
-                    .filter(|base| *base != after);
-                Some(base.map_or_else(|| after.to_owned(), |base| format!("{base}..{after}")))
-            }
-            _ => Some(format!("{before}..{after}")),
-        };
-        let mut commits = match range {
-            Some(range) => found.git.log(&range, 2048)?,
-            None => Vec::new(),
-        };
-        commits.reverse();
         let full_name = found.full_name();
-        let mut list = Vec::with_capacity(commits.len());
-        for commit in &commits {
-            let mut value = Self::commit_brief(commit);
-            let files = match commit.parents.first() {
-                Some(parent) => found.git.diff(parent, &commit.sha, false)?,
-                None => Vec::new(),
-            };
-            let of = |status: &str| -> Vec<&str> {
-                files
-                    .iter()
-                    .filter(|file| file.status == status)
-                    .map(|file| file.path.as_str())
-                    .collect()
-            };
-            let renamed: Vec<&FileChange> = files
-                .iter()
-                .filter(|file| file.status == "renamed")
-                .collect();
-            let mut added = of("added");
-            added.extend(renamed.iter().map(|file| file.path.as_str()));
-            let mut removed = of("removed");
-            removed.extend(renamed.iter().filter_map(|file| file.previous.as_deref()));
-            merge_into(
-                &mut value,
-                json!({
-                    "distinct": true,
-                    "url": self.html(&format!("/{full_name}/commit/{}", commit.sha)),
-                    "added": added,
-                    "removed": removed,
-                    "modified": of("modified"),
-                }),
-            );
-            for (role, who) in [("author", &commit.author), ("committer", &commit.committer)] {
-                value[role]["username"] = json!(who.name);
-            }
-            list.push(value);
-        }
+        let commits = pushed(found, before, after)?
+            .iter()
+            .map(|commit| self.pushed_commit_json(repo, commit))
+            .collect::<Outcome<Vec<Value>>>()?;
         let payload = json!({
             "ref": format!("refs/heads/{branch}"),
             "before": before,
@@ -288,46 +254,56 @@ impl Model {
             "forced": forced,
             "base_ref": null,
             "compare": self.html(&format!("/{full_name}/compare/{before}...{after}")),
-            "head_commit": list.last(),
-            "commits": list,
+            "head_commit": commits.last(),
+            "commits": commits,
             "pusher": { "name": sender, "email": self.signature(sender).email },
         });
         self.emit("push", repo, sender, payload)
     }
 
-    /// The files that a pull request changes, against the merge base.
-    pub(super) fn pull_files(
-        &self,
-        repo: u64,
-        number: u64,
-        patches: bool,
-    ) -> Outcome<Vec<FileChange>> {
-        let pull = self.pull(repo, number)?;
-        let git = &self.repo(repo)?.git;
-        let base = self.live_base(pull)?;
-        let Some(from) = git.merge_base(&base, &pull.head.sha)? else {
-            return Ok(Vec::new());
+    fn pushed_commit_json(&self, repo: u64, commit: &Commit) -> Outcome<Value> {
+        let found = self.repo(repo)?;
+        let files = match commit.parents.first() {
+            Some(parent) => found.git.diff(parent, &commit.sha, false)?,
+            None => Vec::new(),
         };
-        Ok(git.diff(&from, &pull.head.sha, patches)?)
+        // A push speaks of a rename as of a removal and an addition.
+        let (mut added, mut removed, mut modified) = (Vec::new(), Vec::new(), Vec::new());
+        for file in &files {
+            match file.status {
+                "modified" => modified.push(file.path.as_str()),
+                "removed" => removed.push(file.path.as_str()),
+                _ => added.push(file.path.as_str()),
+            }
+            removed.extend(file.previous.as_deref());
+        }
+        let mut value = Self::commit_brief(commit);
+        for (role, who) in [("author", &commit.author), ("committer", &commit.committer)] {
+            value[role]["username"] = json!(who.name);
+        }
+        let url = self.html(&format!("/{}/commit/{}", found.full_name(), commit.sha));
+        let more = json!({
+            "distinct": true, "url": url,
+            "added": added, "removed": removed, "modified": modified,
+        });
+        merge_into(&mut value, more);
+        Ok(value)
     }
+}
 
-    /// The base to compare an open pull request with is the branch as it is now; for a closed one
-    /// the branch as it was then.
-    pub(super) fn live_base(&self, pull: &PullRequest) -> Outcome<String> {
-        let branches = &self.repo(pull.base.repo)?.branches;
-        Ok(branches
-            .get(&pull.base.branch)
-            .filter(|_| pull.merged.is_none())
-            .unwrap_or(&pull.base.sha)
-            .clone())
+/// The commits that a push brought, oldest first.
+fn pushed(repo: &Repository, before: &str, after: &str) -> Outcome<Vec<Commit>> {
+    if after == ZERO {
+        return Ok(Vec::new());
     }
-
-    pub(super) fn pull_commits(&self, repo: u64, number: u64) -> Outcome<Vec<super::git::Commit>> {
-        let pull = self.pull(repo, number)?;
-        let base = self.live_base(pull)?;
-        let range = format!("{base}..{}", pull.head.sha);
-        let mut commits = self.repo(repo)?.git.log(&range, 250)?;
-        commits.reverse();
-        Ok(commits)
-    }
+    let tip = repo.branches.get(&repo.default_branch);
+    let range = match tip.filter(|tip| *tip != after) {
+        _ if before != ZERO => format!("{before}..{after}"),
+        // A new branch brings what the default branch does not have.
+        Some(tip) => format!("{tip}..{after}"),
+        None => after.to_owned(),
+    };
+    let mut commits = repo.git.log(&range, MOST_COMMITS)?;
+    commits.reverse();
+    Ok(commits)
 }

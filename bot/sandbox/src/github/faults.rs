@@ -117,6 +117,8 @@ pub(super) struct Faults {
     deliveries: Vec<DeliveryFault>,
     /// At most this many content-creating requests a minute; nothing switches the limit off.
     pub(super) content_limit: Option<u32>,
+    /// How many reads of a pull request after a change say that mergeability is not known yet.
+    pub(super) slow_mergeability: u32,
 }
 
 /// What becomes of a delivery about to be sent.

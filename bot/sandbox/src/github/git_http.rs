@@ -11,7 +11,7 @@ use super::Shared;
 use super::auth::{Caller, Level};
 use super::git::isolate;
 use super::model::{Model, Permission};
-use super::rest::decode;
+use super::percent::decode;
 use super::server::{Asked, Reply};
 
 /// One request of git's protocol.

@@ -69,9 +69,7 @@ impl Model {
             "name": package.digest,
             "description": "",
             "summary": "",
-            "blob_store": "s3",
             "html_url": format!("{html}/{version_id}"),
-            "release": null,
             "tag_name": package.tag,
             "target_commitish": "",
             "target_oid": "",
@@ -80,8 +78,7 @@ impl Model {
             "metadata": [],
             "container_metadata": {
                 "tag": tag,
-                "labels": { "description": "", "source": "", "revision": "", "image_url": "",
-                    "licenses": "", "all_labels": {} },
+                "labels": null,
                 "manifest": { "digest": package.digest,
                     "media_type": "application/vnd.oci.image.manifest.v1+json",
                     "uri": format!("repositories/{}/manifests/{}", package.image, package.digest),
@@ -130,7 +127,7 @@ impl Model {
             "/repos/{full_name}/actions/workflows/{workflow_id}"
         ));
         let suite_url = self.api(&format!("/repos/{full_name}/check-suites/{id}"));
-        let repository = self.repository_json(repo)?;
+        let repository = self.repository_minimal_json(repo)?;
         let actor = self.user_json(&run.actor);
         let html = self.html(&format!("/{full_name}/actions/runs/{id}"));
         let workflow = json!({

@@ -37,7 +37,7 @@ impl Queued {
     pub(super) fn new(
         event: &str,
         action: Option<String>,
-        payload: Value,
+        payload: &Value,
         installation: Option<u64>,
         repository: Option<u64>,
     ) -> Self {

@@ -21,6 +21,7 @@ impl Model {
     ) -> Outcome<Sha> {
         self.meet(author);
         self.require(repo, author, Permission::Write)?;
+        check_names(branch, changes)?;
         let who = self.signature(author);
         let found = self.repo(repo)?;
         let parent = found
@@ -46,6 +47,7 @@ impl Model {
     ) -> Outcome<Sha> {
         self.meet(author);
         self.require(repo, author, Permission::Write)?;
+        check_names(branch, changes)?;
         let who = self.signature(author);
         let found = self.repo(repo)?;
         let base = found.branches.get(&found.default_branch).cloned();
@@ -160,4 +162,36 @@ impl Model {
         }
         self.refresh_merge(repo, number)
     }
+}
+
+/// Refuses names that git would not take, before they reach git.
+fn check_names(branch: &str, changes: &[Change]) -> Outcome<()> {
+    let odd = |c: char| c.is_control() || " ~^:?*[\\".contains(c);
+    let bad_branch = branch.is_empty()
+        || branch.starts_with(['-', '/', '.'])
+        || branch.ends_with(['/', '.'])
+        || branch.ends_with(".lock")
+        || ["..", "//", "/.", "@{"]
+            .iter()
+            .any(|part| branch.contains(part))
+        || branch.contains(odd);
+    if bad_branch {
+        let why = format!("{branch:?} is no name for a branch");
+        return Err(Refusal::invalid("Reference", "ref", why));
+    }
+    let bad_path = |path: &str| {
+        path.split('/')
+            .any(|part| ["", ".", ".."].contains(&part) || part.eq_ignore_ascii_case(".git"))
+    };
+    for change in changes {
+        let (path, other) = match change {
+            Change::Write(path, _) | Change::Remove(path) => (path, path),
+            Change::Rename(from, to) => (from, to),
+        };
+        if bad_path(path) || bad_path(other) {
+            let why = format!("{path:?} is no path for a file");
+            return Err(Refusal::invalid("Commit", "path", why));
+        }
+    }
+    Ok(())
 }

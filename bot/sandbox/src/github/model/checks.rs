@@ -297,8 +297,13 @@ impl Model {
 
     /// A person presses "Re-run" on a check run.
     pub(crate) fn rerequest_check(&mut self, login: &str, id: u64) -> Outcome<()> {
-        let (repo, _) = self.check_run(id).ok_or_else(Refusal::not_found)?;
+        let (repo, run) = self.check_run(id).ok_or_else(Refusal::not_found)?;
+        let is_own = run.app == self.config.app_id;
         self.require(repo, login, Permission::Write)?;
+        if !is_own {
+            // Only the App that made a check hears that it is to run again.
+            return Ok(());
+        }
         self.emit_check(repo, id, "rerequested", Some(login), json!({}))
     }
 

@@ -290,7 +290,6 @@ impl Model {
             creator,
             json!({
                 "action": "created", "deployment_status": status, "deployment": deployment,
-                "check_run": null, "workflow": null, "workflow_run": null,
             }),
         )?;
         Ok(status_id)

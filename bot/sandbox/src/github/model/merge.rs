@@ -52,7 +52,9 @@ impl Model {
             }
             None => None,
         };
+        let unknown_reads = self.faults.slow_mergeability;
         let pull = self.pull_mut(repo, number)?;
+        pull.unknown_reads = unknown_reads;
         pull.mergeable = merge.is_some();
         if merge.is_some() {
             pull.merge_commit_sha = merge;
@@ -168,8 +170,11 @@ impl Model {
             .ok_or_else(Refusal::not_found)?;
         let (title, body) = message.unwrap_or_else(|| merge_message(self, pull, method));
         let text = format!("{title}\n\n{body}").trim_end().to_owned();
-        let who = self.signature(login);
-        let sha = build(&found.git, pull, &base, method, &who, &text)?;
+        let people = People {
+            merger: self.signature(login),
+            author: self.signature(&pull.author),
+        };
+        let sha = build(&found.git, pull, &base, method, &people, &text)?;
         let base_ref = format!("refs/heads/{}", pull.base.branch);
         found.git.update_ref(&base_ref, &sha, Some(&base))?;
         self.mark_merged(repo, number, login, &sha)?;
@@ -228,12 +233,29 @@ fn merge_message(model: &Model, pull: &PullRequest, method: MergeMethod) -> (Str
     }
 }
 
+/// Who is named in the commits of a merge.
+struct People {
+    merger: Signature,
+    author: Signature,
+}
+
+impl People {
+    /// GitHub itself, which commits what people merge on its pages.
+    fn web_flow(&self) -> Signature {
+        Signature {
+            name: "GitHub".to_owned(),
+            email: "noreply@github.com".to_owned(),
+            at: self.merger.at,
+        }
+    }
+}
+
 fn build(
     git: &Git,
     pull: &PullRequest,
     base: &str,
     method: MergeMethod,
-    who: &Signature,
+    people: &People,
     text: &str,
 ) -> Outcome<Sha> {
     let conflict = || {
@@ -243,24 +265,25 @@ fn build(
         )
     };
     let head = pull.head.sha.as_str();
-    if method == MergeMethod::Rebase {
-        let mut commits = git.log(&format!("{base}..{head}"), 1000)?;
-        commits.reverse();
-        let mut tip = base.to_owned();
-        for commit in commits.iter().filter(|commit| commit.parents.len() == 1) {
-            let parent = commit.parents.first().map(String::as_str);
-            let tree = git
-                .merge_tree(parent, &tip, &commit.sha)?
-                .ok_or_else(conflict)?;
-            tip = git.commit_tree(&tree, &[&tip], &commit.author, who, &commit.message)?;
-        }
-        return Ok(tip);
-    }
     let tree = git.merge_tree(None, base, head)?.ok_or_else(conflict)?;
-    let parents: &[&str] = if method == MergeMethod::Squash {
-        &[base]
-    } else {
-        &[base, head]
+    let web = people.web_flow();
+    let sha = match method {
+        MergeMethod::Merge => git.commit_tree(&tree, &[base, head], &people.merger, &web, text)?,
+        MergeMethod::Squash => git.commit_tree(&tree, &[base], &people.author, &web, text)?,
+        MergeMethod::Rebase => {
+            let mut commits = git.log(&format!("{base}..{head}"), 1000)?;
+            commits.reverse();
+            let mut tip = base.to_owned();
+            for commit in commits.iter().filter(|commit| commit.parents.len() == 1) {
+                let parent = commit.parents.first().map(String::as_str);
+                let tree = git
+                    .merge_tree(parent, &tip, &commit.sha)?
+                    .ok_or_else(conflict)?;
+                let (author, committer) = (&commit.author, &people.merger);
+                tip = git.commit_tree(&tree, &[&tip], author, committer, &commit.message)?;
+            }
+            tip
+        }
     };
-    Ok(git.commit_tree(&tree, parents, who, who, text)?)
+    Ok(sha)
 }

@@ -7,6 +7,7 @@
 mod branches;
 mod checks;
 mod comments;
+mod contents;
 mod deployments;
 mod merge;
 mod people;

@@ -55,6 +55,8 @@ pub struct PullRequest {
     pub merged: Option<Merged>,
     /// Whether it merges without conflict.
     pub mergeable: bool,
+    /// How many more reads find GitHub still working that out.
+    pub(crate) unknown_reads: u32,
     /// While open: the test merge at `refs/pull/N/merge`. After: the merge commit.
     pub merge_commit_sha: Option<Sha>,
     /// Reviews, oldest first.
@@ -185,6 +187,7 @@ impl Model {
                 closed_at: None,
                 merged: None,
                 mergeable: false,
+                unknown_reads: 0,
                 merge_commit_sha: None,
                 reviews: Vec::new(),
                 created_at: now,

@@ -1,9 +1,183 @@
-//! Pages for people.
+//! Pages for people: plain HTML, for watching a demo and for taking part in it.
+//!
+//! Whoever opens them may act as anyone; that is what a sandbox is for. They show and do nothing
+//! that the API or the driver could not. Requests with credentials are never for pages.
 
-use super::model::Model;
+mod layout;
+mod markdown;
+mod pull;
+mod repo;
+
+use http::{Method, StatusCode, header};
+
+use super::git::Change;
+use super::model::{MergeMethod, Model, NewPull, Permission, ReviewState};
+use super::percent::decode;
+use super::refusal::{Outcome, Refusal};
+use super::rest::{is_endpoint, query};
 use super::server::{Asked, Reply};
 
 /// Answers a request for a page; nothing if it is not one.
-pub(super) fn answer(_: &mut Model, _: &Asked) -> Option<Reply> {
-    None
+pub(super) fn answer(model: &mut Model, asked: &Asked) -> Option<Reply> {
+    if asked.headers.contains_key(header::AUTHORIZATION) || is_endpoint(&asked.method, &asked.path)
+    {
+        return None;
+    }
+    let path: Vec<String> = asked
+        .path
+        .split('/')
+        .filter(|segment| !segment.is_empty())
+        .map(decode)
+        .collect();
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    if path.is_empty() && asked.method == Method::GET {
+        return Some(repo::all(model));
+    }
+    let (&owner, &name) = (path.first()?, path.get(1)?);
+    let id = model.repository(&format!("{owner}/{name}"))?.id;
+    let rest = path.get(2..)?;
+    let result = match asked.method {
+        Method::GET => show(model, id, rest)?,
+        Method::POST => act(model, asked, id, rest)?,
+        _ => return None,
+    };
+    let back = format!("/{owner}/{name}");
+    Some(result.unwrap_or_else(|refusal| layout::oops(refusal.status, &refusal.to_string(), &back)))
+}
+
+fn show(model: &Model, id: u64, path: &[&str]) -> Option<Outcome<Reply>> {
+    let repository = model.repositories.get(&id)?;
+    Some(match path {
+        [] => Ok(repo::show(model, repository)),
+        ["pull", number] => pull::show(model, repository, number.parse().ok()?),
+        ["commit", sha] => repo::commit(model, repository, sha),
+        ["runs", run] => repo::run(model, repository, run.parse().ok()?),
+        _ => return None,
+    })
+}
+
+/// The fields of a form.
+struct Form(Vec<(String, String)>);
+
+impl Form {
+    fn get(&self, name: &str) -> &str {
+        self.0
+            .iter()
+            .find(|(known, _)| known == name)
+            .map_or("", |(_, value)| value.as_str())
+    }
+}
+
+fn act(model: &mut Model, asked: &Asked, id: u64, path: &[&str]) -> Option<Outcome<Reply>> {
+    // A form of another site is not a person at this one.
+    let origin = asked.header("origin");
+    if !origin.is_empty() && origin != model.base_url {
+        let why = "this form comes from another site";
+        return Some(Err(Refusal::forbidden(why)));
+    }
+    let form = Form(query(&String::from_utf8_lossy(&asked.body)));
+    let name = model.repositories.get(&id)?.full_name();
+    let (done, back) = match path {
+        ["pull", number, action] => {
+            let number: u64 = number.parse().ok()?;
+            let back = format!("/{name}/pull/{number}");
+            (act_on_pull(model, id, number, action, &form)?, back)
+        }
+        ["runs", run, action] => {
+            let run: u64 = run.parse().ok()?;
+            let back = format!("/{name}/runs/{run}");
+            let user = form.get("user");
+            let done = match *action {
+                "press" => model.press_button(user, run, form.get("identifier")),
+                "rerun" => model.rerequest_check(user, run),
+                _ => return None,
+            };
+            (done, back)
+        }
+        ["push"] => (push(model, id, &form), format!("/{name}")),
+        ["open"] => (open(model, id, &form), format!("/{name}")),
+        _ => return None,
+    };
+    let referer = asked.header("referer");
+    let back = match referer.strip_prefix(&model.base_url) {
+        Some(path) if path.starts_with('/') => path.to_owned(),
+        _ => back,
+    };
+    Some(done.map(|()| Reply::empty(StatusCode::SEE_OTHER).header("location", back)))
+}
+
+fn act_on_pull(
+    model: &mut Model,
+    id: u64,
+    number: u64,
+    action: &str,
+    form: &Form,
+) -> Option<Outcome<()>> {
+    let user = form.get("user");
+    let allowed = |model: &mut Model, act: &dyn Fn(&mut Model) -> Outcome<()>| {
+        model
+            .require_author_or_write(id, number, user)
+            .and_then(|()| act(model))
+    };
+    Some(match action {
+        "comment" => model.require(id, user, Permission::Read).and_then(|()| {
+            model
+                .create_comment(id, number, user, form.get("body"))
+                .map(drop)
+        }),
+        "review" => {
+            let state = ReviewState::parse(form.get("verdict"))?;
+            model
+                .require(id, user, Permission::Read)
+                .and_then(|()| model.review(id, number, user, state, "").map(drop))
+        }
+        "merge" => model.require(id, user, Permission::Write).and_then(|()| {
+            model
+                .merge_pull(id, number, user, MergeMethod::Merge, None, None)
+                .map(drop)
+        }),
+        "close" => allowed(model, &|model| model.close_pull(id, number, user)),
+        "reopen" => allowed(model, &|model| model.reopen_pull(id, number, user)),
+        "ready" => allowed(model, &|model| model.set_draft(id, number, user, false)),
+        _ => return None,
+    })
+}
+
+fn push(model: &mut Model, id: u64, form: &Form) -> Outcome<()> {
+    let (branch, path) = (form.get("branch"), form.get("path"));
+    if branch.is_empty() || path.is_empty() {
+        return Err(Refusal::unprocessable("a push needs a branch and a path"));
+    }
+    let message = match form.get("message") {
+        "" => format!("Change {path}"),
+        message => message.to_owned(),
+    };
+    // Browsers send the line ends of a textarea as CRLF.
+    let content = form.get("content").replace("\r\n", "\n");
+    let change = Change::Write(path.to_owned(), content.into_bytes());
+    model
+        .commit(id, branch, form.get("user"), &message, &[change])
+        .map(drop)
+}
+
+fn open(model: &mut Model, id: u64, form: &Form) -> Outcome<()> {
+    let base = model.repo(id)?.default_branch.clone();
+    let new = NewPull {
+        author: form.get("user"),
+        head: form.get("head"),
+        base: &base,
+        title: form.get("title"),
+        body: "",
+        draft: false,
+    };
+    model.open_pull(id, &new).map(drop)
+}
+
+/// A link that someone else wrote, if it leads to a page and does not run anything.
+fn safe_link(url: &str) -> String {
+    if url.starts_with("http://") || url.starts_with("https://") {
+        url.to_owned()
+    } else {
+        "#".to_owned()
+    }
 }

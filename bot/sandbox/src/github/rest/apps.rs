@@ -11,6 +11,7 @@ use super::call::{Call, ok, paged};
 
 pub(super) fn show(model: &mut Model, _: &Call<'_>) -> Outcome<Reply> {
     let mut value = model.app_json(model.config.app_id)?;
+    value["client_id"] = json!(model.config.client_id);
     value["installations_count"] = json!(model.installations.len());
     ok(&value)
 }

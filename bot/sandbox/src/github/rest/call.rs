@@ -88,30 +88,6 @@ pub(super) fn no_content() -> Outcome<Reply> {
     Ok(Reply::empty(StatusCode::NO_CONTENT))
 }
 
-/// Undoes percent-encoding.
-pub(crate) fn decode(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&first, tail)) = rest.split_first() {
-        let code = tail
-            .get(..2)
-            .filter(|_| first == b'%')
-            .and_then(|hex| std::str::from_utf8(hex).ok())
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok());
-        match code {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = tail.get(2..).unwrap_or_default();
-            }
-            None => {
-                bytes.push(first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 pub(super) fn params(found: &[(&'static str, String)]) -> Vec<(&'static str, String)> {
     found.to_vec()
 }

@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::super::model::{Action, Annotation, CheckRun, CheckUpdate, Model, NewCheckRun, Output};
 use super::super::refusal::{Outcome, Refusal};
@@ -223,7 +224,17 @@ pub(super) fn annotations(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> 
 }
 
 pub(super) fn suite(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
-    ok(&model.suite_json(call.repo, call.number("id")?)?)
+    ok(&suite_with_repository(
+        model,
+        call.repo,
+        call.number("id")?,
+    )?)
+}
+
+fn suite_with_repository(model: &Model, repo: u64, id: u64) -> Outcome<Value> {
+    let mut suite = model.suite_json(repo, id)?;
+    suite["repository"] = model.repository_minimal_json(repo)?;
+    Ok(suite)
 }
 
 pub(super) fn of_suite(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
@@ -280,6 +291,6 @@ pub(super) fn suites(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
         .map(|suite| suite.id)
         .collect();
     paged(model, call, &suites, Some("check_suites"), |id| {
-        model.suite_json(call.repo, *id)
+        suite_with_repository(model, call.repo, *id)
     })
 }

@@ -4,8 +4,9 @@ use base64::Engine as _;
 use http::StatusCode;
 use serde_json::{Value, json};
 
-use super::super::git::Entry;
+use super::super::history::Entry;
 use super::super::model::{Model, node_id};
+use super::super::percent::encode;
 use super::super::refusal::{Outcome, Refusal};
 use super::super::server::Reply;
 use super::call::{Call, ok};
@@ -90,7 +91,7 @@ fn lines_of_base64(content: &[u8]) -> String {
 
 fn entry_json(model: &Model, repo: u64, name: &str, entry: &Entry) -> Outcome<Value> {
     let full_name = model.repo(repo)?.full_name();
-    let path = entry.path.replace(' ', "%20");
+    let path = encode(&entry.path);
     let url = model.api(&format!("/repos/{full_name}/contents/{path}?ref={name}"));
     let kind = match (entry.kind.as_str(), entry.mode.as_str()) {
         ("tree", _) => "dir",

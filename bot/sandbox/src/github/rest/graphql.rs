@@ -38,10 +38,11 @@ pub(super) fn answer(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
     } else if question.query.contains("minimizeComment") {
         "minimizeComment"
     } else {
-        return error(
+        let reply = error(
             "undefinedField",
             "The sandbox knows only minimizeComment and unminimizeComment",
-        );
+        )?;
+        return Ok(reply.header(super::UNKNOWN, "1"));
     };
     let Some(subject) = argument(&question.query, &variables, "subjectId") else {
         return error("INVALID", "subjectId is missing");

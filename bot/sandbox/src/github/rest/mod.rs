@@ -21,8 +21,8 @@ use http::{Method, StatusCode};
 use jiff::{SignedDuration, Timestamp};
 use sha2::{Digest as _, Sha256};
 
-pub(super) use call::decode;
-use call::{Call, params, query};
+pub(super) use call::query;
+use call::{Call, params};
 use routes::{Route, find_route};
 
 use super::Shared;
@@ -32,6 +32,8 @@ use super::model::Model;
 use super::refusal::{Outcome, Refusal};
 use super::server::{Asked, Reply};
 
+/// Marks an answer to something that GitHub can do but the sandbox cannot.
+const UNKNOWN: &str = "x-sandbox-unknown";
 /// The window of the primary rate limit.
 const RATE_WINDOW: SignedDuration = SignedDuration::from_hours(1);
 
@@ -56,12 +58,17 @@ pub(super) fn answer(model: &mut Model, asked: &Asked) -> Reply {
         let (used, reset) = spent(model, *id);
         model.spending.insert(*id, (used + 1, reset));
     }
-    let known = route.is_some();
+    let known = route.is_some() && !reply.headers.iter().any(|(name, _)| name == UNKNOWN);
     let request_id = record(model, asked, caller.clone(), reply.status, known);
     let reply = rate_headers(model, &caller, reply);
     reply
         .header("x-github-request-id", request_id)
         .header("x-github-media-type", "github.v3; format=json")
+}
+
+/// Whether the API has such an endpoint.
+pub(super) fn is_endpoint(method: &Method, path: &str) -> bool {
+    find_route(method, path).is_some()
 }
 
 fn perform(

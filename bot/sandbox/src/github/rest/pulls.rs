@@ -1,10 +1,12 @@
 //! Reading pull requests.
 
 use http::StatusCode;
+use serde_json::json;
 
 use super::super::model::{Model, PullRequest};
 use super::super::refusal::{Outcome, Refusal};
 use super::super::server::Reply;
+use super::super::view::merge_into;
 use super::call::{Call, no_content, ok, paged};
 
 /// GitHub lists no more files of a pull request than this.
@@ -56,7 +58,18 @@ fn label(model: &Model, pull: &PullRequest) -> String {
 }
 
 pub(super) fn show(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
-    ok(&model.pull_full_json(call.repo, call.number("number")?)?)
+    let number = call.number("number")?;
+    let mut value = model.pull_full_json(call.repo, number)?;
+    // GitHub works mergeability out in the background, and asking is what starts it.
+    let pull = model.pull_mut(call.repo, number)?;
+    if pull.unknown_reads > 0 {
+        pull.unknown_reads -= 1;
+        let unknown = json!({
+            "mergeable": null, "rebaseable": null, "mergeable_state": "unknown",
+        });
+        merge_into(&mut value, unknown);
+    }
+    ok(&value)
 }
 
 pub(super) fn files(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {

@@ -2,20 +2,28 @@
 
 use serde_json::{Value, json};
 
-use super::super::model::{Model, Permission};
+use super::super::model::{Model, Permission, stamp};
 use super::super::refusal::{Outcome, Refusal};
 use super::super::server::Reply;
+use super::super::view::merge_into;
 use super::call::{Call, ok};
 
 pub(super) fn show(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
-    ok(&model.repository_json(call.repo)?)
+    let mut value = model.repository_json(call.repo)?;
+    (value["network_count"], value["subscribers_count"]) = (json!(0), json!(0));
+    ok(&value)
 }
 
 pub(super) fn user(model: &mut Model, call: &Call<'_>) -> Outcome<Reply> {
     let login = call.param("login");
     let account = model.account(login).ok_or_else(Refusal::not_found)?;
     let mut value = model.user_json(&account.login);
-    value["name"] = json!(account.login);
+    let more = json!({
+        "name": account.login, "company": null, "blog": "", "location": null, "email": null,
+        "hireable": null, "bio": null, "public_repos": 0, "public_gists": 0, "followers": 0,
+        "following": 0, "created_at": stamp(model.now()), "updated_at": stamp(model.now()),
+    });
+    merge_into(&mut value, more);
     ok(&value)
 }
 

@@ -4,9 +4,10 @@ use http::Method;
 
 use super::super::auth::{Caller, Level};
 use super::super::model::{Model, Permission};
+use super::super::percent::decode;
 use super::super::refusal::{Outcome, Refusal};
 use super::super::server::Reply;
-use super::call::{Call, decode};
+use super::call::Call;
 use super::{apps, checks, comments, commits, contents, deployments, graphql, pull_writes, pulls};
 use super::{repos, tokens};
 
@@ -244,7 +245,7 @@ impl Route {
                 let inside = repo == 0 || repositories.contains(&repo);
                 let public = model.repo(repo).is_ok_and(|found| !found.private);
                 let reads = choices.iter().all(|(_, level)| *level == Level::Read);
-                if !inside && !(public && reads) {
+                if !(inside || public && reads) {
                     return Err(Refusal::not_found());
                 }
                 let granted = choices

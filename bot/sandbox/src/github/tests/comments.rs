@@ -179,6 +179,16 @@ async fn comments_are_folded_by_graphql() {
 }
 
 #[tokio::test]
+async fn unknown_graphql_stands_out() {
+    let world = World::new().await;
+    let got = world
+        .post("/graphql", json!({ "query": "{ viewer { login } }" }))
+        .await;
+    assert_eq!(got.json["errors"][0]["type"], "undefinedField");
+    assert_eq!(world.github.unexpected_calls()[0].path, "/graphql");
+}
+
+#[tokio::test]
 async fn plain_issues_have_comments_too() {
     let world = World::new().await;
     let number = world

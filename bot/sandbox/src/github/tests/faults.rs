@@ -183,3 +183,15 @@ async fn waiting_in_vain_says_for_what() {
         "{text}"
     );
 }
+
+#[tokio::test]
+async fn mergeability_may_take_a_while_to_be_known() {
+    let world = World::new().await;
+    world.github.slow_mergeability(1);
+    world.pull().await;
+    let got = world.get("/repos/acme/shop/pulls/1").await.json;
+    assert_eq!(got["mergeable"], json!(null));
+    assert_eq!(got["mergeable_state"], "unknown");
+    let got = world.get("/repos/acme/shop/pulls/1").await.json;
+    assert_eq!(got["mergeable"], true);
+}

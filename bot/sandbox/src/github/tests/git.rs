@@ -150,3 +150,33 @@ async fn a_large_push_arrives() {
     let head = git(&shop, "", &["rev-parse", "HEAD"]).await.unwrap();
     assert_eq!(world.github.branch(REPO, "noise"), Some(head));
 }
+
+#[tokio::test]
+async fn names_that_git_would_not_take_are_refused() {
+    let world = World::new().await;
+    for (branch, path) in [
+        ("a b", "x"),
+        ("a\ncommit refs/heads/main", "x"),
+        ("-f", "x"),
+        ("a..b", "x"),
+        ("x.lock", "x"),
+        ("ok", "../x"),
+        ("ok", "/x"),
+        ("ok", ".git/config"),
+        ("ok", ""),
+    ] {
+        let files = [(path, Some("x"))];
+        let result = world.github.commit(REPO, branch, "ana", "x", &files).await;
+        assert!(result.is_err(), "{branch:?} {path:?}");
+    }
+    let files = [("dir/\"odd\" \\ näme", Some("x"))];
+    world
+        .github
+        .commit(REPO, "feat/ok-1", "ana", "x", &files)
+        .await
+        .unwrap();
+    for name in ["main~1", "main@%7B0%7D", "HEAD^"] {
+        let got = world.get(&format!("/repos/acme/shop/commits/{name}")).await;
+        assert_eq!(got.status, 422, "{name}");
+    }
+}

@@ -6,6 +6,7 @@ mod comments;
 mod deployments;
 mod faults;
 mod git;
+mod pages;
 mod pulls;
 mod webhooks;
 
@@ -162,11 +163,14 @@ impl World {
     }
 }
 
+/// The headers and the body of a delivery.
+type Received = (HeaderMap, Vec<u8>);
+
 /// A place that webhooks are sent to.
 #[derive(Clone)]
 pub(super) struct Hook {
     pub(super) url: String,
-    received: Arc<Mutex<Vec<(HeaderMap, Vec<u8>)>>>,
+    received: Arc<Mutex<Vec<Received>>>,
     answer: Arc<Mutex<StatusCode>>,
 }
 
@@ -187,7 +191,7 @@ impl Hook {
         *self.answer.lock().unwrap() = StatusCode::from_u16(status).unwrap();
     }
 
-    pub(super) fn received(&self) -> Vec<(HeaderMap, Vec<u8>)> {
+    pub(super) fn received(&self) -> Vec<Received> {
         self.received.lock().unwrap().clone()
     }
 

@@ -156,6 +156,8 @@ async fn merging_checks_the_head_and_moves_the_base() {
         .json;
     assert_eq!(got["parents"].as_array().unwrap().len(), 1);
     assert_eq!(got["commit"]["message"], format!("Add a file (#{number})"));
+    assert_eq!(got["author"]["login"], "ana");
+    assert_eq!(got["commit"]["committer"]["email"], "noreply@github.com");
     let got = world
         .get(&format!("/repos/acme/shop/commits/{merged}/pulls"))
         .await

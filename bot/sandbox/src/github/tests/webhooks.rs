@@ -161,6 +161,11 @@ async fn checks_buttons_and_reruns_are_reported() {
     );
     github.rerequest_check("ana", id).await.unwrap();
     github.rerequest_suite(REPO, "ana", &sha).await.unwrap();
+    let ci = github
+        .ci_check(REPO, &sha, "ci", Some("failure"))
+        .await
+        .unwrap();
+    github.rerequest_check("bo", ci).await.unwrap();
     world.idle().await;
     let names = hook.names();
     let checks: Vec<&str> = names
@@ -177,7 +182,10 @@ async fn checks_buttons_and_reruns_are_reported() {
             "check_run.requested_action",
             "check_run.rerequested",
             "check_suite.rerequested",
-        ]
+            "check_run.created",
+            "check_run.completed",
+        ],
+        "only the App that made a check hears that it is to run again"
     );
     let pressed = hook.last("check_run.requested_action");
     assert_eq!(pressed["requested_action"]["identifier"], "k1");
@@ -331,7 +339,7 @@ async fn any_payload_may_be_sent_under_any_guid() {
     let guid = "11111111-2222-4333-8444-555555555555";
     let sent = world
         .github
-        .deliver("made_up", json!({ "action": "x" }), Some(guid));
+        .deliver("made_up", &json!({ "action": "x" }), Some(guid));
     assert_eq!(sent, guid);
     world.idle().await;
     let (headers, body) = hook.received().pop().unwrap();
@@ -367,4 +375,12 @@ async fn installing_is_reported() {
     let created = hook.last("installation.created");
     assert_eq!(created["installation"]["account"]["login"], "other");
     assert_eq!(created["repositories"][0]["full_name"], "other/first");
+    world.github.uninstall("acme/second").await.unwrap();
+    world.idle().await;
+    let removed = hook.last("installation_repositories.removed");
+    assert_eq!(
+        removed["repositories_removed"][0]["full_name"],
+        "acme/second"
+    );
+    assert_eq!(world.get("/repos/acme/second").await.status, 404);
 }

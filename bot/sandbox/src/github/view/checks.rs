@@ -126,9 +126,10 @@ impl Model {
 
     pub(crate) fn status_json(&self, repo: u64, status: &CommitStatus) -> Outcome<Value> {
         let full_name = self.repo(repo)?.full_name();
+        let creator = self.user_json(&status.creator);
         Ok(json!({
             "url": self.api(&format!("/repos/{full_name}/statuses/{}", status.sha)),
-            "avatar_url": "",
+            "avatar_url": creator["avatar_url"],
             "id": status.id,
             "node_id": node_id("SC", status.id),
             "state": status.state,
@@ -137,7 +138,7 @@ impl Model {
             "context": status.context,
             "created_at": stamp(status.created_at),
             "updated_at": stamp(status.created_at),
-            "creator": self.user_json(&status.creator),
+            "creator": creator,
         }))
     }
 }

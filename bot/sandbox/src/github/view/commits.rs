@@ -3,8 +3,10 @@
 use serde_json::{Value, json};
 
 use super::super::diff::FileChange;
-use super::super::git::{Commit, Signature};
+use super::super::git::Signature;
+use super::super::history::Commit;
 use super::super::model::{Model, node_id, stamp};
+use super::super::percent::encode;
 use super::super::refusal::Outcome;
 
 fn person(who: &Signature) -> Value {
@@ -73,7 +75,7 @@ impl Model {
 
     pub(crate) fn file_json(&self, repo: u64, sha: &str, file: &FileChange) -> Outcome<Value> {
         let full_name = self.repo(repo)?.full_name();
-        let path = file.path.replace(' ', "%20");
+        let path = encode(&file.path);
         let mut value = json!({
             "sha": file.blob,
             "filename": file.path,

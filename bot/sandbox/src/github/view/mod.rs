@@ -13,6 +13,7 @@ use serde_json::{Map, Value, json};
 
 use super::auth::{Installation, Permissions};
 use super::model::{Model, node_id, stamp};
+use super::percent::encode;
 use super::refusal::{Outcome, Refusal};
 
 pub(super) fn permissions_json(permissions: &Permissions) -> Value {
@@ -38,8 +39,7 @@ impl Model {
         let (id, kind) = self
             .account(login)
             .map_or((0, "User"), |account| (account.id, account.kind.as_str()));
-        let path = login.replace('[', "%5B").replace(']', "%5D");
-        let url = self.api(&format!("/users/{path}"));
+        let url = self.api(&format!("/users/{}", encode(login)));
         let page = match login.strip_suffix("[bot]") {
             Some(slug) => format!("/apps/{slug}"),
             None => format!("/{login}"),
@@ -88,20 +88,10 @@ impl Model {
     pub(super) fn repository_json(&self, id: u64) -> Outcome<Value> {
         let repo = self.repo(id)?;
         let full_name = repo.full_name();
-        let url = self.api(&format!("/repos/{full_name}"));
         let html = self.html(&format!("/{full_name}"));
         let open = repo.pulls.values().filter(|pull| pull.is_open()).count() + repo.issues.len();
-        let mut value = json!({
-            "id": id,
-            "node_id": node_id("R", id),
-            "name": repo.name,
-            "full_name": full_name,
-            "private": repo.private,
-            "owner": self.user_json(&repo.owner),
-            "html_url": html,
-            "description": null,
-            "fork": repo.parent.is_some(),
-            "url": url,
+        let mut value = self.repository_minimal_json(id)?;
+        let more = json!({
             "created_at": stamp(repo.created_at),
             "updated_at": stamp(repo.pushed_at),
             "pushed_at": stamp(repo.pushed_at),
@@ -114,6 +104,7 @@ impl Model {
             "open_issues": open,
             "default_branch": repo.default_branch,
         });
+        merge_into(&mut value, more);
         // What the sandbox does not model looks as in a repository that nobody has touched.
         merge_into(
             &mut value,
@@ -138,10 +129,31 @@ impl Model {
                 "is_template": false,
                 "web_commit_signoff_required": false,
                 "topics": [],
+                "custom_properties": {},
                 "forks": 0,
                 "watchers": 0,
             }),
         );
+        Ok(value)
+    }
+
+    /// A repository as workflow runs carry it: who it is, and its links.
+    pub(super) fn repository_minimal_json(&self, id: u64) -> Outcome<Value> {
+        let repo = self.repo(id)?;
+        let full_name = repo.full_name();
+        let url = self.api(&format!("/repos/{full_name}"));
+        let mut value = json!({
+            "id": id,
+            "node_id": node_id("R", id),
+            "name": repo.name,
+            "full_name": full_name,
+            "private": repo.private,
+            "owner": self.user_json(&repo.owner),
+            "html_url": self.html(&format!("/{full_name}")),
+            "description": null,
+            "fork": repo.parent.is_some(),
+            "url": url,
+        });
         const LINKS: [(&str, &str); 35] = [
             ("forks_url", "/forks"),
             ("keys_url", "/keys{/key_id}"),
@@ -197,7 +209,7 @@ impl Model {
         } else {
             json!({ "checks": "write", "metadata": "read" })
         };
-        let mut value = json!({
+        Ok(json!({
             "id": id,
             "slug": app.slug,
             "node_id": node_id("A", id),
@@ -210,11 +222,7 @@ impl Model {
             "updated_at": "2024-01-01T00:00:00Z",
             "permissions": permissions,
             "events": self.config.events,
-        });
-        if own {
-            value["client_id"] = json!(self.config.client_id);
-        }
-        Ok(value)
+        }))
     }
 
     pub(super) fn installation_json(&self, installation: &Installation) -> Value {
