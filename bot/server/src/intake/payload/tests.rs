@@ -3,6 +3,10 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use slipway_core::event::PullRequestAction;
+use slipway_core::ids::{CheckRunId, CommentId, PrNumber};
+
+use super::pulls::LONGEST_COMMENT;
 use super::*;
 
 const APP: u64 = 4242;

@@ -491,7 +491,7 @@ async fn missed_deliveries_are_those_that_never_got_through() {
     world.sandbox.set_hook_url(&hook);
     for n in 0..120 {
         let guid = format!("00000000-0000-4000-8000-{n:012}");
-        world.sandbox.deliver("push", json!({}), Some(&guid));
+        world.sandbox.deliver("push", &json!({}), Some(&guid));
     }
     world.sandbox.idle(patience).await.unwrap();
     let missed = world.github.missed_deliveries(since).await.unwrap();
