@@ -19,6 +19,7 @@ use slipway_sandbox::github::{CheckRun, Comment};
 use slipway_sandbox::world::{REPO, World};
 
 use crate::harness;
+use crate::valve::Valve;
 
 /// How long a fact may be waited for. It only bounds a story that has gone wrong.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,6 +37,7 @@ impl Clock for Shared {
 /// A world, a bot, and what was read of its comments.
 pub struct Story {
     pub world: World,
+    pub valve: Valve,
     dir: tempfile::TempDir,
     handle: Option<(Handle, tokio::task::JoinHandle<anyhow::Result<()>>)>,
     read: BTreeSet<u64>,
@@ -70,8 +72,10 @@ impl Story {
             .try_init();
         let world = World::start().await?;
         let dir = tempfile::tempdir()?;
+        let valve = Valve::install(&dir.path().join("valve"), &harness::terraform()?)?;
         let mut story = Self {
             world,
+            valve,
             dir,
             handle: None,
             read: BTreeSet::new(),
@@ -87,7 +91,7 @@ impl Story {
             &self.world,
             self.dir.path(),
             "127.0.0.1:0",
-            &harness::terraform()?,
+            &self.valve.program(),
         )?;
         let settings = Settings::load(&path)?;
         let clock = Arc::new(Shared(self.world.clock.clone()));
@@ -253,6 +257,26 @@ impl Story {
                 comment.reactions.iter().any(signed).then_some(())
             })
             .await
+    }
+
+    /// What Terraform's state holds for a stack: its inputs by resource, its outputs; nothing if it
+    /// was never applied.
+    pub fn state(&self, env: &str, stack: &str) -> anyhow::Result<Option<serde_json::Value>> {
+        let bucket = &self.world.place(env)?.bucket;
+        let Some(bytes) = self.world.aws.object(bucket, &format!("{stack}.tfstate")) else {
+            return Ok(None);
+        };
+        let state: serde_json::Value = serde_json::from_slice(&bytes)?;
+        Ok(state
+            .pointer("/resources/0/instances/0/attributes/input/value")
+            .cloned())
+    }
+
+    /// The names of the roles that were assumed so far, in order.
+    pub fn roles(&self) -> Vec<String> {
+        let assumed = self.world.aws.assumed();
+        let name = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
+        assumed.iter().map(|role| name(&role.role_arn)).collect()
     }
 
     /// A comment with everything that differs between two runs of a story named alike.

@@ -3,5 +3,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod applying;
 mod bot;
 mod planning;
+mod valve;
