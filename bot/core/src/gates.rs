@@ -3,16 +3,17 @@
 //! Gates fail closed: what could not be read is not passed. The same functions serve the refusal,
 //! `/explain` and the last look right before an effect, so that none can say what another doesn't.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{Checks, Environment, Outside, PullRequest, Who};
 use crate::facts::{
-    ActorFacts, CheckState, Facts, LockTarget, Permission, PullFacts, PullState, Read, Release,
+    ActorFacts, CheckState, ConfigFacts, Facts, LockTarget, Permission, PullFacts, PullState, Read, Release,
     Verdict,
 };
 use crate::ids::{CommitSha, Digest, EnvName, Login, ServiceName, StackName};
+use crate::projection::own_check_names;
 use crate::report::locks::LockView;
 use crate::report::markdown::{code, duration, text, time};
 use crate::report::refusal::GateRow;
@@ -284,7 +285,7 @@ fn approval(env: &Environment, pr: &PullFacts) -> Option<Gate> {
 }
 
 /// Whether the checks that deploy.toml asks for have passed on the head commit.
-fn checks(env: &Environment, pr: &PullFacts) -> Option<Gate> {
+fn checks(env: &Environment, pr: &PullFacts, facts: &Facts) -> Option<Gate> {
     let wanted: Option<Vec<String>> = match &env.checks {
         Checks::None => return None,
         Checks::All => None,
@@ -298,22 +299,29 @@ fn checks(env: &Environment, pr: &PullFacts) -> Option<Gate> {
         Ok(checks) => checks,
         unread => return Gate::unread("checks", unread),
     };
-    let own: Vec<&str> = all
-        .iter()
-        .filter(|check| check.own)
-        .map(|check| check.name.as_str())
-        .collect();
-    let states: BTreeMap<&str, CheckState> = all
-        .iter()
-        .filter(|check| !check.own)
-        .map(|check| (check.name.as_str(), check.state))
-        .collect();
+    // Several Apps may report under one name: the worst of them counts.
+    let mut states: BTreeMap<&str, CheckState> = BTreeMap::new();
+    for check in all.iter().filter(|check| !check.own) {
+        let state = states.entry(&check.name).or_insert(check.state);
+        *state = worse(*state, check.state);
+    }
+    // The bot's own checks never count, not even before they report: a deploy that waited for its
+    // own check would wait forever.
+    let mut own: BTreeSet<String> = match &facts.config {
+        ConfigFacts::Valid(config) => own_check_names(config).collect(),
+        ConfigFacts::Missing | ConfigFacts::Invalid(_) => BTreeSet::new(),
+    };
+    own.extend(
+        all.iter()
+            .filter(|check| check.own)
+            .map(|c| c.name.clone()),
+    );
     let wanted: Vec<&str> = match &wanted {
         None => states.keys().copied().collect(),
         Some(names) => names
             .iter()
             .map(String::as_str)
-            .filter(|name| !own.contains(name))
+            .filter(|name| states.contains_key(name) || !own.contains(*name))
             .collect(),
     };
     let missing: Vec<String> = wanted
@@ -333,6 +341,14 @@ fn checks(env: &Environment, pr: &PullFacts) -> Option<Gate> {
         missing.join(", "),
         format!("success of each on {}", code(pr.pull.head.short())),
     ))
+}
+
+fn worse(one: CheckState, other: CheckState) -> CheckState {
+    match (one, other) {
+        (CheckState::Failed, _) | (_, CheckState::Failed) => CheckState::Failed,
+        (CheckState::Pending, _) | (_, CheckState::Pending) => CheckState::Pending,
+        (CheckState::Passed, CheckState::Passed) => CheckState::Passed,
+    }
 }
 
 /// Whether the head contains the tip of its base. A merged pull request does by its merge.
@@ -510,7 +526,7 @@ pub fn for_apply(env: &Environment, facts: &Facts, asked: Asked) -> Vec<Gate> {
     if let Some(pr) = &facts.pr {
         gates.push(appliable(pr));
         gates.extend(approval(env, pr));
-        gates.extend(checks(env, pr));
+        gates.extend(checks(env, pr, facts));
         gates.extend(up_to_date(env, pr));
     }
     gates.extend(window(env, facts.now));
@@ -538,7 +554,7 @@ pub fn for_deploy(
     if let Some(pr) = &facts.pr {
         gates.push(pull_request(env, pr));
         gates.extend(approval(env, pr));
-        gates.extend(checks(env, pr));
+        gates.extend(checks(env, pr, facts));
         gates.extend(up_to_date(env, pr));
     }
     gates.extend(order(env, service, what, facts));
