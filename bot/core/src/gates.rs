@@ -230,6 +230,15 @@ fn appliable(pr: &PullFacts) -> Gate {
     }
 }
 
+/// Without a pull request nobody can say whether it was approved or checked.
+fn gone() -> Gate {
+    Gate::closed(
+        "pull request",
+        "gone",
+        "ask again on a pull request that is there",
+    )
+}
+
 /// Whether enough people other than the author approve of the very head commit.
 fn approval(env: &Environment, pr: &PullFacts) -> Option<Gate> {
     if env.approvals == 0 {
@@ -523,11 +532,14 @@ pub fn for_apply(env: &Environment, facts: &Facts, asked: Asked) -> Vec<Gate> {
     if asked == Asked::ByPerson {
         gates.push(right(Operation::Apply, env, facts.actor.as_ref()));
     }
-    if let Some(pr) = &facts.pr {
-        gates.push(appliable(pr));
-        gates.extend(approval(env, pr));
-        gates.extend(checks(env, pr, facts));
-        gates.extend(up_to_date(env, pr));
+    match &facts.pr {
+        Some(pr) => {
+            gates.push(appliable(pr));
+            gates.extend(approval(env, pr));
+            gates.extend(checks(env, pr, facts));
+            gates.extend(up_to_date(env, pr));
+        }
+        None => gates.push(gone()),
     }
     gates.extend(window(env, facts.now));
     gates.push(lock(
@@ -551,11 +563,14 @@ pub fn for_deploy(
     if asked == Asked::ByPerson {
         gates.push(right(Operation::Deploy, env, facts.actor.as_ref()));
     }
-    if let Some(pr) = &facts.pr {
-        gates.push(pull_request(env, pr));
-        gates.extend(approval(env, pr));
-        gates.extend(checks(env, pr, facts));
-        gates.extend(up_to_date(env, pr));
+    match &facts.pr {
+        Some(pr) => {
+            gates.push(pull_request(env, pr));
+            gates.extend(approval(env, pr));
+            gates.extend(checks(env, pr, facts));
+            gates.extend(up_to_date(env, pr));
+        }
+        None => gates.push(gone()),
     }
     gates.extend(order(env, service, what, facts));
     gates.extend(window(env, facts.now));
