@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{Checks, Environment, Outside, PullRequest, Who};
 use crate::facts::{
-    ActorFacts, CheckState, ConfigFacts, Facts, LockTarget, Permission, PullFacts, PullState, Read, Release,
+    ActorFacts, CheckState, ConfigFacts, Facts, Lock, LockTarget, Permission, PullFacts, PullState, Read, Release,
     Verdict,
 };
 use crate::ids::{CommitSha, Digest, EnvName, Login, ServiceName, StackName};
@@ -150,7 +150,7 @@ fn admits(who: &Who, actor: &ActorFacts) -> Read<bool> {
         Who::Write => has(Permission::Write),
         Who::Maintain => has(Permission::Maintain),
         Who::Admin => has(Permission::Admin),
-        Who::User(login) => Ok(login.as_str().eq_ignore_ascii_case(actor.login.as_str())),
+        Who::User(login) => Ok(login.is(&actor.login)),
         Who::Team { org, slug } => {
             let team = format!("{org}/{slug}").to_ascii_lowercase();
             actor.teams.clone().map(|teams| teams.contains(&team))
@@ -251,7 +251,7 @@ fn approval(env: &Environment, pr: &PullFacts) -> Option<Gate> {
     // The latest review with a verdict is the one that counts of each reviewer.
     let mut latest = BTreeMap::new();
     for review in reviews {
-        if review.author != pr.pull.author && review.verdict != Verdict::Commented {
+        if !review.author.is(&pr.pull.author) && review.verdict != Verdict::Commented {
             latest.insert(&review.author, review);
         }
     }
@@ -410,12 +410,18 @@ fn lock(env: &EnvName, actor: Option<&Login>, facts: &Facts) -> Gate {
         env: env.clone(),
         stack: None,
     };
-    let Some(lock) = facts.store.locks.iter().find(|lock| lock.target == target) else {
+    let held = |lock: &&Lock| {
+        lock.target == target && lock.until.is_none_or(|until| until > facts.now)
+    };
+    let Some(lock) = facts.store.locks.iter().find(held) else {
         return Gate::open("lock", "free");
     };
     let pr = facts.pr.as_ref().map(|pr| pr.pull.number);
-    if Some(&lock.holder) == actor || (lock.pr.is_some() && lock.pr == pr) {
+    if actor.is_some_and(|actor| lock.holder.is(actor)) {
         return Gate::open("lock", "held by you");
+    }
+    if lock.pr.is_some() && lock.pr == pr {
+        return Gate::open("lock", "held by this pull request");
     }
     let view = LockView::of(lock, facts.now);
     Gate::closed(
@@ -613,7 +619,7 @@ pub fn stack_lock<'f>(
     facts: &'f Facts,
     env: &EnvName,
     stack: &StackName,
-) -> Option<&'f crate::facts::Lock> {
+) -> Option<&'f Lock> {
     let pr = facts.pr.as_ref().map(|pr| pr.pull.number);
     facts.store.locks.iter().find(|lock| {
         lock.target.env == *env && lock.target.stack.as_ref() == Some(stack) && lock.pr != pr
