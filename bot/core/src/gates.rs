@@ -9,8 +9,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{Checks, Environment, Outside, PullRequest, Who};
 use crate::facts::{
-    ActorFacts, CheckState, ConfigFacts, Facts, Lock, LockTarget, Permission, PullFacts, PullState, Read, Release,
-    Verdict,
+    ActorFacts, CheckState, ConfigFacts, Facts, Lock, LockTarget, Permission, PullFacts, PullState,
+    Read, Release, Verdict,
 };
 use crate::ids::{CommitSha, Digest, EnvName, Login, ServiceName, StackName};
 use crate::projection::own_check_names;
@@ -320,11 +320,7 @@ fn checks(env: &Environment, pr: &PullFacts, facts: &Facts) -> Option<Gate> {
         ConfigFacts::Valid(config) => own_check_names(config).collect(),
         ConfigFacts::Missing | ConfigFacts::Invalid(_) => BTreeSet::new(),
     };
-    own.extend(
-        all.iter()
-            .filter(|check| check.own)
-            .map(|c| c.name.clone()),
-    );
+    own.extend(all.iter().filter(|check| check.own).map(|c| c.name.clone()));
     let wanted: Vec<&str> = match &wanted {
         None => states.keys().copied().collect(),
         Some(names) => names
@@ -410,9 +406,8 @@ fn lock(env: &EnvName, actor: Option<&Login>, facts: &Facts) -> Gate {
         env: env.clone(),
         stack: None,
     };
-    let held = |lock: &&Lock| {
-        lock.target == target && lock.until.is_none_or(|until| until > facts.now)
-    };
+    let held =
+        |lock: &&Lock| lock.target == target && lock.until.is_none_or(|until| until > facts.now);
     let Some(lock) = facts.store.locks.iter().find(held) else {
         return Gate::open("lock", "free");
     };
@@ -480,11 +475,7 @@ fn order(env: &Environment, service: &ServiceName, what: &Candidate, facts: &Fac
             if !what.is(release) {
                 return vec![Gate::closed(
                     "order",
-                    format!(
-                        "{before} runs {}, this is {}",
-                        code(release.commit.short()),
-                        code(what.commit.short())
-                    ),
+                    what.differs_from(release, before),
                     format!("{} first", code(&format!("/deploy {before}"))),
                 )];
             }
@@ -519,6 +510,17 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    /// How a release is another one. One commit may have been built twice: then digests tell.
+    fn differs_from(&self, release: &Release, env: &EnvName) -> String {
+        let (runs, this) = match &self.digest {
+            Some(digest) if self.commit == release.commit => {
+                (release.digest.short(), digest.short())
+            }
+            _ => (release.commit.short(), self.commit.short()),
+        };
+        format!("{env} runs {}, this is {}", code(runs), code(this))
+    }
+
     /// Whether a release is the very same.
     fn is(&self, release: &Release) -> bool {
         match &self.digest {
@@ -615,11 +617,7 @@ pub enum Asked {
 
 /// The lock on a stack in an environment, if another pull request holds it.
 #[must_use]
-pub fn stack_lock<'f>(
-    facts: &'f Facts,
-    env: &EnvName,
-    stack: &StackName,
-) -> Option<&'f Lock> {
+pub fn stack_lock<'f>(facts: &'f Facts, env: &EnvName, stack: &StackName) -> Option<&'f Lock> {
     let pr = facts.pr.as_ref().map(|pr| pr.pull.number);
     facts.store.locks.iter().find(|lock| {
         lock.target.env == *env && lock.target.stack.as_ref() == Some(stack) && lock.pr != pr
