@@ -120,7 +120,7 @@ pub(super) fn on_confirm(ask: Ask<'_>, given: &ConfirmCode) -> Decision {
         );
         return ask.answer(body, Reaction::Confused, "no run waits for this code");
     };
-    if run.order.actor != ask.actor.login {
+    if !run.order.actor.is(&ask.actor.login) {
         let body = format!(
             "### ⛔ Not confirmed\n\nOnly {}, who asked for it, can confirm this run. To run it as \
              yourself, say the command again.",
