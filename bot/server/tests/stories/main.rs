@@ -4,4 +4,9 @@
 mod harness;
 
 mod bot;
+mod deploying;
+mod faults;
+mod merging;
 mod planning;
+mod rollback;
+mod ship;
