@@ -279,6 +279,22 @@ impl Story {
         assumed.iter().map(|role| name(&role.role_arn)).collect()
     }
 
+    /// Lets time pass once the bot has nothing at hand: work that it has in hand at that moment
+    /// would look to it as if it had hung for so long.
+    pub async fn pass(&self, time: Duration) -> anyhow::Result<()> {
+        if let Some((handle, _)) = &self.handle {
+            let quiet = async {
+                while handle.backlog().await? > 0 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                anyhow::Ok(())
+            };
+            tokio::time::timeout(PATIENCE, quiet).await??;
+        }
+        self.world.clock.advance(time);
+        Ok(())
+    }
+
     /// A comment with everything that differs between two runs of a story named alike.
     fn plain(&self, comment: &Comment) -> String {
         plain(&comment.body, &self.world, &self.url)
@@ -301,6 +317,7 @@ pub fn plain(text: &str, world: &World, bot: &str) -> String {
         (r"`[0-9a-f]{7}`", "`COMMIT`"),
         (r"@[0-9a-f]{7}`", "@COMMIT`"),
         (r"`[0-9a-f]{8}`", "`RUN`"),
+        (r"\b[0-9a-f]{7}\b", "COMMIT"),
         (r"\b\d+(\.\d+)? (s|ms)\b", "N s"),
         (r"shop-[0-9a-f]{8,10}-[0-9a-z]{5}", "shop-POD"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d( UTC)?", "TIME"),

@@ -5,5 +5,10 @@ mod harness;
 
 mod applying;
 mod bot;
+mod deploying;
+mod faults;
+mod merging;
 mod planning;
 mod valve;
+mod rollback;
+mod ship;

@@ -12,7 +12,15 @@ fn a_pull_request_is_planned_when_it_is_opened() {
         let check = story.check(&story.head(pr), "plan dev").await?;
         assert_eq!(check.conclusion.as_deref(), Some("success"));
         let comment = story.reads(pr, "Plan ·").await?;
-        insta::assert_snapshot!(comment, @"");
+        insta::assert_snapshot!(comment, @r"
+        ### Plan · `COMMIT` onto `main@COMMIT`
+
+        |  | stack | changes |
+        | --- | --- | --- |
+        | dev | [network](http://HERE/runs/RUN) | 🔄 planning |
+
+        [run](http://HERE/runs/RUN)
+        ");
         Ok(story)
     });
 }
