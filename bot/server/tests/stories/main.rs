@@ -4,4 +4,7 @@
 mod harness;
 
 mod bot;
+mod commands;
 mod planning;
+mod terraform;
+mod webhooks;
