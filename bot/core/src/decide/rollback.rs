@@ -1,5 +1,6 @@
 //! `/rollback` and `/resume`: back to a good release, and a hold until people say go.
 
+use super::runs::WhatToDeploy;
 use super::{Ask, Draft};
 use crate::command::ShaPrefix;
 use crate::config::{Environment, Service};
@@ -10,7 +11,7 @@ use crate::intent::{Decision, Intent};
 use crate::ports::Reaction;
 use crate::report::markdown::{code, text, time};
 use crate::report::refusal::refusal;
-use crate::run::{ImageToDeploy, Rollback, RunState};
+use crate::run::{Rollback, RunState};
 
 /// `/rollback`.
 pub(super) fn on_command(
@@ -176,14 +177,11 @@ fn start(
         from: Some(live.commit.clone()),
         failed: None,
     };
-    let image = ImageToDeploy::Digest(release.digest.clone());
     let Some(order) = draft.deploy_order(
         env,
         service,
         Some(ask.pr),
-        &release.commit,
-        image,
-        Some(rollback),
+        WhatToDeploy::again(release, Some(rollback)),
         ask.into(),
     ) else {
         return;

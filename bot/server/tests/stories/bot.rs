@@ -19,6 +19,7 @@ use slipway_sandbox::github::{CheckRun, Comment};
 use slipway_sandbox::world::{REPO, World};
 
 use crate::harness;
+use crate::valve::Valve;
 
 /// How long a fact may be waited for. It only bounds a story that has gone wrong.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,6 +37,7 @@ impl Clock for Shared {
 /// A world, a bot, and what was read of its comments.
 pub struct Story {
     pub world: World,
+    pub valve: Valve,
     dir: tempfile::TempDir,
     handle: Option<(Handle, tokio::task::JoinHandle<anyhow::Result<()>>)>,
     read: BTreeSet<u64>,
@@ -72,8 +74,10 @@ impl Story {
             .try_init();
         let world = World::start().await?;
         let dir = tempfile::tempdir()?;
+        let valve = Valve::install(&dir.path().join("valve"), &harness::terraform()?)?;
         let mut story = Self {
             world,
+            valve,
             dir,
             handle: None,
             read: BTreeSet::new(),
@@ -90,7 +94,7 @@ impl Story {
             &self.world,
             self.dir.path(),
             "127.0.0.1:0",
-            &harness::terraform()?,
+            &self.valve.program(),
         )?;
         let mut text = std::fs::read_to_string(&path)?;
         for (from, to) in &self.settings {
@@ -270,6 +274,7 @@ impl Story {
             .await
     }
 
+<<<<<<< HEAD
     /// Starts the bot anew with another piece of text in its settings.
     pub async fn with_settings(&mut self, from: &str, to: &str) -> anyhow::Result<()> {
         self.settings.push((from.to_owned(), to.to_owned()));
@@ -405,6 +410,26 @@ impl Story {
             ));
         }
         plain(&text, &self.world, &self.url)
+=======
+    /// What Terraform's state holds for a stack: its inputs by resource, its outputs; nothing if it
+    /// was never applied.
+    pub fn state(&self, env: &str, stack: &str) -> anyhow::Result<Option<serde_json::Value>> {
+        let bucket = &self.world.place(env)?.bucket;
+        let Some(bytes) = self.world.aws.object(bucket, &format!("{stack}.tfstate")) else {
+            return Ok(None);
+        };
+        let state: serde_json::Value = serde_json::from_slice(&bytes)?;
+        Ok(state
+            .pointer("/resources/0/instances/0/attributes/input/value")
+            .cloned())
+    }
+
+    /// The names of the roles that were assumed so far, in order.
+    pub fn roles(&self) -> Vec<String> {
+        let assumed = self.world.aws.assumed();
+        let name = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
+        assumed.iter().map(|role| name(&role.role_arn)).collect()
+>>>>>>> main
     }
 
     /// A comment with everything that differs between two runs of a story named alike.

@@ -3,8 +3,10 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod applying;
 mod bot;
 mod commands;
 mod planning;
 mod terraform;
+mod valve;
 mod webhooks;
