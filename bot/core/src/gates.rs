@@ -621,3 +621,6 @@ pub fn stack_lock<'f>(facts: &'f Facts, env: &EnvName, stack: &StackName) -> Opt
         lock.target.env == *env && lock.target.stack.as_ref() == Some(stack) && lock.pr != pr
     })
 }
+
+#[cfg(test)]
+mod tests;
