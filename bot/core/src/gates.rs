@@ -441,7 +441,7 @@ fn hold(env: &EnvName, facts: &Facts) -> Gate {
             |hold| {
                 Gate::closed(
                     "hold",
-                    format!("set by {}: {}", text(hold.by.as_str()), text(&hold.reason)),
+                    format!("set by {}: {}", hold.setter(), text(&hold.reason)),
                     code(&format!("/resume {env}")),
                 )
             },

@@ -29,7 +29,10 @@ pub(super) fn of_config(json: &[u8]) -> Option<String> {
 
 /// The same among annotations.
 pub(super) fn of_annotations(annotations: Option<&BTreeMap<String, String>>) -> Option<String> {
-    annotations?.get(REVISION).filter(|revision| !revision.is_empty()).cloned()
+    annotations?
+        .get(REVISION)
+        .filter(|revision| !revision.is_empty())
+        .cloned()
 }
 
 /// The manifest of an index that stands for all: linux/amd64, else the first that is an image.
@@ -45,8 +48,15 @@ pub(super) fn platform(index: &OciImageIndex) -> Option<&str> {
         let marked = marked.is_some_and(|all| all.contains_key("vnd.docker.reference.type"));
         marked || named(entry, "unknown", "unknown")
     };
-    let images = || index.manifests.iter().filter(|entry| !is_attestation(entry));
-    let chosen = images().find(|entry| named(entry, "linux", "amd64")).or_else(|| images().next());
+    let images = || {
+        index
+            .manifests
+            .iter()
+            .filter(|entry| !is_attestation(entry))
+    };
+    let chosen = images()
+        .find(|entry| named(entry, "linux", "amd64"))
+        .or_else(|| images().next());
     chosen.map(|entry| entry.digest.as_str())
 }
 
@@ -64,7 +74,7 @@ mod tests {
         })
     }
 
-    fn chosen(manifests: serde_json::Value) -> Option<String> {
+    fn chosen(manifests: &serde_json::Value) -> Option<String> {
         let index = json!({"schemaVersion": 2, "manifests": manifests});
         let index: OciImageIndex = serde_json::from_value(index).unwrap();
         platform(&index).map(str::to_owned)
@@ -75,12 +85,15 @@ mod tests {
         let attestation = entry("a", "unknown", "unknown");
         let arm = entry("b", "linux", "arm64");
         let amd = entry("c", "linux", "amd64");
-        assert_eq!(chosen(json!([attestation, arm, amd])).as_deref(), Some("c"));
-        assert_eq!(chosen(json!([attestation, arm])).as_deref(), Some("b"));
-        assert_eq!(chosen(json!([attestation])), None);
+        assert_eq!(
+            chosen(&json!([attestation, arm, amd])).as_deref(),
+            Some("c")
+        );
+        assert_eq!(chosen(&json!([attestation, arm])).as_deref(), Some("b"));
+        assert_eq!(chosen(&json!([attestation])), None);
         let mut marked = entry("d", "linux", "amd64");
         marked["annotations"] = json!({"vnd.docker.reference.type": "attestation-manifest"});
-        assert_eq!(chosen(json!([marked, arm])).as_deref(), Some("b"));
+        assert_eq!(chosen(&json!([marked, arm])).as_deref(), Some("b"));
     }
 
     #[test]
