@@ -15,7 +15,7 @@ use crate::report::check::{
     Annotation, AnnotationLevel, Buttons, CheckOutput, CheckStatus, Conclusion,
 };
 use crate::report::markdown::{code, text};
-use crate::run::{Move, RunState, Trigger, Work};
+use crate::run::{Move, PlanWork, RunState, Trigger, Work};
 use crate::stacks;
 
 /// Which stacks are to be planned where.
@@ -172,7 +172,7 @@ pub(super) fn start(
     for stack in stacks::in_order(config, names) {
         if let Some(old) = latest_plan(draft.facts, &env.name, &stack.name)
             && old.order.commit == pr.pull.head
-            && matches!(&old.order.work, Work::Plan(work) if work.base == pr.base)
+            && matches!(&old.order.work, Work::Plan(work) if is_onto(work, pr))
         {
             if !anew && (planned(old).is_some() || !old.state.is_final()) {
                 continue;
@@ -195,13 +195,18 @@ pub(super) fn start(
     draft.push(Intent::Refresh(ReportKey::PlanComment(pr.pull.number)));
 }
 
+/// Whether a plan was made onto the base that the pull request has now.
+fn is_onto(work: &PlanWork, pr: &PullFacts) -> bool {
+    work.base == pr.base && work.base_ref == pr.pull.base_ref
+}
+
 /// Ends plans of older heads and bases: they must never report over newer ones.
 fn supersede_older(draft: &mut Draft<'_>, pr: &PullFacts) {
     for run in active_of(draft.facts, pr) {
         let Work::Plan(work) = &run.order.work else {
             continue;
         };
-        if run.order.commit != pr.pull.head || work.base != pr.base {
+        if run.order.commit != pr.pull.head || !is_onto(work, pr) {
             draft.end(
                 &run.id,
                 Move::Supersede,
