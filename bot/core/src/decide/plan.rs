@@ -109,7 +109,7 @@ pub(super) fn on_command(
     }
     let mut draft = Draft::new(ask.facts, ask.cause);
     let mut refused = Vec::new();
-    let mut blessed = false;
+    let mut allowed = false;
     for env in envs {
         let right = gates::right(gates::Operation::Plan, env, Some(ask.actor));
         if !right.is_open() {
@@ -120,11 +120,10 @@ pub(super) fn on_command(
             ));
             continue;
         }
-        if !blessed {
-            // The word covers this head commit and no later one.
-            draft.push(Intent::Bless(ask.pr.pull.head.clone()));
+        if !allowed {
+            bless(&mut draft, ask);
             supersede_older(&mut draft, ask.pr);
-            blessed = true;
+            allowed = true;
         }
         if let Some(names) = targets.get(&env.name) {
             start(&mut draft, ask.config, env, names, ask.pr, ask.into(), true);
@@ -136,6 +135,14 @@ pub(super) fn on_command(
     }
     let because = format!("{} plan runs asked for", draft.starts);
     draft.done(because)
+}
+
+/// Lets this head commit, and no later one, be planned by itself from now on. A blessing counts in
+/// every environment, so it takes somebody who may plan in every one.
+fn bless(draft: &mut Draft<'_>, ask: Ask<'_>) {
+    if with_stacks(ask.config).all(|env| gates::may_plan(env, ask.actor)) {
+        draft.push(Intent::Bless(ask.pr.pull.head.clone()));
+    }
 }
 
 /// All checks of the head were asked for again.
