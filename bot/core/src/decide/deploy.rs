@@ -11,7 +11,7 @@ use crate::intent::{Decision, Intent};
 use crate::ports::Reaction;
 use crate::report::markdown::{code, text};
 use crate::report::refusal::refusal;
-use crate::run::{DeployWork, ImageToDeploy, Move, Run, RunState};
+use crate::run::{DeployWork, ImageToDeploy, Move, Run, RunState, Work};
 
 /// How long a run waits for its second step.
 pub(super) const CONFIRM_WITHIN: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
@@ -196,10 +196,13 @@ pub(super) fn supersede(
     }
 }
 
-/// Whether a run under way has not found its image yet, so that nothing was changed.
+/// Whether a run under way has not found its image yet, so that nothing was changed. One that rolls
+/// out a known digest waits for none.
 fn is_waiting_for_image(run: &Run) -> bool {
     use crate::outcome::Outcome;
+    let by_tag = matches!(&run.order.work, Work::Deploy(work) if matches!(work.image, ImageToDeploy::Tag(_)));
     run.state == RunState::Running
+        && by_tag
         && match &run.outcome {
             Some(Outcome::Progress(progress)) => progress.digest.is_none(),
             _ => true,
@@ -312,8 +315,7 @@ pub(super) fn after_merge(
             Verdicts::Queue { not_before } => not_before,
             Verdicts::Pass => None,
         };
-        let Some(mut order) = draft.deploy_order(env, service, Some(pr), what, asker)
-        else {
+        let Some(mut order) = draft.deploy_order(env, service, Some(pr), what, asker) else {
             continue;
         };
         order.not_before = not_before;
