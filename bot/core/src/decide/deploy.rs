@@ -144,7 +144,18 @@ pub(super) fn on_confirm(ask: Ask<'_>, given: &ConfirmCode) -> Decision {
         );
         return draft.done("the code ran out");
     }
+    if let Some(env) = ask.config.environment(&run.order.env)
+        && let Some(service) = run
+            .order
+            .service()
+            .and_then(|name| ask.config.service(name))
+    {
+        supersede(&mut draft, ask.facts, env, service, |other| {
+            other.id != run.id
+        });
+    }
     draft.push(Intent::Confirm(run.id.clone()));
+    draft.react(ask.trigger, Reaction::Rocket);
     draft.done("confirmed")
 }
 
@@ -167,12 +178,15 @@ fn deploy_one(
         return Some(no_role(env));
     };
     order.not_before = not_before;
-    supersede(draft, ask.facts, env, service, |_| true);
     let state = if env.confirm {
         RunState::Unconfirmed
     } else {
         RunState::Queued
     };
+    // A first step alone takes the place of other first steps; the rest follows the second.
+    supersede(draft, ask.facts, env, service, |run| {
+        state == RunState::Queued || run.state == RunState::Unconfirmed
+    });
     draft.start(order, state, Vec::new());
     None
 }
