@@ -67,12 +67,26 @@ pub(super) fn on_promote(
     };
     let mut draft = Draft::new(ask.facts, ask.cause);
     let mut said = Vec::new();
+    if ask.config.services_in(to).next().is_none() {
+        return ask.answer(
+            no_role(env),
+            Reaction::ThumbsDown,
+            "no service is deployed there",
+        );
+    }
     let named = |candidate: &&Service| service.is_none_or(|name| candidate.name == *name);
     for service in ask.config.services_in(to).filter(named) {
-        let Some(release) = gates::live(ask.facts, from, &service.name) else {
+        let live = gates::live(ask.facts, from, &service.name);
+        let Some(release) = live.filter(|release| release.good) else {
+            let what = if live.is_some() {
+                "The release that is live there is being rolled back"
+            } else {
+                "It was never released there"
+            };
             said.push(format!(
-                "### ⛔ Not promoted to {to}\n\nNo release of {} is live in {from}. `/deploy {from} {}` first.",
-                service.name, service.name
+                "### ⛔ Not promoted to {to}\n\n{from} runs no good release of {}. {what}. {} first.",
+                service.name,
+                code(&format!("/deploy {from} {}", service.name))
             ));
             continue;
         };
@@ -355,7 +369,7 @@ fn finish(mut draft: Draft<'_>, ask: Ask<'_>, said: &[String]) -> Decision {
     draft.done(because)
 }
 
-fn no_role(env: &Environment) -> String {
+pub(super) fn no_role(env: &Environment) -> String {
     format!(
         "### ⛔ Not deployed to {}\n\n`environments.{}.aws` in deploy.toml names no `deploy_role`: \
          no service is deployed there.",
