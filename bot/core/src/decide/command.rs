@@ -320,9 +320,7 @@ pub(super) fn retry(ask: Ask<'_>, run: &Run) -> Decision {
                 apply::on_command(ask, Some(env), std::slice::from_ref(&work.stack.name))
             }
         },
-        Work::Deploy(work) if work.rollback.is_some() => {
-            rollback::on_command(ask, env, Some(&work.service.name), None)
-        }
+        Work::Deploy(work) if work.rollback.is_some() => rollback::on_retry(ask, run, work),
         Work::Deploy(work) => deploy::on_retry(ask, run, work),
     }
 }
