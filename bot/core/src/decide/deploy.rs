@@ -96,14 +96,30 @@ pub(super) fn on_promote(
     finish(draft, ask, &said)
 }
 
+/// Deploys again what earlier runs were about.
+pub(super) fn on_retry(ask: Ask<'_>, runs: &[&Run]) -> Decision {
+    let mut draft = Draft::new(ask.facts, ask.cause);
+    let mut said = Vec::new();
+    for run in runs {
+        if let Work::Deploy(work) = &run.order.work {
+            said.extend(again(&mut draft, ask, run, work));
+        }
+    }
+    finish(draft, ask, &said)
+}
+
 /// Deploys again what an earlier run was about: its tag, or its very digest.
-pub(super) fn on_retry(ask: Ask<'_>, run: &Run, work: &DeployWork) -> Decision {
+fn again(draft: &mut Draft<'_>, ask: Ask<'_>, run: &Run, work: &DeployWork) -> Option<String> {
     let config = ask.config;
     let (Some(env), Some(service)) = (
         config.environment(&run.order.env),
         config.service(&work.service.name),
     ) else {
-        return Decision::ignore("the environment or the service is gone from deploy.toml");
+        return Some(format!(
+            "### ⛔ Not deployed to {}\n\ndeploy.toml no longer has this environment, or no longer \
+             has {}.",
+            run.order.env, work.service.name
+        ));
     };
     let what = match &work.image {
         ImageToDeploy::Tag(_) => by_tag(service, &run.order.commit, work.brought_by),
@@ -114,9 +130,7 @@ pub(super) fn on_retry(ask: Ask<'_>, run: &Run, work: &DeployWork) -> Decision {
             rollback: None,
         },
     };
-    let mut draft = Draft::new(ask.facts, ask.cause);
-    let said = deploy_one(&mut draft, ask, env, service, what);
-    finish(draft, ask, &Vec::from_iter(said))
+    deploy_one(draft, ask, env, service, what)
 }
 
 /// `/confirm`: the second step, bound to the person who took the first.

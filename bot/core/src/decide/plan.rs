@@ -19,7 +19,7 @@ use crate::run::{Move, PlanWork, RunState, Trigger, Work};
 use crate::stacks;
 
 /// Which stacks are to be planned where.
-type Targets = BTreeMap<EnvName, BTreeSet<StackName>>;
+pub(super) type Targets = BTreeMap<EnvName, BTreeSet<StackName>>;
 
 /// A pull request was opened, pushed to, made ready or retargeted.
 pub(super) fn on_change(pr: &PullFacts, facts: &Facts, cause: &DeliveryId) -> Decision {
@@ -99,18 +99,26 @@ pub(super) fn on_command(
     } else {
         all_of(ask.config, named)
     };
-    let envs: Vec<&Environment> = environments(ask.config, named_env)
+    let wanted: Targets = targets
         .into_iter()
-        .filter(|env| targets.contains_key(&env.name))
+        .filter(|(env, _)| named_env.is_none_or(|named| named == env))
         .collect();
-    if envs.is_empty() {
+    if wanted.is_empty() {
         let body = nothing_to_plan(ask.config, named_env);
         return ask.answer(body, Reaction::ThumbsDown, "nothing to plan");
     }
+    on_targets(ask, &wanted)
+}
+
+/// Plans these stacks anew, because a person asks for it.
+pub(super) fn on_targets(ask: Ask<'_>, targets: &Targets) -> Decision {
     let mut draft = Draft::new(ask.facts, ask.cause);
     let mut refused = Vec::new();
     let mut allowed = false;
-    for env in envs {
+    for env in environments(ask.config, None) {
+        let Some(names) = targets.get(&env.name) else {
+            continue;
+        };
         let right = gates::right(gates::Operation::Plan, env, Some(ask.actor));
         if !right.is_open() {
             refused.push(crate::report::refusal::refusal(
@@ -125,9 +133,7 @@ pub(super) fn on_command(
             supersede_older(&mut draft, ask.pr);
             allowed = true;
         }
-        if let Some(names) = targets.get(&env.name) {
-            start(&mut draft, ask.config, env, names, ask.pr, ask.into(), true);
-        }
+        start(&mut draft, ask.config, env, names, ask.pr, ask.into(), true);
     }
     if !refused.is_empty() {
         draft.reply(ask.pr, refused.join("\n\n"));
