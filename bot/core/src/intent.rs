@@ -241,8 +241,13 @@ pub fn reports_of(id: &RunId, order: &RunOrder) -> Vec<ReportKey> {
                 order.env.clone(),
             ));
         }
-        Work::Deploy(_) => {
-            if order.pr.is_some() {
+        Work::Deploy(work) => {
+            let failed = work.rollback.as_ref().and_then(|back| back.failed.as_ref());
+            if let Some(failed) = failed {
+                // What became of a rollback by itself is told where the failure is told.
+                keys.push(ReportKey::DeployComment(failed.clone()));
+                keys.push(ReportKey::DeployCheck(failed.clone()));
+            } else if order.pr.is_some() {
                 keys.push(ReportKey::DeployComment(id.clone()));
             }
             keys.push(ReportKey::DeployCheck(id.clone()));

@@ -114,7 +114,7 @@ fn release(run: &Run, work: &DeployWork) -> ReleaseRef {
     };
     ReleaseRef {
         commit: run.order.commit.clone(),
-        pr: run.order.pr,
+        pr: work.brought_by,
         digest,
     }
 }
@@ -245,15 +245,28 @@ fn failed(run: &Run, work: &DeployWork, stopped: &Stopped, scene: &Scene<'_>) ->
         }
         None => {
             if stopped.reached_the_world && work.roll_back_on_failure {
-                failure.summary = format!(
-                    "{} — There is no earlier good release to go back to: mend it and merge, or \
-                     deploy another commit.",
-                    failure.summary
-                );
+                // The rollback is decided a moment after the failure is told.
+                let what = if has_earlier(run, work, scene) {
+                    "Rolling back."
+                } else {
+                    "There is no earlier good release to go back to: mend it and merge, or deploy \
+                     another commit."
+                };
+                failure.summary = format!("{} — {what}", failure.summary);
             }
             DeployState::Failed(failure)
         }
     }
+}
+
+/// Whether there is a good release of the service to go back to.
+fn has_earlier(run: &Run, work: &DeployWork, scene: &Scene<'_>) -> bool {
+    scene.releases.iter().any(|release| {
+        release.env == run.order.env
+            && release.service == work.service.name
+            && release.good
+            && release.run != run.id
+    })
 }
 
 fn container(pod: &PodTrouble) -> ContainerTrouble {

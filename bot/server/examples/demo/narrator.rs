@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use slipway_sandbox::github::{CheckRun, Comment, Deployment};
 use slipway_sandbox::world::{REPO, World};
 
@@ -14,7 +15,6 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Tells the story.
 pub(crate) struct Narrator<'a> {
     pub(crate) world: &'a World,
-    pub(crate) bot: &'a Bot,
     steps: usize,
     told: BTreeSet<(u64, u32)>,
 }
@@ -25,7 +25,7 @@ impl<'a> Narrator<'a> {
         println!("GitHub {} · Slipway {}\n", world.github.html_url(), bot.url());
         Self {
             world,
-            bot,
+
             steps: 0,
             told: BTreeSet::new(),
         }
@@ -119,12 +119,35 @@ impl<'a> Narrator<'a> {
                 repository
                     .deployments
                     .iter()
-                    .filter(|d| d.environment == env && d.sha.to_string() == sha)
+                    .filter(|d| d.environment == env && d.sha == sha)
                     .any(|d| had(d) == states)
                     .then_some(())
             })
             .await?;
         self.seen(&format!("GitHub deployment to {env}: {}", states.join(" → ")));
+        Ok(())
+    }
+
+    /// Waits until a release has been live in an environment for so long.
+    pub(crate) async fn until_soaked(
+        &self,
+        env: &str,
+        sha: &str,
+        soak: Duration,
+    ) -> anyhow::Result<()> {
+        let live = self.world.github.look(|model| {
+            let repository = model.repository(REPO)?;
+            let mut all = repository.deployments.iter();
+            let of_it = all.find(|d| d.environment == env && d.sha == sha)?;
+            let good = of_it.statuses.iter().find(|status| status.state == "success")?;
+            Some(good.created_at)
+        });
+        let live = live.with_context(|| format!("{sha} is not live in {env}"))?;
+        let until = live.checked_add(soak)?;
+        while self.world.clock.now() < until {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        self.seen(&format!("live in {env} for {} s", soak.as_secs()));
         Ok(())
     }
 

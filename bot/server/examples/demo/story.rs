@@ -9,6 +9,9 @@ use slipway_sandbox::world::REPO;
 use crate::narrator::Narrator;
 use crate::overhead;
 
+/// How long a release has to be live in dev before prod takes it, as deploy.toml of this world says.
+const SOAK: Duration = Duration::from_secs(4);
+
 pub(crate) async fn tell(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::Result<()> {
     let (pr, head) = plan(n).await?;
     overhead::measure(n, terraform).await?;
@@ -32,7 +35,7 @@ async fn plan(n: &mut Narrator<'_>) -> anyhow::Result<(u64, String)> {
     ];
     let files: Vec<_> = files.iter().map(|(path, text)| (*path, Some(*text))).collect();
     let title = "Bigger database, friendlier greeting";
-    let head = github.commit(REPO, "bigger", "ana", title, &files).await?.to_string();
+    let head = github.commit(REPO, "bigger", "ana", title, &files).await?;
     let pr = github
         .open_pull_request(REPO, "ana", "bigger", "main", title, false)
         .await?;
@@ -59,7 +62,7 @@ async fn apply(n: &mut Narrator<'_>, pr: u64, head: &str) -> anyhow::Result<()> 
 
 async fn merge(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<String> {
     n.step("ben merges; CI publishes the image; dev gets it by digest");
-    let merge = n.world.github.merge(REPO, pr, "ben").await?.to_string();
+    let merge = n.world.github.merge(REPO, pr, "ben").await?;
     n.reads(pr, &["shop is live in dev", "undo"]).await?;
     n.check(&merge, "deploy shop to dev", "success").await?;
     n.deployment("dev", &merge, &["queued", "in_progress", "success"]).await?;
@@ -92,23 +95,12 @@ async fn prod_applied(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<()> {
 
 async fn prod_deployed(n: &mut Narrator<'_>, pr: u64, merge: &str) -> anyhow::Result<()> {
     n.step("dev has soaked; ben says /deploy prod and confirms");
-    // The soak is over four seconds after dev was healthy: a fact of the bot's own clock.
-    loop {
-        n.world.github.comment(REPO, pr, "ben", "/deploy prod").await?;
-        let answer = n.reads(pr, &["prod", "shop"]).await;
-        let body = match answer {
-            Ok(body) => body,
-            Err(error) => return Err(error),
-        };
-        if let Some(code) = confirm_code(&body) {
-            n.world
-                .github
-                .comment(REPO, pr, "ben", &format!("/confirm {code}"))
-                .await?;
-            break;
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
+    n.until_soaked("dev", merge, SOAK).await?;
+    n.world.github.comment(REPO, pr, "ben", "/deploy prod").await?;
+    let body = n.reads(pr, &["are you sure", "/confirm"]).await?;
+    let code = confirm_code(&body).context("there is no code to confirm with")?;
+    let confirm = format!("/confirm {code}");
+    n.world.github.comment(REPO, pr, "ben", &confirm).await?;
     n.reads(pr, &["shop is live in prod"]).await?;
     n.check(merge, "deploy shop to prod", "success").await?;
     n.deployment("prod", merge, &["queued", "in_progress", "success"]).await?;
@@ -129,16 +121,15 @@ async fn bad_image(n: &mut Narrator<'_>, good: &str) -> anyhow::Result<()> {
     let github = &n.world.github;
     let title = "Currency in the configuration";
     let files = [("app/greeting.txt", Some("Welcome (this one will crash).\n"))];
-    let head = github.commit(REPO, "currency", "ana", title, &files).await?.to_string();
+    let head = github.commit(REPO, "currency", "ana", title, &files).await?;
     let pr = github
         .open_pull_request(REPO, "ana", "currency", "main", title, false)
         .await?;
     n.check(&head, "plan dev", "success").await?;
-    let bad = github.merge(REPO, pr, "ben").await?.to_string();
+    let bad = github.merge(REPO, pr, "ben").await?;
     n.reads(pr, &["is back on", "CrashLoopBackOff", "unknown key", "/resume dev"]).await?;
     n.check(&bad, "deploy shop to dev", "failure").await?;
     n.deployment("dev", &bad, &["queued", "in_progress", "failure"]).await?;
-    n.reads(pr, &["shop is live in dev"]).await?;
     let digest = n.world.registry.digest_of("acme/shop", &format!("sha-{good}"));
     let runs = n.world.dev.cluster.running_image("shop", "shop");
     ensure!(
@@ -148,7 +139,7 @@ async fn bad_image(n: &mut Narrator<'_>, good: &str) -> anyhow::Result<()> {
     n.seen("dev runs the good digest again");
     n.step("cleo looks at the board and lifts the hold");
     github.comment(REPO, pr, "cleo", "/where").await?;
-    n.reads(pr, &["dev", "prod", "shop", "hold"]).await?;
+    n.reads(pr, &["What is live where", "⏸️"]).await?;
     github.comment(REPO, pr, "cleo", "/resume dev").await?;
     n.reads(pr, &["dev is resumed"]).await?;
     Ok(())

@@ -42,6 +42,8 @@ pub struct Story {
     dir: tempfile::TempDir,
     handle: Option<(Handle, tokio::task::JoinHandle<anyhow::Result<()>>)>,
     read: BTreeSet<u64>,
+    /// What is written otherwise in the settings of the bot's next life.
+    settings: Vec<(String, String)>,
     pub url: String,
 }
 
@@ -80,6 +82,7 @@ impl Story {
             dir,
             handle: None,
             read: BTreeSet::new(),
+            settings: Vec::new(),
             url: String::new(),
         };
         story.start_bot().await?;
@@ -94,6 +97,12 @@ impl Story {
             "127.0.0.1:0",
             &self.valve.program(),
         )?;
+        let mut text = std::fs::read_to_string(&path)?;
+        for (from, to) in &self.settings {
+            anyhow::ensure!(text.contains(from), "no {from:?} in the settings");
+            text = text.replace(from, to);
+        }
+        std::fs::write(&path, text)?;
         let settings = Settings::load(&path)?;
         let clock = Arc::new(Shared(self.world.clock.clone()));
         let bot = Slipway::start(settings, clock).await?;
@@ -295,6 +304,12 @@ impl Story {
         Ok(())
     }
 
+    /// As [`Self::reads`], once the bot has come to rest: what it shows then is its last word.
+    pub async fn settles(&mut self, pr: u64, text: &str) -> anyhow::Result<String> {
+        self.quiet().await?;
+        self.reads(pr, text).await
+    }
+
     /// Waits for a check run of a commit to end, and gives it.
     pub async fn check(&self, sha: &str, name: &str) -> anyhow::Result<CheckRun> {
         self.world
@@ -326,6 +341,143 @@ impl Story {
             .await
     }
 
+    /// Starts the bot anew with another piece of text in its settings.
+    pub async fn with_settings(&mut self, from: &str, to: &str) -> anyhow::Result<()> {
+        self.settings.push((from.to_owned(), to.to_owned()));
+        self.stop_bot().await?;
+        self.start_bot().await
+    }
+
+    /// Waits until every delivery is worked off, no run can go on and every report is written.
+    /// What happens after that was caused by nothing that was done before it.
+    pub async fn quiet(&self) -> anyhow::Result<()> {
+        self.world.github.idle(PATIENCE).await?;
+        let store = self.store().await?;
+        let waiting = async {
+            loop {
+                let (deliveries, runs, reports): (i64, i64, i64) = sqlx::query_as(
+                    "SELECT (SELECT COUNT(*) FROM inbox WHERE state = 'stored'),
+                            (SELECT COUNT(*) FROM runs WHERE state IN ('queued', 'running')),
+                            (SELECT COUNT(*) FROM reports WHERE sent_version < version)",
+                )
+                .fetch_one(&store)
+                .await?;
+                if deliveries + runs + reports == 0 {
+                    return anyhow::Ok(());
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting)
+            .await
+            .map_err(|_| anyhow::anyhow!("the bot never came to rest"))?
+    }
+
+    /// The bot's database, to look at.
+    pub async fn store(&self) -> anyhow::Result<sqlx::SqlitePool> {
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(self.data_dir().join("slipway.db"))
+            .read_only(true);
+        Ok(sqlx::SqlitePool::connect_with(options).await?)
+    }
+
+    /// Everything that the bot wrote on GitHub, and what it keeps: where a secret must not be.
+    pub async fn everything_written(&self) -> anyhow::Result<String> {
+        let mut all = self.world.github.look(|model| {
+            let repository = model.repository(REPO);
+            let comments = repository.iter().flat_map(|r| r.comments.iter());
+            let checks = repository.iter().flat_map(|r| r.check_runs.iter());
+            let mut all = String::new();
+            comments.for_each(|comment| all.push_str(&comment.body));
+            checks.for_each(|check| all.push_str(&format!("{:?}\n", check)));
+            all
+        });
+        let runs: Vec<(String,)> = sqlx::query_as("SELECT id FROM runs")
+            .fetch_all(&self.store().await?)
+            .await?;
+        for (run,) in runs {
+            let page = reqwest::get(format!("{}/runs/{run}", self.url)).await?;
+            all.push_str(&page.error_for_status()?.text().await?);
+        }
+        for entry in std::fs::read_dir(self.data_dir())? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with("slipway.db") {
+                all.push_str(&String::from_utf8_lossy(&std::fs::read(&path)?));
+            }
+        }
+        Ok(all)
+    }
+
+    /// What the bot reacted with to a comment, in order.
+    pub fn reactions(&self, comment: u64) -> Vec<String> {
+        self.world.github.look(|model| {
+            let bot = model.bot_login();
+            let repository = model.repository(REPO);
+            let comments = repository.into_iter().flat_map(|r| r.comments.iter());
+            comments
+                .filter(|c| c.id == comment)
+                .flat_map(|c| c.reactions.iter())
+                .filter(|reaction| reaction.user == bot)
+                .map(|reaction| reaction.content.clone())
+                .collect()
+        })
+    }
+
+    /// The bot's comments on an issue or a pull request.
+    pub fn replies(&self, number: u64) -> Vec<Comment> {
+        let bot = self.world.github.bot_login();
+        let mut comments = self.world.github.comments(REPO, number);
+        comments.retain(|comment| comment.author == bot);
+        comments
+    }
+
+    /// The check runs of the bot on a commit, each as `name: conclusion, title`.
+    pub fn checks(&self, sha: &str) -> String {
+        let app = self.world.github.app_id();
+        let mut lines: Vec<String> = self
+            .world
+            .github
+            .check_runs(REPO, sha)
+            .into_iter()
+            .filter(|check| check.app == app)
+            .map(|check| {
+                let end = check.conclusion.as_deref().unwrap_or(&check.status);
+                let title = check.output.title.as_deref().unwrap_or_default();
+                format!("{}: {end}, {title}", check.name)
+            })
+            .collect();
+        lines.sort();
+        plain(&lines.join("\n"), &self.world, &self.url)
+    }
+
+    /// What a check run shows, as a snapshot.
+    pub fn shown(&self, check: &CheckRun) -> String {
+        let output = &check.output;
+        let mut text = format!(
+            "{}: {}\n# {}\n{}",
+            check.name,
+            check.conclusion.as_deref().unwrap_or(&check.status),
+            output.title.as_deref().unwrap_or_default(),
+            output.summary.as_deref().unwrap_or_default(),
+        );
+        if let Some(more) = &output.text {
+            text.push_str(&format!("\n---\n{more}"));
+        }
+        for note in &output.annotations {
+            text.push_str(&format!(
+                "\n@ {}:{}-{} {}: {}: {}",
+                note.path,
+                note.start_line,
+                note.end_line,
+                note.level,
+                note.title.as_deref().unwrap_or_default(),
+                note.message
+            ));
+        }
+        plain(&text, &self.world, &self.url)
+    }
+
     /// What Terraform's state holds for a stack: its inputs by resource, its outputs; nothing if it
     /// was never applied.
     pub fn state(&self, env: &str, stack: &str) -> anyhow::Result<Option<serde_json::Value>> {
@@ -344,6 +496,22 @@ impl Story {
         let assumed = self.world.aws.assumed();
         let name = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
         assumed.iter().map(|role| name(&role.role_arn)).collect()
+    }
+
+    /// Lets time pass once the bot has nothing at hand: work that it has in hand at that moment
+    /// would look to it as if it had hung for so long.
+    pub async fn pass(&self, time: Duration) -> anyhow::Result<()> {
+        if let Some((handle, _)) = &self.handle {
+            let quiet = async {
+                while handle.backlog().await? > 0 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                anyhow::Ok(())
+            };
+            tokio::time::timeout(PATIENCE, quiet).await??;
+        }
+        self.world.clock.advance(time);
+        Ok(())
     }
 
     /// A comment with everything that differs between two runs of a story named alike.
@@ -368,6 +536,7 @@ pub fn plain(text: &str, world: &World, bot: &str) -> String {
         (r"`[0-9a-f]{7}`", "`COMMIT`"),
         (r"@[0-9a-f]{7}`", "@COMMIT`"),
         (r"`[0-9a-f]{8}`", "`RUN`"),
+        (r"\b[0-9a-f]{7}\b", "COMMIT"),
         (r"\b\d+(\.\d+)? (s|ms)\b", "N s"),
         (r"shop-[0-9a-f]{8,10}-[0-9a-z]{5}", "shop-POD"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d( UTC)?", "TIME"),

@@ -5,5 +5,13 @@ mod harness;
 
 mod applying;
 mod bot;
+mod commands;
+mod deploying;
+mod faults;
+mod merging;
 mod planning;
+mod terraform;
 mod valve;
+mod rollback;
+mod ship;
+mod webhooks;

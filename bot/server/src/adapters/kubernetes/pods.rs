@@ -157,7 +157,9 @@ pub(super) fn not_ready(pod: &Pod) -> Option<Trouble> {
         reason: "NotReady".to_owned(),
         message,
         exit_code: ended.map(|ended| ended.exit_code),
-        restarts: container.map_or(0, |container| container.restart_count.try_into().unwrap_or(0)),
+        restarts: container.map_or(0, |container| {
+            container.restart_count.try_into().unwrap_or(0)
+        }),
         log: match (running, ended) {
             (true, _) => LogOf::Current,
             (false, Some(_)) => LogOf::Previous,
