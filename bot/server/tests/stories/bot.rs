@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use jiff::Timestamp;
 use slipway::settings::Settings;
 use slipway::wire::{Handle, Slipway};
@@ -214,6 +215,17 @@ impl Story {
             .unwrap_or_default()
     }
 
+    /// The head and the base of a pull request, as the plan comment names them.
+    fn ends(&self, pr: u64) -> anyhow::Result<(String, String)> {
+        let github = &self.world.github;
+        let pull = github.pull_request(REPO, pr).context("the pull request")?;
+        let base = pull.base.branch;
+        let tip = github.branch(REPO, &base).context("the base branch")?;
+        let short = |sha: &str| sha.get(..7).unwrap_or_default().to_owned();
+        let head = short(&pull.head.sha.to_string());
+        Ok((head, format!("{base}@{}", short(&tip))))
+    }
+
     // --- the bot
 
     /// Waits for a comment of the bot with a text in it, reads it, and gives it as a snapshot:
@@ -235,6 +247,61 @@ impl Story {
             .await?;
         self.read.insert(comment.id);
         Ok(self.plain(&comment))
+    }
+
+    /// Reads like [`Story::reads`], but only a comment that was not read before.
+    pub async fn hears(&mut self, pr: u64, text: &str) -> anyhow::Result<String> {
+        let read = self.read.clone();
+        let comment = self
+            .world
+            .github
+            .until(
+                &format!("a new comment with {text:?} on #{pr}"),
+                PATIENCE,
+                |model| {
+                    let bot = model.bot_login();
+                    let repository = model.repository(REPO)?;
+                    let new = repository
+                        .comments(pr)
+                        .filter(|comment| comment.author == bot && !read.contains(&comment.id));
+                    new.filter(|comment| comment.body.contains(text)).last().cloned()
+                },
+            )
+            .await?;
+        self.read.insert(comment.id);
+        Ok(self.plain(&comment))
+    }
+
+    /// Waits until the plan comment speaks of the head and the base as they are now, and shows this
+    /// text for a stack.
+    pub async fn planned(
+        &mut self,
+        pr: u64,
+        env: &str,
+        stack: &str,
+        text: &str,
+    ) -> anyhow::Result<()> {
+        let (head, base) = self.ends(pr)?;
+        let heading = format!("### Plan · `{head}` onto `{base}`");
+        let row = format!("| {env} | [{stack}]");
+        let what = format!("{text:?} for {stack} in {env} in the plan of #{pr}");
+        let shows = |comment: &Comment| {
+            let mut lines = comment.body.lines();
+            comment.body.contains(&heading)
+                && lines.any(|line| line.starts_with(&row) && line.contains(text))
+        };
+        let comment = self
+            .world
+            .github
+            .until(&what, PATIENCE, |model| {
+                let bot = model.bot_login();
+                let mut all = model.repository(REPO)?.comments(pr);
+                all.find(|comment| comment.author == bot && shows(comment))
+                    .map(|comment| comment.id)
+            })
+            .await?;
+        self.read.insert(comment);
+        Ok(())
     }
 
     /// As [`Self::reads`], once the bot has come to rest: what it shows then is its last word.
