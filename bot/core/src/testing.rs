@@ -372,7 +372,7 @@ impl Situation {
     pub(crate) fn hold(self, name: &str) -> Self {
         let hold = Hold {
             env: env(name),
-            by: login("cleo"),
+            by: Some(login("cleo")),
             reason: "rolled back".to_owned(),
             since: ago(60),
         };
@@ -605,6 +605,7 @@ pub(crate) fn deploy(number: u32, name: &str) -> RunKit {
         url: Some(format!("https://{name}.shop.example.com")),
         production: name == "prod",
         image: ImageToDeploy::Tag(format!("sha-{}", sha('a'))),
+        brought_by: Some(PrNumber(42)),
         rollback: None,
         roll_back_on_failure: true,
     });
@@ -822,7 +823,7 @@ fn line(intent: &Intent) -> String {
             lock.reason
         ),
         Intent::Unlock(what) => format!("unlock {}", target(what)),
-        Intent::Hold(hold) => format!("hold {} by {}: {}", hold.env, hold.by, hold.reason),
+        Intent::Hold(hold) => format!("hold {} by {}: {}", hold.env, hold.setter(), hold.reason),
         Intent::Resume(name) => format!("resume {name}"),
         Intent::Disgrace(run) => format!("disgrace {}", run.short()),
         Intent::Bless(head) => format!("bless {}", head.short()),
