@@ -167,11 +167,23 @@ fn on_explain(ask: Ask<'_>, name: &EnvName) -> Decision {
             push_row(&mut rows, row, &format!("deploy {}", service.name));
         }
     }
-    ask.answer(
-        explain(name, &rows),
-        Reaction::Rocket,
-        "an explanation was asked for",
-    )
+    if env.auto_deploy {
+        push_row(
+            &mut rows,
+            gates::hold(name, ask.facts).row,
+            "deploy on merge",
+        );
+    }
+    let body = if rows.is_empty() {
+        format!(
+            "### {name}: nothing to do\n\nNo stack of this pull request is planned there, and no \
+             service is deployed there. {} plans its stacks.",
+            code(&format!("/plan {name}"))
+        )
+    } else {
+        explain(name, &rows)
+    };
+    ask.answer(body, Reaction::Rocket, "an explanation was asked for")
 }
 
 fn apply_rows(ask: Ask<'_>, env: &Environment) -> Vec<GateRow> {
