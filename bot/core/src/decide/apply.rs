@@ -345,7 +345,7 @@ fn nothing(env: &Environment, named: &[StackName]) -> String {
 
 fn no_role(env: &Environment) -> String {
     format!(
-        "### ⛔ Not applied to {}\n\n`environments.{}.aws` in deploy.toml names no `apply_role`: \
+        "### ⛔ Not applied in {}\n\n`environments.{}.aws` in deploy.toml names no `apply_role`: \
          stacks are planned there and never applied.",
         env.name, env.name
     )

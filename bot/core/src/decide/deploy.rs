@@ -240,7 +240,7 @@ pub(super) fn supersede(
 
 /// Whether a run under way has not found its image yet, so that nothing was changed. One that rolls
 /// out a known digest waits for none.
-fn is_waiting_for_image(run: &Run) -> bool {
+pub(super) fn is_waiting_for_image(run: &Run) -> bool {
     use crate::outcome::Outcome;
     let by_tag = matches!(&run.order.work, Work::Deploy(work) if matches!(work.image, ImageToDeploy::Tag(_)));
     run.state == RunState::Running
