@@ -245,11 +245,6 @@ impl Situation {
         self.but(|facts| facts.actor = Some(actor(name, permission)))
     }
 
-    pub(crate) fn teams(self, teams: &[&str]) -> Self {
-        let teams = teams.iter().map(|team| (*team).to_owned()).collect();
-        self.but(|facts| facts.actor.as_mut().unwrap().teams = Ok(teams))
-    }
-
     pub(crate) fn author_may(self, permission: Permission) -> Self {
         self.pr(|pr| pr.author.permission = Ok(permission))
     }
@@ -605,7 +600,7 @@ pub(crate) fn deploy(number: u32, name: &str) -> RunKit {
         url: Some(format!("https://{name}.shop.example.com")),
         production: name == "prod",
         image: ImageToDeploy::Tag(format!("sha-{}", sha('a'))),
-        brought_by: Some(PrNumber(42)),
+        brought_by: Some(PR),
         rollback: None,
         roll_back_on_failure: true,
     });

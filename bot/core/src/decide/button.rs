@@ -1,7 +1,7 @@
 //! Buttons and re-runs of check runs: the same as the command that they stand for, with the right
 //! of whoever presses looked at like that of whoever comments.
 
-use super::{Ask, Decision, command, config};
+use super::{Ask, Decision, Draft, command, config};
 use crate::command::{Command, ConfirmCode, RunPrefix};
 use crate::facts::Facts;
 use crate::ids::{CommitSha, DeliveryId, EnvName};
@@ -26,7 +26,11 @@ pub(super) fn on_press(
     };
     let config = match config(facts) {
         Ok(config) => config,
-        Err(why) => return Decision::ignore(why),
+        Err(why) => {
+            let mut draft = Draft::new(facts, cause);
+            draft.reply(pr, why);
+            return draft.done("there is no good deploy.toml");
+        }
     };
     let ask = Ask {
         facts,

@@ -132,7 +132,7 @@ fn on_where(ask: Ask<'_>) -> Decision {
                         .duration_since(release.live_at)
                         .max(jiff::SignedDuration::ZERO)
                         .unsigned_abs(),
-                    as_deployed: release.good,
+                    good: release.good,
                 }),
                 lock: lock.clone(),
                 hold: hold.map(|hold| hold.reason.clone()),

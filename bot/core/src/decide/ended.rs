@@ -106,7 +106,7 @@ fn roll_back(draft: &mut Draft<'_>, run: &Run, work: &DeployWork) {
         return;
     };
     // Runs start in the order in which they were made: what waits now would be undone by the rollback.
-    supersede(draft, facts, env, service, |_| true);
+    supersede(draft, facts, env, service, "a rollback", |_| true);
     draft.start(order, RunState::Queued, Vec::new());
     let reason = format!("rollout of {} failed", run.order.commit.short());
     set_hold(draft, env, None, &reason);

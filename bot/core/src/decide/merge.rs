@@ -64,7 +64,7 @@ pub(super) fn on_merge(
                     // A failed half stops the rest: no deploy over stacks that were not applied.
                     let deploys = env.auto_deploy && !deploy::touched(config, pr, env).is_empty();
                     said.push(if deploys {
-                        format!("{why}\n\n{}", stacks_first(env))
+                        format!("{}\n\n{}", why.trim_end(), stacks_first(env))
                     } else {
                         why
                     });
@@ -90,7 +90,7 @@ pub(super) fn on_merge(
 
 fn stacks_first(env: &Environment) -> String {
     format!(
-        "Nothing was deployed there either, since the stacks come first. Once the gates are open: {}, \
+        "Nothing was deployed there either, since the stacks come first. When that is mended: {}, \
          then {}.",
         code(&format!("/apply {}", env.name)),
         code(&format!("/deploy {}", env.name))

@@ -188,3 +188,6 @@ fn config(facts: &Facts) -> Result<&Config, String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -29,7 +29,10 @@ pub(super) fn on_change(pr: &PullFacts, facts: &Facts, cause: &DeliveryId) -> De
         ConfigFacts::Valid(config) => config,
         ConfigFacts::Missing => return draft.done("the default branch has no deploy.toml"),
         ConfigFacts::Invalid(diagnostics) => {
-            say_config(&mut draft, pr, diagnostics, &facts.default_branch);
+            // The check of one commit is about one file: the proposed one, which may mend this one.
+            if pr.proposed_config.is_none() {
+                say_config(&mut draft, pr, diagnostics, &code(&facts.default_branch));
+            }
             return draft.done("deploy.toml of the default branch has errors");
         }
     };
@@ -274,6 +277,7 @@ fn with_stacks(config: &Config) -> impl Iterator<Item = &Environment> {
 
 fn nothing_to_plan(config: &Config, env: Option<&EnvName>) -> String {
     let place = env.map_or_else(String::new, |env| format!(" in {env}"));
+    let there = env.map_or("", |_| " there");
     let stacks: Vec<String> = config
         .stacks
         .iter()
@@ -286,7 +290,7 @@ fn nothing_to_plan(config: &Config, env: Option<&EnvName>) -> String {
         })
         .collect();
     format!(
-        "### Nothing to plan{place}\n\nThis pull request touches no stack there. Stacks: {}. \
+        "### Nothing to plan{place}\n\nThis pull request touches no stack{there}. Stacks: {}. \
          Plan one all the same: `/plan ENV STACK`.",
         stacks.join(", ")
     )
@@ -383,10 +387,8 @@ fn say_config(draft: &mut Draft<'_>, pr: &PullFacts, diagnostics: &[Diagnostic],
             ),
         )
     };
-    let summary = format!(
-        "deploy.toml of {}. Its rules count once they are on the default branch.",
-        code(of)
-    );
+    let summary =
+        format!("deploy.toml of {of}. Its rules count once they are on the default branch.");
     let annotations = diagnostics
         .iter()
         .map(|diagnostic| Annotation {

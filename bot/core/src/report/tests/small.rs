@@ -116,12 +116,12 @@ fn a_lock_tells_who_why_and_how_long() {
 
 #[test]
 fn the_board_shows_what_is_live_where() {
-    let live = |short, by: Option<&str>, as_deployed| {
+    let live = |short, by: Option<&str>, good| {
         Some(LiveRelease {
             release: release(short, 42),
             by: by.map(login),
             age: Duration::from_secs(100_000),
-            as_deployed,
+            good,
         })
     };
     let row = |env_name: &str, live, lock, hold: Option<&str>, behind| BoardRow {
