@@ -127,7 +127,7 @@ fn apply_in(
                     true,
                 );
                 body.push_str(
-                    "\n\nPlanning again now: look at the new plan, then `/apply` once more.",
+                    "\nPlanning again now: look at the new plan, then `/apply` once more.",
                 );
             }
             return Some(body);

@@ -312,8 +312,7 @@ pub(super) fn after_merge(
             Verdicts::Queue { not_before } => not_before,
             Verdicts::Pass => None,
         };
-        let Some(mut order) = draft.deploy_order(env, service, Some(pr), what, asker)
-        else {
+        let Some(mut order) = draft.deploy_order(env, service, Some(pr), what, asker) else {
             continue;
         };
         order.not_before = not_before;

@@ -157,7 +157,10 @@ impl<'a> Narrator<'a> {
             let repository = model.repository(REPO)?;
             let mut all = repository.deployments.iter();
             let of_it = all.find(|d| d.environment == env && d.sha.to_string() == sha)?;
-            let good = of_it.statuses.iter().find(|status| status.state == "success")?;
+            let good = of_it
+                .statuses
+                .iter()
+                .find(|status| status.state == "success")?;
             Some(good.created_at)
         });
         let live = live.with_context(|| format!("{sha} is not live in {env}"))?;

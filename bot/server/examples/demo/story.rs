@@ -135,35 +135,15 @@ async fn prod_applied(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<()> {
 
 async fn prod_deployed(n: &mut Narrator<'_>, pr: u64, merge: &str) -> anyhow::Result<()> {
     n.step("dev has soaked; ben says /deploy prod and confirms");
-<<<<<<< HEAD
-    // The soak is over four seconds after dev was healthy: a fact of the bot's own clock.
-    loop {
-        n.world
-            .github
-            .comment(REPO, pr, "ben", "/deploy prod")
-            .await?;
-        let answer = n.reads(pr, &["prod", "shop"]).await;
-        let body = match answer {
-            Ok(body) => body,
-            Err(error) => return Err(error),
-        };
-        if let Some(code) = confirm_code(&body) {
-            n.world
-                .github
-                .comment(REPO, pr, "ben", &format!("/confirm {code}"))
-                .await?;
-            break;
-        }
-        tokio::time::sleep(Duration::from_secs(1)).await;
-    }
-=======
     n.until_soaked("dev", merge, SOAK).await?;
-    n.world.github.comment(REPO, pr, "ben", "/deploy prod").await?;
+    n.world
+        .github
+        .comment(REPO, pr, "ben", "/deploy prod")
+        .await?;
     let body = n.reads(pr, &["are you sure", "/confirm"]).await?;
     let code = confirm_code(&body).context("there is no code to confirm with")?;
     let confirm = format!("/confirm {code}");
     n.world.github.comment(REPO, pr, "ben", &confirm).await?;
->>>>>>> main
     n.reads(pr, &["shop is live in prod"]).await?;
     n.check(merge, "deploy shop to prod", "success").await?;
     n.deployment("prod", merge, &["queued", "in_progress", "success"])
@@ -212,18 +192,12 @@ async fn bad_image(n: &mut Narrator<'_>, good: &str) -> anyhow::Result<()> {
     )
     .await?;
     n.check(&bad, "deploy shop to dev", "failure").await?;
-<<<<<<< HEAD
     n.deployment("dev", &bad, &["queued", "in_progress", "failure"])
         .await?;
-    n.reads(pr, &["shop is live in dev"]).await?;
     let digest = n
         .world
         .registry
         .digest_of("acme/shop", &format!("sha-{good}"));
-=======
-    n.deployment("dev", &bad, &["queued", "in_progress", "failure"]).await?;
-    let digest = n.world.registry.digest_of("acme/shop", &format!("sha-{good}"));
->>>>>>> main
     let runs = n.world.dev.cluster.running_image("shop", "shop");
     ensure!(
         runs == digest.map(|digest| format!("ghcr.io/acme/shop@{digest}")),
