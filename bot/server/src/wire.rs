@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use axum::Router;
-use slipway_core::ports::{Clock, Forge, ForgeWriter, Store, WorkerId};
+use slipway_core::ports::{Clock, Forge, ForgeWriter, PortResult, Store, WorkerId};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
@@ -37,14 +37,26 @@ pub struct Slipway {
     bells: Arc<Bells>,
 }
 
-/// Ends a [`Slipway`] from outside.
+/// Ends a [`Slipway`] from outside, and sees whether it has anything left to do.
 #[derive(Clone)]
-pub struct Handle(Arc<Bells>);
+pub struct Handle {
+    bells: Arc<Bells>,
+    store: Arc<dyn Store>,
+}
 
 impl Handle {
     /// Asks it to finish what is in hand and end.
     pub fn close(&self) {
-        self.0.close();
+        self.bells.close();
+    }
+
+    /// How many deliveries are not worked off and how many reports are not written yet.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    pub async fn backlog(&self) -> PortResult<u64> {
+        let deliveries = self.store.pending_deliveries().await?;
+        Ok(deliveries + self.store.pending_reports().await?)
     }
 }
 
@@ -132,7 +144,10 @@ impl Slipway {
     /// How to end it.
     #[must_use]
     pub fn handle(&self) -> Handle {
-        Handle(Arc::clone(&self.bells))
+        Handle {
+            bells: Arc::clone(&self.bells),
+            store: Arc::clone(&self.worker.ports.store),
+        }
     }
 
     /// Serves and works until it is closed; then finishes what is in hand.
@@ -190,6 +205,7 @@ async fn ports(
             init: limits.init_timeout,
             plan: limits.plan_timeout,
             apply: limits.apply_timeout,
+            state_lock: limits.state_lock_timeout,
             ..Timeouts::default()
         },
         grace: limits.stop_grace,

@@ -102,7 +102,7 @@ fn roll_back(draft: &mut Draft<'_>, run: &Run, work: &DeployWork) {
     };
     draft.start(order, RunState::Queued, Vec::new());
     let reason = format!("rollout of {} failed", run.order.commit.short());
-    set_hold(draft, env, &run.order.actor, &reason);
+    set_hold(draft, env, None, &reason);
 }
 
 /// Signs the comment that asked, once all runs that it caused are over.

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use jiff::Timestamp;
 use slipway::settings::Settings;
 use slipway::wire::{Handle, Slipway};
@@ -214,6 +215,17 @@ impl Story {
             .unwrap_or_default()
     }
 
+    /// The head and the base of a pull request, as the plan comment names them.
+    fn ends(&self, pr: u64) -> anyhow::Result<(String, String)> {
+        let github = &self.world.github;
+        let pull = github.pull_request(REPO, pr).context("the pull request")?;
+        let base = pull.base.branch;
+        let tip = github.branch(REPO, &base).context("the base branch")?;
+        let short = |sha: &str| sha.get(..7).unwrap_or_default().to_owned();
+        let head = short(&pull.head.sha.to_string());
+        Ok((head, format!("{base}@{}", short(&tip))))
+    }
+
     // --- the bot
 
     /// Waits for a comment of the bot with a text in it, reads it, and gives it as a snapshot:
@@ -235,6 +247,61 @@ impl Story {
             .await?;
         self.read.insert(comment.id);
         Ok(self.plain(&comment))
+    }
+
+    /// Reads like [`Story::reads`], but only a comment that was not read before.
+    pub async fn hears(&mut self, pr: u64, text: &str) -> anyhow::Result<String> {
+        let read = self.read.clone();
+        let comment = self
+            .world
+            .github
+            .until(
+                &format!("a new comment with {text:?} on #{pr}"),
+                PATIENCE,
+                |model| {
+                    let bot = model.bot_login();
+                    let repository = model.repository(REPO)?;
+                    let new = repository
+                        .comments(pr)
+                        .filter(|comment| comment.author == bot && !read.contains(&comment.id));
+                    new.filter(|comment| comment.body.contains(text)).last().cloned()
+                },
+            )
+            .await?;
+        self.read.insert(comment.id);
+        Ok(self.plain(&comment))
+    }
+
+    /// Waits until the plan comment speaks of the head and the base as they are now, and shows this
+    /// text for a stack.
+    pub async fn planned(
+        &mut self,
+        pr: u64,
+        env: &str,
+        stack: &str,
+        text: &str,
+    ) -> anyhow::Result<()> {
+        let (head, base) = self.ends(pr)?;
+        let heading = format!("### Plan · `{head}` onto `{base}`");
+        let row = format!("| {env} | [{stack}]");
+        let what = format!("{text:?} for {stack} in {env} in the plan of #{pr}");
+        let shows = |comment: &Comment| {
+            let mut lines = comment.body.lines();
+            comment.body.contains(&heading)
+                && lines.any(|line| line.starts_with(&row) && line.contains(text))
+        };
+        let comment = self
+            .world
+            .github
+            .until(&what, PATIENCE, |model| {
+                let bot = model.bot_login();
+                let mut all = model.repository(REPO)?.comments(pr);
+                all.find(|comment| comment.author == bot && shows(comment))
+                    .map(|comment| comment.id)
+            })
+            .await?;
+        self.read.insert(comment);
+        Ok(())
     }
 
     /// As [`Self::reads`], once the bot has come to rest: what it shows then is its last word.
@@ -428,6 +495,22 @@ impl Story {
         assumed.iter().map(|role| name(&role.role_arn)).collect()
     }
 
+    /// Lets time pass once the bot has nothing at hand: work that it has in hand at that moment
+    /// would look to it as if it had hung for so long.
+    pub async fn pass(&self, time: Duration) -> anyhow::Result<()> {
+        if let Some((handle, _)) = &self.handle {
+            let quiet = async {
+                while handle.backlog().await? > 0 {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+                anyhow::Ok(())
+            };
+            tokio::time::timeout(PATIENCE, quiet).await??;
+        }
+        self.world.clock.advance(time);
+        Ok(())
+    }
+
     /// A comment with everything that differs between two runs of a story named alike.
     fn plain(&self, comment: &Comment) -> String {
         plain(&comment.body, &self.world, &self.url)
@@ -451,6 +534,7 @@ pub fn plain(text: &str, world: &World, bot: &str) -> String {
         (r"`[0-9a-f]{7}`", "`COMMIT`"),
         (r"@[0-9a-f]{7}`", "@COMMIT`"),
         (r"`[0-9a-f]{8}`", "`RUN`"),
+        (r"\b[0-9a-f]{7}\b", "COMMIT"),
         (r"\b\d+(\.\d+)? (s|ms)\b", "N s"),
         (r"shop-[0-9a-f]{8,10}-[0-9a-z]{5}", "shop-POD"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d( UTC)?", "TIME"),

@@ -1,0 +1,1 @@
+//! When the world is not well.

@@ -1,0 +1,1 @@
+//! Rollouts that fail, and ways back.
