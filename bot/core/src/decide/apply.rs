@@ -116,7 +116,12 @@ fn apply_in(
     let not_before = match gates::verdict(&gates) {
         Verdicts::Refuse(rows) => {
             let mut body = refusal("applied in", &env.name, &rows);
-            if gates::may_plan(env, ask.actor) && !plan_again.is_empty() {
+            // The word was about what could be seen: a head that an outsider has pushed since is
+            // not run by it.
+            if gates::may_plan(env, ask.actor)
+                && plan::trusted(env, ask.pr, ask.facts)
+                && !plan_again.is_empty()
+            {
                 plan::start(
                     draft,
                     ask.config,
@@ -126,6 +131,7 @@ fn apply_in(
                     ask.into(),
                     true,
                 );
+                body.truncate(body.trim_end().len());
                 body.push_str(
                     "\n\nPlanning again now: look at the new plan, then `/apply` once more.",
                 );
@@ -225,7 +231,15 @@ fn plan_state<'f>(
         );
         return PlanState::Not(row(state, "a new plan"), Again::Yes);
     }
-    if work.base != pr.base || work.base_ref != pr.pull.base_ref {
+    if work.base_ref != pr.pull.base_ref {
+        let state = format!(
+            "onto {}, the base is {} now",
+            code(&work.base_ref),
+            code(&pr.pull.base_ref)
+        );
+        return PlanState::Not(row(state, "a new plan"), Again::Yes);
+    }
+    if work.base != pr.base {
         let state = format!(
             "onto {}, {} is at {} now",
             code(work.base.short()),
