@@ -391,15 +391,13 @@ fn window(env: &Environment, now: Timestamp) -> Option<Gate> {
     if env.is_open(now) {
         return Some(Gate::open("window", "open"));
     }
-    let opening = env.next_opening(now);
-    let opens = opening.map_or_else(
-        || "never: no window opens again".to_owned(),
-        |moment| format!("by itself at {}", time(moment)),
-    );
-    let gate = Gate::closed("window", "outside the windows", opens);
-    Some(match (env.outside, opening) {
-        (Outside::Queue, Some(moment)) => gate.waiting(OpensByItself::At(moment)),
-        _ => gate,
+    let closed = |opens: String| Gate::closed("window", "outside the windows", opens);
+    Some(match (env.outside, env.next_opening(now)) {
+        (Outside::Queue, Some(moment)) => {
+            closed(format!("by itself at {}", time(moment))).waiting(OpensByItself::At(moment))
+        }
+        (Outside::Refuse, Some(moment)) => closed(format!("ask again at {}", time(moment))),
+        (_, None) => closed("never: no window opens again".to_owned()),
     })
 }
 
@@ -499,7 +497,7 @@ fn soak(env: &Environment, before: &EnvName, release: &Release, now: Timestamp) 
     Gate::closed(
         "soak",
         format!("{} of {} in {before}", duration(since), duration(env.soak)),
-        format!("by itself in {}", duration(env.soak - since)),
+        format!("ask again in {}", duration(env.soak - since)),
     )
 }
 
@@ -626,3 +624,6 @@ pub fn stack_lock<'f>(facts: &'f Facts, env: &EnvName, stack: &StackName) -> Opt
         lock.target.env == *env && lock.target.stack.as_ref() == Some(stack) && lock.pr != pr
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -42,17 +42,27 @@ pub(super) fn on_command(
     named_env: Option<&EnvName>,
     named: &[StackName],
 ) -> Decision {
-    let mut draft = Draft::new(ask.facts, ask.cause);
-    let mut said = Vec::new();
+    let mut targets = plan::Targets::new();
     for env in environments(ask.config, named_env) {
         let names = wanted(ask, env, named);
-        if names.is_empty() {
-            if named_env.is_some() {
-                said.push(nothing(env, named));
-            }
-            continue;
+        if !names.is_empty() {
+            targets.insert(env.name.clone(), names);
+        } else if named_env.is_some() {
+            let body = nothing(env, named);
+            return ask.answer(body, Reaction::ThumbsDown, "nothing to apply there");
         }
-        said.extend(apply_in(&mut draft, ask, env, &names));
+    }
+    on_targets(ask, &targets)
+}
+
+/// Applies these stacks.
+pub(super) fn on_targets(ask: Ask<'_>, targets: &plan::Targets) -> Decision {
+    let mut draft = Draft::new(ask.facts, ask.cause);
+    let mut said = Vec::new();
+    for env in environments(ask.config, None) {
+        if let Some(names) = targets.get(&env.name) {
+            said.extend(apply_in(&mut draft, ask, env, names));
+        }
     }
     if draft.starts == 0 && said.is_empty() {
         said.push(

@@ -79,7 +79,7 @@ fn on_run(ask: Ask<'_>, run: &Run, pressed: &str) -> Decision {
             Ok(run) => Command::Cancel { run: Some(run) },
             Err(_) => return Decision::ignore("the run has no id"),
         },
-        _ => return command::retry(ask, run),
+        _ => return command::retry(ask, run, Some(&env)),
     };
     command::run(ask, &command)
 }

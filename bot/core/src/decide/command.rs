@@ -291,11 +291,14 @@ fn right_for(ask: Ask<'_>, run: &Run) -> Option<GateRow> {
 
 /// `/retry`: what did not succeed of the last thing asked for, with all its gates.
 fn on_retry(ask: Ask<'_>) -> Decision {
-    let last = ask.facts.store.runs.iter().find(|run| {
-        run.state.is_final() && !matches!(run.state, RunState::Succeeded | RunState::Superseded)
+    let runs = &ask.facts.store.runs;
+    let last = runs.iter().enumerate().find(|(place, run)| {
+        // Newest first: what a newer run of the same thing is about is settled, or will be.
+        let done_since = runs[..*place].iter().any(|newer| is_same(newer, run));
+        ended_badly(run) && !done_since
     });
     match last {
-        Some(run) => retry(ask, &run.clone()),
+        Some((_, run)) => retry(ask, run, None),
         None => ask.answer(
             "### Nothing to retry\n\nNo run of this pull request has failed.".to_owned(),
             Reaction::ThumbsDown,
@@ -304,25 +307,53 @@ fn on_retry(ask: Ask<'_>) -> Decision {
     }
 }
 
-/// Does again what a run did.
-pub(super) fn retry(ask: Ask<'_>, run: &Run) -> Decision {
-    let env = &run.order.env;
+fn ended_badly(run: &Run) -> bool {
+    run.state.is_final() && !matches!(run.state, RunState::Succeeded | RunState::Superseded)
+}
+
+/// Whether a run does the same work on the same thing as another, and was not overtaken.
+fn is_same(run: &Run, other: &Run) -> bool {
+    is_same_kind(run, other)
+        && run.order.env == other.order.env
+        && run.order.subject() == other.order.subject()
+        && run.state != RunState::Superseded
+}
+
+fn is_same_kind(run: &Run, other: &Run) -> bool {
+    std::mem::discriminant(&run.order.work) == std::mem::discriminant(&other.order.work)
+}
+
+/// Does again what a run did, with all of the same cause (in one environment, or everywhere) that
+/// did not succeed either.
+pub(super) fn retry(ask: Ask<'_>, run: &Run, within: Option<&EnvName>) -> Decision {
+    let family: Vec<&Run> = ask
+        .facts
+        .store
+        .runs
+        .iter()
+        .filter(|other| {
+            other.order.cause == run.order.cause
+                && is_same_kind(other, run)
+                && ended_badly(other)
+                && within.is_none_or(|env| other.order.env == *env)
+        })
+        .collect();
+    let family = if family.is_empty() { vec![run] } else { family };
+    let mut targets = plan::Targets::new();
+    for run in &family {
+        if let Some(stack) = run.order.stack() {
+            let stacks = targets.entry(run.order.env.clone()).or_default();
+            stacks.insert(stack.clone());
+        }
+    }
     match &run.order.work {
-        Work::Plan(work) => {
-            plan::on_command(ask, Some(env), std::slice::from_ref(&work.stack.name))
-        }
-        // A plan file is spent once its apply was begun: the new plan is what is to be looked at.
+        Work::Plan(_) => plan::on_targets(ask, &targets),
         Work::Apply(work) => match &work.plan {
-            PlanToApply::Saved(_) => {
-                plan::on_command(ask, Some(env), std::slice::from_ref(&work.stack.name))
-            }
-            PlanToApply::Again { .. } => {
-                apply::on_command(ask, Some(env), std::slice::from_ref(&work.stack.name))
-            }
+            // A plan file is spent once its apply was begun: the new plan is what is to be looked at.
+            PlanToApply::Saved(_) => plan::on_targets(ask, &targets),
+            PlanToApply::Again { .. } => apply::on_targets(ask, &targets),
         },
-        Work::Deploy(work) if work.rollback.is_some() => {
-            rollback::on_command(ask, env, Some(&work.service.name), None)
-        }
-        Work::Deploy(work) => deploy::on_retry(ask, run, work),
+        Work::Deploy(work) if work.rollback.is_some() => rollback::on_retry(ask, run, work),
+        Work::Deploy(_) => deploy::on_retry(ask, &family),
     }
 }

@@ -15,11 +15,11 @@ use crate::report::check::{
     Annotation, AnnotationLevel, Buttons, CheckOutput, CheckStatus, Conclusion,
 };
 use crate::report::markdown::{code, text};
-use crate::run::{Move, RunState, Trigger, Work};
+use crate::run::{Move, PlanWork, RunState, Trigger, Work};
 use crate::stacks;
 
 /// Which stacks are to be planned where.
-type Targets = BTreeMap<EnvName, BTreeSet<StackName>>;
+pub(super) type Targets = BTreeMap<EnvName, BTreeSet<StackName>>;
 
 /// A pull request was opened, pushed to, made ready or retargeted.
 pub(super) fn on_change(pr: &PullFacts, facts: &Facts, cause: &DeliveryId) -> Decision {
@@ -99,18 +99,26 @@ pub(super) fn on_command(
     } else {
         all_of(ask.config, named)
     };
-    let envs: Vec<&Environment> = environments(ask.config, named_env)
+    let wanted: Targets = targets
         .into_iter()
-        .filter(|env| targets.contains_key(&env.name))
+        .filter(|(env, _)| named_env.is_none_or(|named| named == env))
         .collect();
-    if envs.is_empty() {
+    if wanted.is_empty() {
         let body = nothing_to_plan(ask.config, named_env);
         return ask.answer(body, Reaction::ThumbsDown, "nothing to plan");
     }
+    on_targets(ask, &wanted)
+}
+
+/// Plans these stacks anew, because a person asks for it.
+pub(super) fn on_targets(ask: Ask<'_>, targets: &Targets) -> Decision {
     let mut draft = Draft::new(ask.facts, ask.cause);
     let mut refused = Vec::new();
-    let mut blessed = false;
-    for env in envs {
+    let mut allowed = false;
+    for env in environments(ask.config, None) {
+        let Some(names) = targets.get(&env.name) else {
+            continue;
+        };
         let right = gates::right(gates::Operation::Plan, env, Some(ask.actor));
         if !right.is_open() {
             refused.push(crate::report::refusal::refusal(
@@ -120,15 +128,12 @@ pub(super) fn on_command(
             ));
             continue;
         }
-        if !blessed {
-            // The word covers this head commit and no later one.
-            draft.push(Intent::Bless(ask.pr.pull.head.clone()));
+        if !allowed {
+            bless(&mut draft, ask);
             supersede_older(&mut draft, ask.pr);
-            blessed = true;
+            allowed = true;
         }
-        if let Some(names) = targets.get(&env.name) {
-            start(&mut draft, ask.config, env, names, ask.pr, ask.into(), true);
-        }
+        start(&mut draft, ask.config, env, names, ask.pr, ask.into(), true);
     }
     if !refused.is_empty() {
         draft.reply(ask.pr, refused.join("\n\n"));
@@ -136,6 +141,14 @@ pub(super) fn on_command(
     }
     let because = format!("{} plan runs asked for", draft.starts);
     draft.done(because)
+}
+
+/// Lets this head commit, and no later one, be planned by itself from now on. A blessing counts in
+/// every environment, so it takes somebody who may plan in every one.
+fn bless(draft: &mut Draft<'_>, ask: Ask<'_>) {
+    if with_stacks(ask.config).all(|env| gates::may_plan(env, ask.actor)) {
+        draft.push(Intent::Bless(ask.pr.pull.head.clone()));
+    }
 }
 
 /// All checks of the head were asked for again.
@@ -172,7 +185,7 @@ pub(super) fn start(
     for stack in stacks::in_order(config, names) {
         if let Some(old) = latest_plan(draft.facts, &env.name, &stack.name)
             && old.order.commit == pr.pull.head
-            && matches!(&old.order.work, Work::Plan(work) if work.base == pr.base)
+            && matches!(&old.order.work, Work::Plan(work) if is_onto(work, pr))
         {
             if !anew && (planned(old).is_some() || !old.state.is_final()) {
                 continue;
@@ -195,13 +208,18 @@ pub(super) fn start(
     draft.push(Intent::Refresh(ReportKey::PlanComment(pr.pull.number)));
 }
 
+/// Whether a plan was made onto the base that the pull request has now.
+fn is_onto(work: &PlanWork, pr: &PullFacts) -> bool {
+    work.base == pr.base && work.base_ref == pr.pull.base_ref
+}
+
 /// Ends plans of older heads and bases: they must never report over newer ones.
 fn supersede_older(draft: &mut Draft<'_>, pr: &PullFacts) {
     for run in active_of(draft.facts, pr) {
         let Work::Plan(work) = &run.order.work else {
             continue;
         };
-        if run.order.commit != pr.pull.head || work.base != pr.base {
+        if run.order.commit != pr.pull.head || !is_onto(work, pr) {
             draft.end(
                 &run.id,
                 Move::Supersede,
