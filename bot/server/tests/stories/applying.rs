@@ -761,7 +761,7 @@ fn a_merge_that_would_change_more_than_was_reviewed_stops() {
         let files = [("infra/01-network/more.tf", more)];
         story.push("cleo", "main", "Straight to main", &files).await?;
         let merge = story.world.github.merge(REPO, pr, "ben").await?.to_string();
-        insta::assert_snapshot!(story.hears(pr, "apply").await?, @r"
+        insta::assert_snapshot!(story.hears(pr, "❌ Apply").await?, @r"
         ### 🔄 Applying `COMMIT` in dev
 
         | stack | outcome |

@@ -39,7 +39,7 @@ impl Wrapper {
             .arg(wrapper.path("gate"))
             .status()?;
         anyhow::ensure!(made.success(), "no fifo");
-        let old = format!("program = \"{real}\"");
+        let old = format!("program = \"{}\"", story.valve.program().display());
         let new = format!("program = \"{}\"", program.display());
         story.with_settings(&old, &new).await?;
         Ok(wrapper)
