@@ -9,7 +9,6 @@ use crate::gates;
 use crate::ids::DeliveryId;
 use crate::outcome::Outcome;
 use crate::ports::Reaction;
-use crate::report::markdown::code;
 use crate::run::{DeployWork, Move, Rollback, Run, RunState, Trigger, Work};
 
 /// A run ended: skip what needed it, roll back, free locks, sign the comment.
@@ -56,10 +55,10 @@ fn skip_dependants(draft: &mut Draft<'_>, run: &Run) {
                 format!(
                     "{} of {} {}",
                     run.order.kind(),
-                    code(run.order.subject()),
+                    run.order.subject(),
                     run.state.as_str()
                 ),
-                "`/retry` once the cause is mended",
+                "/retry once the cause is mended",
             );
         }
     }
