@@ -99,7 +99,7 @@ fn a_lock_tells_who_why_and_how_long() {
     insta::assert_snapshot!(lock().freed(&login("root"), Some(PrNumber(44))), @"
     ### 🔓 prod is free
 
-    `root` freed the lock of @ana, held for 2 h 10 min. Next in line: #44, which is planned again now.
+    `root` freed the lock of @ana, held for 2 h 10 min. Next in line: #44.
     ");
     let of_stack = LockView {
         stack: Some(stack("eks")),
@@ -160,7 +160,7 @@ fn the_board_shows_what_is_live_where() {
 
     - ⏸️ dev: automatic deploys are held: rolled back by ana · `/resume dev`
     - 🔒 prod is locked by `ana` (#41) for 2 h 10 min: "DB migration @&#8203;everyone"
-    - ⚠️ prod · shop: what runs is not the digest that was deployed
+    - ⚠️ prod · shop: being rolled back
 
     [run](https://slipway.example.com/runs/1a2b3c4d)
     "#);
