@@ -68,7 +68,7 @@ fn skip_dependants(draft: &mut Draft<'_>, run: &Run) {
                     run.order.subject(),
                     run.state.as_str()
                 ),
-                "`/retry` once the cause is mended",
+                "/retry once the cause is mended",
             );
         }
     }

@@ -167,6 +167,14 @@ fn state(run: &Run, work: &DeployWork, scene: &Scene<'_>) -> DeployState {
             found: sentence(stopped),
             next: vec!["/retry".to_owned(), format!("/rollback {}", run.order.env)],
         },
+        // Whatever is not told may have happened.
+        (RunState::Interrupted | RunState::Failed, _) => DeployState::Interrupted {
+            found: format!(
+                "The run {} and left no word of what it did.",
+                run.state.as_str()
+            ),
+            next: vec!["/retry".to_owned(), format!("/rollback {}", run.order.env)],
+        },
         (_, Some(Outcome::Refused { gates })) => DeployState::Refused(gates.clone()),
         (_, Some(Outcome::Stopped(stopped))) => DeployState::NotDeployed(sentence(stopped)),
         (state, _) => DeployState::NotDeployed(format!("the run ended as {}", state.as_str())),
@@ -246,7 +254,9 @@ fn failed(run: &Run, work: &DeployWork, stopped: &Stopped, scene: &Scene<'_>) ->
         None => {
             if stopped.reached_the_world && work.roll_back_on_failure {
                 // The rollback is decided a moment after the failure is told.
-                let what = if has_earlier(run, work, scene) {
+                let what = if is_overtaken(run, work, scene) {
+                    "A newer rollout takes its place."
+                } else if has_earlier(run, work, scene) {
                     "Rolling back."
                 } else {
                     "There is no earlier good release to go back to: mend it and merge, or deploy \
@@ -257,6 +267,23 @@ fn failed(run: &Run, work: &DeployWork, stopped: &Stopped, scene: &Scene<'_>) ->
             DeployState::Failed(failure)
         }
     }
+}
+
+/// Whether another rollout of the service is under way or went live since, so that there is no
+/// rollback.
+fn is_overtaken(run: &Run, work: &DeployWork, scene: &Scene<'_>) -> bool {
+    let rolling = scene.active.iter().any(|other| {
+        other.id != run.id
+            && other.state == RunState::Running
+            && other.order.env == run.order.env
+            && other.order.service() == Some(&work.service.name)
+    });
+    let live_since = scene.releases.iter().any(|release| {
+        release.env == run.order.env
+            && release.service == work.service.name
+            && run.ended_at.is_some_and(|ended| release.live_at > ended)
+    });
+    rolling || live_since
 }
 
 /// Whether there is a good release of the service to go back to.

@@ -414,7 +414,11 @@ impl ApplyState {
                 total,
                 elapsed,
             } => {
-                format!("🔄 {done} of {total} done, {}", duration(*elapsed))
+                let elapsed = duration(*elapsed);
+                match total {
+                    0 => format!("🔄 begun {elapsed} ago"),
+                    _ => format!("🔄 {done} of {total} done, {elapsed}"),
+                }
             }
             Self::Applied { counts, took, .. } => {
                 format!(
