@@ -41,7 +41,7 @@ fn a_pull_request_is_planned_where_it_changes_something() {
         story.check(&head, "plan prod").await?;
         insta::assert_snapshot!(story.checks(&head), @r#"
         plan dev: success, +1
-        plan prod: success, nothing to do
+        plan prod: success, Nothing to do
         "#);
         insta::assert_snapshot!(story.settles(pr, "valid until").await?, @r#"
         ### Plan · `COMMIT` onto `main@COMMIT`
@@ -96,7 +96,7 @@ fn a_pull_request_is_planned_where_it_changes_something() {
         let check = story.check(&head, "plan prod").await?;
         insta::assert_snapshot!(story.shown(&check), @r#"
         plan prod: success
-        # nothing to do
+        # Nothing to do
         This change touches no stack in prod.
         ---
         "#);
@@ -219,8 +219,8 @@ fn a_change_that_touches_no_stack_completes_the_checks_and_says_nothing() {
         story.check(&head, "plan prod").await?;
         story.quiet().await?;
         insta::assert_snapshot!(story.checks(&head), @r#"
-        plan dev: success, nothing to do
-        plan prod: success, nothing to do
+        plan dev: success, Nothing to do
+        plan prod: success, Nothing to do
         "#);
         assert!(story.replies(pr).is_empty());
         Ok(story)
@@ -299,20 +299,20 @@ fn a_removed_file_and_terraform_in_json_count_as_changes() {
             .await?;
         let check = story.check(&story.head(pr), "plan prod").await?;
         insta::assert_snapshot!(story.shown(&check), @r#"
-            plan prod: failure
-            # 1 of 1 stack failed
-            ### Plan · `COMMIT` onto `main@COMMIT`
+        plan prod: failure
+        # 1 of 1 stack failed
+        ### Plan · `COMMIT` onto `main@COMMIT`
 
-            |  | stack | changes |
-            | --- | --- | --- |
-            | prod | [database](http://HERE/runs/RUN) | ❌ failed at `init` |
+        |  | stack | changes |
+        | --- | --- | --- |
+        | prod | [database](http://HERE/runs/RUN) | ❌ failed at `init` |
 
-            - ❌ prod · database failed at `init`: there is no "prod.tfvars" in this commit — mend it and push, or \`/retry\`
+        - ❌ prod · database failed at `init`: there is no "prod.tfvars" in this commit — mend it and push, or `/retry`
 
-            [run](http://HERE/runs/RUN)
+        prod as `slipway-plan` in 222222222222 (session `slipway-acme.shop-2-ana`) · [run](http://HERE/runs/RUN)
 
-            ---
-            "#);
+        ---
+        "#);
         insta::assert_snapshot!(story.settles(pr, "prod").await?, @r#"
         ### Plan · `COMMIT` onto `main@COMMIT`
 
@@ -320,9 +320,9 @@ fn a_removed_file_and_terraform_in_json_count_as_changes() {
         | --- | --- | --- |
         | prod | [database](http://HERE/runs/RUN) | ❌ failed at `init` |
 
-        - ❌ prod · database failed at `init`: there is no "prod.tfvars" in this commit — mend it and push, or \`/retry\`
+        - ❌ prod · database failed at `init`: there is no "prod.tfvars" in this commit — mend it and push, or `/retry`
 
-        [run](http://HERE/runs/RUN)
+        prod as `slipway-plan` in 222222222222 (session `slipway-acme.shop-2-ana`) · [run](http://HERE/runs/RUN)
         "#);
         Ok(story)
     });
@@ -380,7 +380,7 @@ fn a_draft_is_planned_when_it_is_asked_for_or_ready() {
         let check = story.check(&head, "plan dev").await?;
         insta::assert_snapshot!(story.shown(&check), @r#"
         plan dev: neutral
-        # a draft is not planned
+        # A draft is not planned
         Comment `/plan`, or mark the pull request ready for review.
         ---
         "#);
@@ -395,15 +395,15 @@ fn a_draft_is_planned_when_it_is_asked_for_or_ready() {
         story.check(&story.head(pr), "plan prod").await?;
         story.quiet().await?;
         insta::assert_snapshot!(story.checks(&story.head(pr)), @r#"
-        plan dev: neutral, a draft is not planned
-        plan prod: success, nothing to do
+        plan dev: neutral, A draft is not planned
+        plan prod: success, Nothing to do
         "#);
         github.mark_ready(REPO, pr, "ana").await?;
         story.settles(pr, "10.8").await?;
         story.quiet().await?;
         insta::assert_snapshot!(story.checks(&story.head(pr)), @r#"
         plan dev: success, +1
-        plan prod: success, nothing to do
+        plan prod: success, Nothing to do
         "#);
         Ok(story)
     });
@@ -452,7 +452,7 @@ fn a_reopened_pull_request_is_planned_if_it_was_not() {
         story.quiet().await?;
         insta::assert_snapshot!(story.checks(&story.head(pr)), @r#"
         plan dev: success, +1
-        plan prod: success, nothing to do
+        plan prod: success, Nothing to do
         "#);
         Ok(story)
     });
@@ -530,7 +530,7 @@ fn a_conflict_with_the_base_is_told() {
         | --- | --- | --- |
         | dev | [network](http://HERE/runs/RUN) | ❌ failed at `checkout` |
 
-        - ❌ dev · network failed at `checkout`: both change \`infra/01-network/dev.tfvars\`; merge or rebase onto the base branch and push — bring the pull request up to date with ac2985d
+        - ❌ dev · network failed at `checkout`: both change `infra/01-network/dev.tfvars`; merge or rebase onto the base branch and push
 
         [run](http://HERE/runs/RUN)
         "#);
@@ -543,7 +543,7 @@ fn a_conflict_with_the_base_is_told() {
         | --- | --- | --- |
         | dev | [network](http://HERE/runs/RUN) | ❌ failed at `checkout` |
 
-        - ❌ dev · network failed at `checkout`: both change \`infra/01-network/dev.tfvars\`; merge or rebase onto the base branch and push — bring the pull request up to date with ac2985d
+        - ❌ dev · network failed at `checkout`: both change `infra/01-network/dev.tfvars`; merge or rebase onto the base branch and push
 
         [run](http://HERE/runs/RUN)
 
@@ -572,7 +572,6 @@ fn a_plan_onto_an_older_base_is_made_anew_on_command() {
         | gate | state | what opens it |
         | --- | --- | --- |
         | plan of network | onto `COMMIT`, `main` is at `COMMIT` now | a new plan |
-
 
         Planning again now: look at the new plan, then `/apply` once more.
         "#);
@@ -624,8 +623,8 @@ fn a_fork_is_planned_when_somebody_with_the_right_says_so_and_only_then() {
         let check = story.check(&story.head(pr), "plan dev").await?;
         insta::assert_snapshot!(story.shown(&check), @r#"
         plan dev: action_required
-        # waits for somebody's /plan
-        The author may not plan in dev, or the head lives in a fork. Somebody who may plan looks at the change and comments `/plan`; that covers `COMMIT` and no later commit.
+        # Waits for somebody's /plan
+        The head lives in a fork. Somebody who may plan looks at the change and comments `/plan`; that covers `COMMIT` and no later commit.
         ---
         "#);
         story.quiet().await?;
@@ -636,7 +635,7 @@ fn a_fork_is_planned_when_somebody_with_the_right_says_so_and_only_then() {
 
         | gate | state | what opens it |
         | --- | --- | --- |
-        | right | mallory may not plan in dev | somebody of `write` |
+        | right | mallory may not plan in dev | somebody with `write` |
         "#);
         story.sees(own, "-1").await?;
         story.say("ben", pr, "/plan").await?;
@@ -667,7 +666,7 @@ fn a_fork_is_planned_when_somebody_with_the_right_says_so_and_only_then() {
         story.quiet().await?;
         insta::assert_snapshot!(story.checks(&story.head(pr)), @r#"
         plan dev: success, +1
-        plan prod: success, nothing to do
+        plan prod: success, Nothing to do
         "#);
         // What was said covers that commit, and no later one.
         let later = OTHER_CIDR.replace("10.9", "10.6");
@@ -678,8 +677,8 @@ fn a_fork_is_planned_when_somebody_with_the_right_says_so_and_only_then() {
         story.check(&story.head(pr), "plan dev").await?;
         story.quiet().await?;
         insta::assert_snapshot!(story.checks(&story.head(pr)), @r#"
-        plan dev: action_required, waits for somebody's /plan
-        plan prod: success, nothing to do
+        plan dev: action_required, Waits for somebody's /plan
+        plan prod: success, Nothing to do
         "#);
         let roles = story.world.aws.assumed();
         assert!(
@@ -713,7 +712,7 @@ fn a_member_without_the_right_is_not_planned_in_that_environment() {
         story.quiet().await?;
         insta::assert_snapshot!(story.checks(&story.head(pr)), @r#"
         plan dev: success, +1
-        plan prod: action_required, waits for somebody's /plan
+        plan prod: action_required, Waits for somebody's /plan
         "#);
         story.say("ana", pr, "/plan prod").await?;
         insta::assert_snapshot!(story.settles(pr, "Not planned").await?, @r#"
@@ -721,7 +720,7 @@ fn a_member_without_the_right_is_not_planned_in_that_environment() {
 
         | gate | state | what opens it |
         | --- | --- | --- |
-        | right | ana may not plan in prod | somebody of `team:acme/releasers` |
+        | right | ana may not plan in prod | somebody with `team:acme/releasers` |
         "#);
         story.say("ben", pr, "/plan prod").await?;
         insta::assert_snapshot!(story.settles(pr, "| prod").await?, @r#"
@@ -767,7 +766,6 @@ fn a_member_without_the_right_is_not_planned_in_that_environment() {
         story.quiet().await?;
         insta::assert_snapshot!(story.checks(&story.head(pr)), @r#"
         plan dev: success, +1
-        plan prod: action_required, waits for somebody's /plan
         plan prod: success, +1
         "#);
         Ok(story)
@@ -793,10 +791,9 @@ fn an_error_of_terraform_is_shown_on_its_line() {
         | --- | --- | --- |
         | dev | [network](http://HERE/runs/RUN) | ❌ failed at `plan` |
 
-        - ❌ dev · network failed at `plan`: Reference to undeclared resource (main.tf:27\): A managed resource "terraform\_data" "vcp" has not been declared in the root module. — mend it and push, or \`/retry\`
         - ❌ dev · network failed at `plan`: Reference to undeclared resource (`main.tf:27`)
 
-        [run](http://HERE/runs/RUN)
+        dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ana`) · [run](http://HERE/runs/RUN)
 
         ---
         ### dev · network
@@ -819,9 +816,7 @@ fn an_error_of_terraform_is_shown_on_its_line() {
         | dev | [network](http://HERE/runs/RUN) | ❌ failed at `plan` |
         | prod | [network](http://HERE/runs/RUN) | ❌ failed at `plan` |
 
-        - ❌ dev · network failed at `plan`: Reference to undeclared resource (main.tf:27\): A managed resource "terraform\_data" "vcp" has not been declared in the root module. — mend it and push, or \`/retry\`
         - ❌ dev · network failed at `plan`: Reference to undeclared resource (`main.tf:27`)
-        - ❌ prod · network failed at `plan`: Reference to undeclared resource (main.tf:27\): A managed resource "terraform\_data" "vcp" has not been declared in the root module. — mend it and push, or \`/retry\`
         - ❌ prod · network failed at `plan`: Reference to undeclared resource (`main.tf:27`)
 
         <details><summary>dev · network: what Terraform says</summary>
@@ -846,7 +841,7 @@ fn an_error_of_terraform_is_shown_on_its_line() {
 
         </details>
 
-        [run](http://HERE/runs/RUN)
+        dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ana`) · prod as `slipway-plan` in 222222222222 (session `slipway-acme.shop-1-ana`) · [run](http://HERE/runs/RUN)
         "#);
         Ok(story)
     });
@@ -962,11 +957,11 @@ fn what_is_destroyed_or_replaced_is_named_outside_of_every_fold() {
         -/+ terraform_data.subnet
         #   because triggers_replace changes
         !   triggers_replace: ["10.1.0.0/16"] -> ["10.9.0.0/16"] # forces replacement
-        !   id: "02ae2eb6-cb48-faf4-ad4a-4277940a0839" -> (known after apply)
+        !   id: "UUID" -> (known after apply)
 
         - terraform_data.vpc
         #   because it is no longer in the configuration
-        -   id = "69ba2baa-b6a9-0e73-1370-5d2dde631016"
+        -   id = "UUID"
         -   input.cidr = "10.1.0.0/16"
         -   input.name = "shop-dev"
         -   output.cidr = "10.1.0.0/16"
@@ -1142,7 +1137,7 @@ fn an_invalid_deploy_toml_of_the_default_branch_is_told() {
         insta::assert_snapshot!(story.shown(&check), @r#"
         deploy.toml: failure
         # deploy.toml has 1 error
-        deploy.toml of `main`. Its rules count once they are on the default branch.
+        deploy.toml on `main`. Nothing is planned, applied or deployed until it is mended.
         ---
 
         @ deploy.toml:6-6 failure: unknown key `auto_deplyo` in environments.dev: did you mean `auto_deploy`?
@@ -1153,7 +1148,7 @@ fn an_invalid_deploy_toml_of_the_default_branch_is_told() {
         insta::assert_snapshot!(story.settles(pr, "deploy.toml").await?, @r#"
         ### ⛔ `deploy.toml` on `main` has errors
 
-        - line 6: unknown key \`auto\_deplyo\` in environments.dev
+        - line 6: unknown key `auto_deplyo` in environments.dev: did you mean `auto_deploy`?
 
         Nothing is planned, applied or deployed until they are mended. `slipway check` finds them before a push.
         "#);
@@ -1178,7 +1173,7 @@ fn a_changed_deploy_toml_is_checked_and_does_not_count_yet() {
         insta::assert_snapshot!(story.shown(&check), @r#"
         deploy.toml: failure
         # deploy.toml has 2 errors
-        deploy.toml of `this pull request`. Its rules count once they are on the default branch.
+        deploy.toml as this pull request changes it. Its rules count once they are on the default branch.
         ---
 
         @ deploy.toml:13-13 failure: this role is in account 222222222222, the environment in 111111111111: every role of an environment is in its account
@@ -1202,7 +1197,7 @@ fn a_changed_deploy_toml_is_checked_and_does_not_count_yet() {
         insta::assert_snapshot!(story.shown(&check), @r#"
         deploy.toml: success
         # deploy.toml is good
-        deploy.toml of `this pull request`. Its rules count once they are on the default branch.
+        deploy.toml as this pull request changes it. Its rules count once they are on the default branch.
         ---
         "#);
         story.check(&story.head(pr), "plan dev").await?;
