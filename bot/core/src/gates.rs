@@ -435,7 +435,8 @@ fn lock(env: &EnvName, actor: Option<&Login>, facts: &Facts) -> Gate {
 }
 
 /// Whether automatic deploys are on hold.
-fn hold(env: &EnvName, facts: &Facts) -> Gate {
+#[must_use]
+pub fn hold(env: &EnvName, facts: &Facts) -> Gate {
     facts
         .store
         .holds

@@ -194,3 +194,6 @@ fn config(facts: &Facts) -> Result<&Config, String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::runs::{Asker, active_of, environments, latest_plan, planned};
 use super::{Ask, Draft, config};
 use crate::config::{Config, Diagnostic, Environment, Severity};
-use crate::facts::{ConfigFacts, Facts, PullFacts};
+use crate::facts::{ConfigFacts, Facts, PullFacts, PullState};
 use crate::gates;
 use crate::ids::{DeliveryId, EnvName, StackName};
 use crate::intent::{Content, Decision, Intent, ReportKey};
@@ -29,12 +29,11 @@ pub(super) fn on_change(pr: &PullFacts, facts: &Facts, cause: &DeliveryId) -> De
         ConfigFacts::Valid(config) => config,
         ConfigFacts::Missing => return draft.done("the default branch has no deploy.toml"),
         ConfigFacts::Invalid(diagnostics) => {
-            say_config(
-                &mut draft,
-                pr,
-                diagnostics,
-                Whose::Branch(&facts.default_branch),
-            );
+            // The check of one commit is about one file: the proposed one, which may mend this one.
+            if pr.proposed_config.is_none() {
+                let whose = Whose::Branch(&facts.default_branch);
+                say_config(&mut draft, pr, diagnostics, whose);
+            }
             return draft.done("deploy.toml of the default branch has errors");
         }
     };
@@ -86,6 +85,11 @@ pub(super) fn on_command(
     named_env: Option<&EnvName>,
     named: &[StackName],
 ) -> Decision {
+    if ask.pr.pull.state == PullState::Closed {
+        let body = "### ⛔ Not planned\n\nThis pull request was closed without a merge. Reopen it \
+                    first: it is planned by itself then.";
+        return ask.answer(body.to_owned(), Reaction::ThumbsDown, "the pull request is closed");
+    }
     let targets = if named.is_empty() {
         match touched(ask.config, ask.pr) {
             Ok(targets) => targets,
@@ -279,6 +283,7 @@ fn with_stacks(config: &Config) -> impl Iterator<Item = &Environment> {
 
 fn nothing_to_plan(config: &Config, env: Option<&EnvName>) -> String {
     let place = env.map_or_else(String::new, |env| format!(" in {env}"));
+    let there = env.map_or("", |_| " there");
     let stacks: Vec<String> = config
         .stacks
         .iter()
@@ -291,7 +296,7 @@ fn nothing_to_plan(config: &Config, env: Option<&EnvName>) -> String {
         })
         .collect();
     format!(
-        "### Nothing to plan{place}\n\nThis pull request touches no stack there. Stacks: {}. \
+        "### Nothing to plan{place}\n\nThis pull request touches no stack{there}. Stacks: {}. \
          Plan one all the same: `/plan ENV STACK`.",
         stacks.join(", ")
     )

@@ -12,6 +12,5 @@ mod merging;
 mod planning;
 mod rollback;
 mod ship;
-mod terraform;
 mod valve;
 mod webhooks;

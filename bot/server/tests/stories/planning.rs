@@ -1,10 +1,11 @@
 //! Planning: by itself and on `/plan`.
 
+use std::collections::BTreeSet;
+
 use slipway_sandbox::aws::{Fault, Service};
 use slipway_sandbox::world::REPO;
 
 use crate::bot::tell;
-use crate::terraform::Wrapper;
 
 const DEV: &str = "infra/01-network/dev.tfvars";
 const NETWORK: &str = "infra/01-network/main.tf";
@@ -231,7 +232,6 @@ fn a_change_that_touches_no_stack_completes_the_checks_and_says_nothing() {
 fn a_removed_file_and_terraform_in_json_count_as_changes() {
     tell(|mut story| async {
         let json = r#"{ "resource": { "terraform_data": { "extra": { "input": "x" } } } }"#;
-        let main = story.world.github.branch(REPO, "main").unwrap_or_default();
         let add = [("infra/01-network/extra.tf.json", Some(json))];
         let github = story.world.github.clone();
         github.commit(REPO, "json", "ana", "Add", &add).await?;
@@ -289,7 +289,6 @@ fn a_removed_file_and_terraform_in_json_count_as_changes() {
 
             dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ana`) · prod as `slipway-plan` in 222222222222 (session `slipway-acme.shop-1-ana`) · valid until head or base moves · next: `/apply dev` or `/apply prod` · blocked? `/explain dev` or `/explain prod` · [run](http://HERE/runs/RUN)
             "#);
-        assert_ne!(main, "");
         let remove = [("infra/02-database/prod.tfvars", None)];
         github
             .commit(REPO, "gone", "ana", "Remove", &remove)
@@ -331,15 +330,13 @@ fn a_removed_file_and_terraform_in_json_count_as_changes() {
 #[test]
 fn a_push_supersedes_the_plans_under_way() {
     tell(|mut story| async {
-        let gate = Wrapper::install(&mut story).await?;
-        gate.hold()?;
+        story.valve.shut("plan")?;
         let pr = story
             .open("ana", "cidr", "Another network", &[(DEV, OTHER_CIDR)])
             .await?;
         let old = story.head(pr);
         // Terraform stands before `plan`, and stays there until it is killed.
-        let waiting = gate.somebody_waits().await?;
-        gate.open()?;
+        let waiting = story.valve.reached("plan").await?;
         let text = OTHER_CIDR.replace("10.9", "10.8");
         story
             .push("ana", "cidr", "No, this", &[(DEV, &text)])
@@ -352,7 +349,7 @@ fn a_push_supersedes_the_plans_under_way() {
             comment.contains("10.8") && !comment.contains("10.9"),
             "{comment}"
         );
-        drop(waiting);
+        waiting.release();
         assert_eq!(story.replies(pr).len(), 1);
         insta::assert_snapshot!(story.checks(&old), @r#"
         plan dev: cancelled, Superseded by a newer commit
@@ -1173,7 +1170,7 @@ fn a_changed_deploy_toml_is_checked_and_does_not_count_yet() {
         insta::assert_snapshot!(story.shown(&check), @r#"
         deploy.toml: failure
         # deploy.toml has 2 errors
-        deploy.toml as this pull request changes it. Its rules count once they are on the default branch.
+        deploy.toml of this pull request. Its rules count once they are on the default branch.
         ---
 
         @ deploy.toml:13-13 failure: this role is in account 222222222222, the environment in 111111111111: every role of an environment is in its account
@@ -1197,7 +1194,7 @@ fn a_changed_deploy_toml_is_checked_and_does_not_count_yet() {
         insta::assert_snapshot!(story.shown(&check), @r#"
         deploy.toml: success
         # deploy.toml is good
-        deploy.toml as this pull request changes it. Its rules count once they are on the default branch.
+        deploy.toml of this pull request. Its rules count once they are on the default branch.
         ---
         "#);
         story.check(&story.head(pr), "plan dev").await?;
@@ -1260,14 +1257,19 @@ fn every_environment_is_planned_with_its_own_role() {
 #[test]
 fn terraform_gets_the_credentials_of_one_role_and_nothing_of_the_bot() {
     tell(|mut story| async {
-        let wrapper = Wrapper::install(&mut story).await?;
         let pr = story
             .open("ana", "cidr", "Another network", &[(DEV, OTHER_CIDR)])
             .await?;
         story.check(&story.head(pr), "plan dev").await?;
         story.settles(pr, "valid until").await?;
-        let environments = wrapper.environments()?;
-        let names = Wrapper::names(&environments);
+        let environments = story.valve.environments()?;
+        let names: BTreeSet<&str> = environments
+            .lines()
+            .filter_map(|line| line.split_once('=').map(|(name, _)| name))
+            // The shell of the valve sets these itself.
+            .filter(|name| !["PWD", "_", "OLDPWD", "SHLVL"].contains(name))
+            .collect();
+        let names = Vec::from_iter(names).join("\n");
         insta::assert_snapshot!(names, @r#"
         AWS_ACCESS_KEY_ID
         AWS_DEFAULT_REGION
@@ -1306,7 +1308,6 @@ fn terraform_gets_the_credentials_of_one_role_and_nothing_of_the_bot() {
 #[test]
 fn a_refused_role_is_told_and_nothing_is_run() {
     tell(|mut story| async {
-        let wrapper = Wrapper::install(&mut story).await?;
         story
             .world
             .aws
@@ -1327,7 +1328,7 @@ fn a_refused_role_is_told_and_nothing_is_run() {
 
         [run](http://HERE/runs/RUN)
         "#);
-        assert_eq!(wrapper.environments()?, "");
+        assert_eq!(story.valve.environments()?, "");
         Ok(story)
     });
 }
@@ -1335,7 +1336,6 @@ fn a_refused_role_is_told_and_nothing_is_run() {
 #[test]
 fn credentials_of_another_account_are_not_used() {
     tell(|mut story| async {
-        let wrapper = Wrapper::install(&mut story).await?;
         let prod = story.world.aws.add_account("333333333333")?;
         story
             .world
@@ -1359,7 +1359,7 @@ fn credentials_of_another_account_are_not_used() {
 
         [run](http://HERE/runs/RUN)
         "#);
-        assert_eq!(wrapper.environments()?, "");
+        assert_eq!(story.valve.environments()?, "");
         Ok(story)
     });
 }

@@ -9,7 +9,6 @@ use slipway::wire::Slipway;
 use slipway_sandbox::world::REPO;
 
 use crate::bot::{Story, tell};
-use crate::terraform::Wrapper;
 
 const DEV: &str = "infra/01-network/dev.tfvars";
 const OTHER_CIDR: &str = "environment = \"dev\"\ncidr        = \"10.9.0.0/16\"\n";
@@ -115,6 +114,10 @@ fn what_is_signed_and_wrong_is_refused_with_a_reason() {
         insta::assert_snapshot!(send("push", "").await?, @r#"400 {"result":"refused","because":"the payload of `push` can't be read: EOF while parsing a value at line 1 column 0"}"#);
         insta::assert_snapshot!(send("push", "[]").await?, @r#"400 {"result":"refused","because":"the payload of `push` can't be read: invalid length 0, expected struct PushPart with 3 elements at line 1 column 2"}"#);
         let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+        let read = format!(r#"{{"ref":{deep}}}"#);
+        insta::assert_snapshot!(send("push", &read).await?, @"");
+        let installation = format!(r#"{{"action":"opened","installation":{deep}}}"#);
+        insta::assert_snapshot!(send("pull_request", &installation).await?, @"");
         let deep = format!(r#"{{"ref":"refs/heads/main","x":{deep}}}"#);
         insta::assert_snapshot!(send("push", &deep).await?, @r#"400 {"result":"refused","because":"the payload of `push` has no `after`"}"#);
         let pr = json!({ "action": "opened", "pull_request": { "number": 1 },
@@ -240,7 +243,6 @@ fn without_a_secret_the_bot_does_not_start() {
 #[test]
 fn health_is_told_until_the_end() {
     tell(|mut story| async {
-        let gate = Wrapper::install(&mut story).await?;
         let get = |path: &'static str| {
             let url = format!("{}{path}", story.url);
             async move {
@@ -251,16 +253,15 @@ fn health_is_told_until_the_end() {
         };
         insta::assert_snapshot!(get("/healthz").await?, @"");
         insta::assert_snapshot!(get("/readyz").await?, @"");
-        gate.hold()?;
+        story.valve.shut("plan")?;
         let pr = story
             .open("ana", "cidr", "Another network", &[(DEV, OTHER_CIDR)])
             .await?;
-        let waiting = gate.somebody_waits().await?;
+        let waiting = story.valve.reached("plan").await?;
         story.close_bot();
         insta::assert_snapshot!(get("/readyz").await?, @"");
         insta::assert_snapshot!(get("/healthz").await?, @"");
-        gate.open()?;
-        drop(waiting);
+        waiting.release();
         story.stop_bot().await?;
         // What was begun is taken up by the next one.
         story.start_bot().await?;
@@ -305,17 +306,15 @@ fn what_was_missed_while_the_bot_was_down_is_worked_off_once() {
 #[test]
 fn deliveries_are_taken_and_commands_answered_while_a_plan_is_under_way() {
     tell(|mut story| async {
-        let gate = Wrapper::install(&mut story).await?;
-        gate.hold()?;
+        story.valve.shut("plan")?;
         let pr = story
             .open("ana", "cidr", "Another network", &[(DEV, OTHER_CIDR)])
             .await?;
-        let waiting = gate.somebody_waits().await?;
+        let waiting = story.valve.reached("plan").await?;
         let said = story.say("ana", pr, "/where").await?;
         story.sees(said, "rocket").await?;
         story.reads(pr, "| dev").await?;
-        gate.open()?;
-        drop(waiting);
+        waiting.release();
         story.settles(pr, "valid until").await?;
         let slowest = story
             .world
