@@ -88,7 +88,11 @@ pub(super) fn on_command(
     if ask.pr.pull.state == PullState::Closed {
         let body = "### ⛔ Not planned\n\nThis pull request was closed without a merge. Reopen it \
                     first: it is planned by itself then.";
-        return ask.answer(body.to_owned(), Reaction::ThumbsDown, "the pull request is closed");
+        return ask.answer(
+            body.to_owned(),
+            Reaction::ThumbsDown,
+            "the pull request is closed",
+        );
     }
     let targets = if named.is_empty() {
         match touched(ask.config, ask.pr) {

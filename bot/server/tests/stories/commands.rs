@@ -573,7 +573,10 @@ fn a_plan_is_cancelled_whether_it_waits_or_is_under_way() {
     tell(|mut story| async {
         story.valve.shut("plan")?;
         let database = "environment = \"dev\"\nsize        = \"medium\"\n";
-        let files = [(DEV, OTHER_CIDR), ("infra/02-database/dev.tfvars", database)];
+        let files = [
+            (DEV, OTHER_CIDR),
+            ("infra/02-database/dev.tfvars", database),
+        ];
         let pr = story.open("ana", "both", "Both", &files).await?;
         let waiting = story.valve.reached("plan").await?;
         let said = story.say("mallory", pr, "/cancel").await?;
