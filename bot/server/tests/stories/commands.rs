@@ -291,9 +291,9 @@ fn a_delivery_that_comes_thrice_is_answered_once() {
             .map(|d| format!("{} {}", d.status_code, d.answer))
             .collect();
         insta::assert_snapshot!(answers.join("\n"), @r#"
-        202 {"result":"ignored","because":"a comment written through an App"}
-        202 {"result":"ignored","because":"a comment written through an App"}
-        202 {"result":"ignored","because":"a comment written through an App"}
+        202 {"result":"stored"}
+        202 {"result":"known","because":"this delivery was stored before"}
+        202 {"result":"known","because":"this delivery was stored before"}
         "#);
         Ok(story)
     });
@@ -316,9 +316,29 @@ fn commands_on_a_closed_pull_request() {
         | --- | --- | --- |
         | pull request | closed without a merge | reopen it |
         "#);
-        insta::assert_snapshot!(story.ask("ana", pr, "/plan dev").await?, @"");
-        insta::assert_snapshot!(story.ask("ana", pr, "/deploy dev").await?, @"");
-        insta::assert_snapshot!(story.ask("ana", pr, "/where").await?, @"");
+        insta::assert_snapshot!(story.ask("ana", pr, "/plan dev").await?, @r#"
+        (eyes -1)
+        ### ⛔ Not planned
+
+        This pull request was closed without a merge. Reopen it first: it is planned by itself then.
+        "#);
+        insta::assert_snapshot!(story.ask("ana", pr, "/deploy dev").await?, @r#"
+        (eyes -1)
+        ### ⛔ Not deployed to dev
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | pull request | closed without a merge | reopen it, or deploy from another pull request |
+        "#);
+        insta::assert_snapshot!(story.ask("ana", pr, "/where").await?, @r#"
+        (eyes rocket)
+        ### What is live where
+
+        |  | service | commit | digest | by | since | behind |
+        | --- | --- | --- | --- | --- | --- | --- |
+        | dev | shop | never deployed | – | – | – | – |
+        | prod | shop | never deployed | – | – | – | – |
+        "#);
         Ok(story)
     });
 }
@@ -385,7 +405,7 @@ fn help_knows_this_repository() {
         - `/where`: For each environment and service: digest, commit, pull request, who, when, lock, hold, commits behind.
         - `/explain prod`: It changes nothing.
         - `/confirm K7QX`: The code is shown with the request, is good for that run alone, and runs out.
-        - `/cancel 9f3c2b1a`: Without an id it stops the latest of this pull request.
+        - `/cancel 9f3c2b1a`: Without an id it stops all runs of this pull request.
         - `/retry`: The gates are asked again.
         - `/help`
 
@@ -443,6 +463,7 @@ fn explain_names_every_gate_and_what_opens_it() {
         | ✅ | lock (apply, deploy shop) | free |  |
         | ✅ | plan of network (apply) | fresh |  |
         | ✅ | right (deploy shop) | @​ana may deploy |  |
+        | ✅ | hold (deploy on merge) | none |  |
         "#);
         insta::assert_snapshot!(story.ask("ana", pr, "/explain prod").await?, @r#"
         (eyes rocket)
@@ -469,6 +490,7 @@ fn explain_names_every_gate_and_what_opens_it() {
         | ✅ | lock (apply, deploy shop) | held by this pull request |  |
         | ✅ | plan of network (apply) | fresh |  |
         | ✅ | right (deploy shop) | @​ana may deploy |  |
+        | ✅ | hold (deploy on merge) | none |  |
         "#);
         story.ask("cleo", pr, "/unlock dev").await?;
         Ok(story)
@@ -582,19 +604,55 @@ fn a_plan_is_cancelled_whether_it_waits_or_is_under_way() {
         let said = story.say("mallory", pr, "/cancel").await?;
         story.sees(said, "-1").await?;
         let refused = story.reads(pr, "Not cancelled").await?;
-        insta::assert_snapshot!(refused, @"");
+        insta::assert_snapshot!(refused, @r#"
+        ### ⛔ Not cancelled in dev
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | right | mallory may not plan in dev | somebody with `write` |
+        "#);
         let said = story.say("ana", pr, "/cancel").await?;
         story.sees(said, "rocket").await?;
         waiting.release();
-        insta::assert_snapshot!(story.reads(pr, "✋").await?, @"");
-        insta::assert_snapshot!(story.settles(pr, "### Plan ·").await?, @"");
-        insta::assert_snapshot!(story.checks(&story.head(pr)), @"");
-        insta::assert_snapshot!(story.ask("ana", pr, "/cancel").await?, @"");
-        insta::assert_snapshot!(story.ask("ana", pr, "/cancel 0123abcd").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "✋").await?, @r#"
+        ### ✋ Cancelled
+
+        - plan of `network` in dev (`RUN`): stops after the step in hand
+        - plan of `database` in dev (`RUN`)
+        "#);
+        insta::assert_snapshot!(story.settles(pr, "### Plan ·").await?, @r#"
+        ### Plan · `COMMIT` onto `main@COMMIT`
+
+        |  | stack | changes |
+        | --- | --- | --- |
+        | dev | [network](http://HERE/runs/RUN) | cancelled |
+        | dev | [database](http://HERE/runs/RUN) | cancelled |
+
+        dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ana`) · [run](http://HERE/runs/RUN)
+        "#);
+        insta::assert_snapshot!(story.checks(&story.head(pr)), @r#"
+        plan dev: cancelled, Cancelled
+        plan prod: success, Nothing to do
+        "#);
+        insta::assert_snapshot!(story.ask("ana", pr, "/cancel").await?, @r#"
+        (eyes -1)
+        ### Nothing to cancel
+
+        No run of this pull request is queued or under way.
+        "#);
+        insta::assert_snapshot!(story.ask("ana", pr, "/cancel 0123abcd").await?, @r#"
+        (eyes -1)
+        ### Nothing to cancel
+
+        No run `RUN` is queued or under way.
+        "#);
         let said = story.say("ana", pr, "/retry").await?;
         story.sees(said, "rocket").await?;
         story.quiet().await?;
-        insta::assert_snapshot!(story.checks(&story.head(pr)), @"");
+        insta::assert_snapshot!(story.checks(&story.head(pr)), @r#"
+        plan dev: success, +2
+        plan prod: success, Nothing to do
+        "#);
         Ok(story)
     });
 }

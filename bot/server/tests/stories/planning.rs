@@ -353,11 +353,11 @@ fn a_push_supersedes_the_plans_under_way() {
         assert_eq!(story.replies(pr).len(), 1);
         insta::assert_snapshot!(story.checks(&old), @r#"
         plan dev: cancelled, Superseded by a newer commit
-        plan prod: success, nothing to do
+        plan prod: success, Nothing to do
         "#);
         insta::assert_snapshot!(story.checks(&new), @r#"
         plan dev: success, +1
-        plan prod: success, nothing to do
+        plan prod: success, Nothing to do
         "#);
         Ok(story)
     });
@@ -570,7 +570,7 @@ fn a_plan_onto_an_older_base_is_made_anew_on_command() {
         | --- | --- | --- |
         | plan of network | onto `COMMIT`, `main` is at `COMMIT` now | a new plan |
 
-        Planning again now: look at the new plan, then `/apply` once more.
+        Planning now: look at the new plan, then `/apply dev` once more.
         "#);
         story.sees(applied, "-1").await?;
         story.quiet().await?;
@@ -1061,7 +1061,7 @@ fn a_plan_of_nothing_says_which_stacks_there_are() {
         insta::assert_snapshot!(story.settles(pr, "Nothing to plan").await?, @r#"
         ### Nothing to plan
 
-        This pull request touches no stack there. Stacks: `network` (`infra/01-network`), `database` (`infra/02-database`). Plan one all the same: `/plan ENV STACK`.
+        This pull request touches no stack. Stacks: `network` (`infra/01-network`), `database` (`infra/02-database`). Plan one all the same: `/plan ENV STACK`.
         "#);
         story.sees(asked, "-1").await?;
         let asked = story.say("ana", pr, "/plan dev network").await?;
@@ -1170,7 +1170,7 @@ fn a_changed_deploy_toml_is_checked_and_does_not_count_yet() {
         insta::assert_snapshot!(story.shown(&check), @r#"
         deploy.toml: failure
         # deploy.toml has 2 errors
-        deploy.toml of this pull request. Its rules count once they are on the default branch.
+        deploy.toml as this pull request changes it. Its rules count once they are on the default branch.
         ---
 
         @ deploy.toml:13-13 failure: this role is in account 222222222222, the environment in 111111111111: every role of an environment is in its account
@@ -1194,7 +1194,7 @@ fn a_changed_deploy_toml_is_checked_and_does_not_count_yet() {
         insta::assert_snapshot!(story.shown(&check), @r#"
         deploy.toml: success
         # deploy.toml is good
-        deploy.toml of this pull request. Its rules count once they are on the default branch.
+        deploy.toml as this pull request changes it. Its rules count once they are on the default branch.
         ---
         "#);
         story.check(&story.head(pr), "plan dev").await?;
@@ -1324,7 +1324,7 @@ fn a_refused_role_is_told_and_nothing_is_run() {
         | --- | --- | --- |
         | dev | [network](http://HERE/runs/RUN) | ❌ failed at `credentials` |
 
-        - ❌ dev · network failed at `credentials`: AWS STS: assuming arn:aws:iam::111111111111:role/slipway-plan: AccessDenied: Access Denied — grant the right, then \`/retry\`
+        - ❌ dev · network failed at `credentials`: AWS STS: assuming arn:aws:iam::111111111111:role/slipway-plan: AccessDenied: Access Denied — grant the right, then `/retry`
 
         [run](http://HERE/runs/RUN)
         "#);
@@ -1355,7 +1355,7 @@ fn credentials_of_another_account_are_not_used() {
         | --- | --- | --- |
         | dev | [network](http://HERE/runs/RUN) | ❌ failed at `credentials` |
 
-        - ❌ dev · network failed at `credentials`: AWS STS: proving who arn:aws:iam::111111111111:role/slipway-plan is: the credentials are of account 333333333333, deploy.toml says 111111111111; nothing was run with them — grant the right, then \`/retry\`
+        - ❌ dev · network failed at `credentials`: AWS STS: proving who arn:aws:iam::111111111111:role/slipway-plan is: the credentials are of account 333333333333, deploy.toml says 111111111111; nothing was run with them — grant the right, then `/retry`
 
         [run](http://HERE/runs/RUN)
         "#);

@@ -115,9 +115,9 @@ fn what_is_signed_and_wrong_is_refused_with_a_reason() {
         insta::assert_snapshot!(send("push", "[]").await?, @r#"400 {"result":"refused","because":"the payload of `push` can't be read: invalid length 0, expected struct PushPart with 3 elements at line 1 column 2"}"#);
         let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
         let read = format!(r#"{{"ref":{deep}}}"#);
-        insta::assert_snapshot!(send("push", &read).await?, @"");
-        let installation = format!(r#"{{"action":"opened","installation":{deep}}}"#);
-        insta::assert_snapshot!(send("pull_request", &installation).await?, @"");
+        insta::assert_snapshot!(send("push", &read).await?, @r#"400 {"result":"refused","because":"the payload of `push` can't be read: invalid type: sequence, expected a string at line 1 column 7"}"#);
+        let installation = format!(r#"{{"action":"opened","pull_request":{{"number":1}},"installation":{deep}}}"#);
+        insta::assert_snapshot!(send("pull_request", &installation).await?, @r#"400 {"result":"refused","because":"the payload of `pull_request` has no `pull_request`"}"#);
         let deep = format!(r#"{{"ref":"refs/heads/main","x":{deep}}}"#);
         insta::assert_snapshot!(send("push", &deep).await?, @r#"400 {"result":"refused","because":"the payload of `push` has no `after`"}"#);
         let pr = json!({ "action": "opened", "pull_request": { "number": 1 },
@@ -257,16 +257,16 @@ fn health_is_told_until_the_end() {
                 anyhow::Ok(format!("{status} {}", answer.text().await?))
             }
         };
-        insta::assert_snapshot!(get("/healthz").await?, @"");
-        insta::assert_snapshot!(get("/readyz").await?, @"");
+        insta::assert_snapshot!(get("/healthz").await?, @"200 ok");
+        insta::assert_snapshot!(get("/readyz").await?, @"200 ready");
         story.valve.shut("plan")?;
         let pr = story
             .open("ana", "cidr", "Another network", &[(DEV, OTHER_CIDR)])
             .await?;
         let waiting = story.valve.reached("plan").await?;
         story.close_bot();
-        insta::assert_snapshot!(get("/readyz").await?, @"");
-        insta::assert_snapshot!(get("/healthz").await?, @"");
+        insta::assert_snapshot!(get("/readyz").await?, @"503 shutting down");
+        insta::assert_snapshot!(get("/healthz").await?, @"200 ok");
         waiting.release();
         story.stop_bot().await?;
         // What was begun is taken up by the next one.
