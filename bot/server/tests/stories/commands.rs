@@ -72,7 +72,7 @@ fn only_new_comments_of_people_on_pull_requests_count() {
         github.delete_comment(REPO, said, "ana").await?;
         github.clear_faults();
         github.release_deliveries(slipway_sandbox::github::Order::AsHappened);
-        story.reads(pr, "dev").await?;
+        story.reads(pr, "What is live where").await?;
         story.quiet().await?;
         Ok(story)
     });
@@ -281,7 +281,7 @@ fn a_delivery_that_comes_thrice_is_answered_once() {
         github.redeliver(&guid).await?;
         github.redeliver(&guid).await?;
         story.quiet().await?;
-        story.reads(pr, "dev").await?;
+        story.reads(pr, "What is live where").await?;
         assert_eq!(story.replies(pr).len(), 1);
         assert_eq!(story.reactions(said), ["eyes", "rocket"]);
         let answers: Vec<String> = github

@@ -296,7 +296,7 @@ fn what_was_missed_while_the_bot_was_down_is_worked_off_once() {
         story.sees(said, "rocket").await?;
         story.check(&story.head(pr), "plan dev").await?;
         story.settles(pr, "valid until").await?;
-        story.reads(first, "dev").await?;
+        story.reads(first, "What is live where").await?;
         // And once more from the start: nothing is left to ask for.
         let before = stored(&story).await?;
         story.stop_bot().await?;
@@ -319,7 +319,7 @@ fn deliveries_are_taken_and_commands_answered_while_a_plan_is_under_way() {
         let waiting = story.valve.reached("plan").await?;
         let said = story.say("ana", pr, "/where").await?;
         story.sees(said, "rocket").await?;
-        story.reads(pr, "| dev").await?;
+        story.reads(pr, "What is live where").await?;
         waiting.release();
         story.settles(pr, "valid until").await?;
         let slowest = story
