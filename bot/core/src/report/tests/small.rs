@@ -99,7 +99,7 @@ fn a_lock_tells_who_why_and_how_long() {
     insta::assert_snapshot!(lock().freed(&login("root"), Some(PrNumber(44))), @"
     ### 🔓 prod is free
 
-    `root` freed the lock of @ana, held for 2 h 10 min. Next in line: #44, which is planned again now.
+    `root` freed the lock of @ana, held for 2 h 10 min. Next in line: #44, which goes on now.
     ");
     let of_stack = LockView {
         stack: Some(stack("eks")),
