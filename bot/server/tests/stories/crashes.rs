@@ -78,10 +78,32 @@ fn an_apply_that_was_killed_is_told_and_not_done_again() {
         process.kill().await?;
         waiting.kill()?;
         let process = story.start_process().await?;
-        insta::assert_snapshot!(story.hears(pr, "⚠️").await?, @"");
+        insta::assert_snapshot!(story.hears(pr, "⚠️").await?, @r"
+        ### ⚠️ Apply of `COMMIT` in dev was interrupted · asked for by `ana`
+
+        | stack | outcome |
+        | --- | --- |
+        | network | ⚠️ interrupted: what happened is not known |
+
+        - ⚠️ network: the bot died in the step apply: Terraform was changing network; the state may hold a lock, and some of the changes may have been made — `/plan dev network` shows what is left to do, or the state lock with its id
+
+        next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
+        ");
         story.sees(said, "-1").await?;
         let check = story.check(&story.head(pr), "apply dev").await?;
-        insta::assert_snapshot!(story.shown(&check), @"");
+        insta::assert_snapshot!(story.shown(&check), @r"
+        apply dev: action_required
+        # Interrupted: somebody has to look
+        | stack | outcome |
+        | --- | --- |
+        | network | ⚠️ interrupted: what happened is not known |
+
+        - ⚠️ network: the bot died in the step apply: Terraform was changing network; the state may hold a lock, and some of the changes may have been made — `/plan dev network` shows what is left to do, or the state lock with its id
+
+        next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
+
+        ---
+        ");
         assert_eq!(story.state("dev", "network")?, None);
         let applies = story.roles().iter().filter(|role| *role == "slipway-apply").count();
         assert_eq!(applies, 1);
@@ -120,10 +142,20 @@ fn the_state_lock_of_a_killed_apply_is_shown_and_left_alone() {
         let key = "network.tfstate.tflock";
         assert!(story.world.aws.object(&story.world.dev.bucket, key).is_some());
         let process = story.start_process().await?;
-        insta::assert_snapshot!(story.hears(pr, "⚠️").await?, @"");
+        insta::assert_snapshot!(story.hears(pr, "⚠️").await?, @r"
+        ### ⚠️ Apply of `COMMIT` in dev was interrupted · asked for by `ana`
+
+        | stack | outcome |
+        | --- | --- |
+        | network | ⚠️ interrupted: what happened is not known |
+
+        - ⚠️ network: the bot died in the step apply: Terraform was changing network; the state may hold a lock, and some of the changes may have been made — `/plan dev network` shows what is left to do, or the state lock with its id
+
+        next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
+        ");
         story.say("ana", pr, "/plan dev").await?;
         let told = story.settles(pr, "### Plan").await?;
-        insta::assert_snapshot!(locked(&told), @"");
+        insta::assert_snapshot!(locked(&told), @r"- ❌ dev · network failed at `plan`: the state is locked by USER@HOST since TIME (OperationTypeApply, lock ID) — wait for it to end; if nobody is at work, \`terraform force-unlock ID\`. Slipway never forces a state lock by itself");
         assert!(story.world.aws.object(&story.world.dev.bucket, key).is_some());
         process.kill().await?;
         Ok(story)
@@ -178,7 +210,7 @@ fn a_rollout_is_watched_on_by_the_next_life() {
             .cluster
             .journal()
             .into_iter()
-            .filter(|call| call.verb == "patch" && call.path.contains("/deployments/"))
+            .filter(|call| call.method == "PATCH" && call.path.contains("/deployments/"))
             .count();
         assert_eq!(applied, 1);
         process.kill().await?;
