@@ -183,6 +183,11 @@ pub fn right(operation: Operation, env: &Environment, actor: Option<&ActorFacts>
         return gate;
     }
     let names: Vec<String> = allowed.iter().map(|who| code(&who.to_string())).collect();
+    let somebody = match names.split_last() {
+        None => "nothing: nobody may".to_owned(),
+        Some((last, [])) => format!("somebody with {last}"),
+        Some((last, rest)) => format!("somebody with {} or {last}", rest.join(", ")),
+    };
     Gate::closed(
         "right",
         format!(
@@ -190,7 +195,7 @@ pub fn right(operation: Operation, env: &Environment, actor: Option<&ActorFacts>
             text(actor.login.as_str()),
             env.name
         ),
-        format!("somebody of {}", names.join(", ")),
+        somebody,
     )
 }
 
@@ -433,7 +438,8 @@ fn lock(env: &EnvName, actor: Option<&Login>, facts: &Facts) -> Gate {
 }
 
 /// Whether automatic deploys are on hold.
-fn hold(env: &EnvName, facts: &Facts) -> Gate {
+#[must_use]
+pub fn hold(env: &EnvName, facts: &Facts) -> Gate {
     facts
         .store
         .holds

@@ -245,11 +245,6 @@ impl Situation {
         self.but(|facts| facts.actor = Some(actor(name, permission)))
     }
 
-    pub(crate) fn teams(self, teams: &[&str]) -> Self {
-        let teams = teams.iter().map(|team| (*team).to_owned()).collect();
-        self.but(|facts| facts.actor.as_mut().unwrap().teams = Ok(teams))
-    }
-
     pub(crate) fn author_may(self, permission: Permission) -> Self {
         self.pr(|pr| pr.author.permission = Ok(permission))
     }
@@ -372,7 +367,7 @@ impl Situation {
     pub(crate) fn hold(self, name: &str) -> Self {
         let hold = Hold {
             env: env(name),
-            by: login("cleo"),
+            by: Some(login("cleo")),
             reason: "rolled back".to_owned(),
             since: ago(60),
         };
@@ -605,6 +600,7 @@ pub(crate) fn deploy(number: u32, name: &str) -> RunKit {
         url: Some(format!("https://{name}.shop.example.com")),
         production: name == "prod",
         image: ImageToDeploy::Tag(format!("sha-{}", sha('a'))),
+        brought_by: Some(PR),
         rollback: None,
         roll_back_on_failure: true,
     });
@@ -822,7 +818,7 @@ fn line(intent: &Intent) -> String {
             lock.reason
         ),
         Intent::Unlock(what) => format!("unlock {}", target(what)),
-        Intent::Hold(hold) => format!("hold {} by {}: {}", hold.env, hold.by, hold.reason),
+        Intent::Hold(hold) => format!("hold {} by {}: {}", hold.env, hold.setter(), hold.reason),
         Intent::Resume(name) => format!("resume {name}"),
         Intent::Disgrace(run) => format!("disgrace {}", run.short()),
         Intent::Bless(head) => format!("bless {}", head.short()),

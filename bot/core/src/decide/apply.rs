@@ -141,10 +141,10 @@ fn apply_in(
                     ask.into(),
                     true,
                 );
-                body.truncate(body.trim_end().len());
-                body.push_str(
-                    "\n\nPlanning again now: look at the new plan, then `/apply` once more.",
-                );
+                let command = code(&format!("/apply {}", env.name));
+                body.push_str(&format!(
+                    "\nPlanning now: look at the new plan, then {command} once more."
+                ));
             }
             return Some(body);
         }
@@ -227,6 +227,11 @@ fn plan_state<'f>(
         state,
         opens: opens.to_owned(),
     };
+    match applied_after_merge(facts, pr, env, stack) {
+        Some(apply) if apply.state == RunState::Succeeded => return PlanState::Applied,
+        Some(apply) if !apply.state.is_final() => return PlanState::Applying,
+        _ => {}
+    }
     let Some(run) = latest_plan(facts, env, stack) else {
         return PlanState::Not(row("not planned".to_owned(), "`/plan`"), Again::Yes);
     };
@@ -283,6 +288,28 @@ fn plan_state<'f>(
         _ if planned.plan.is_noop() => PlanState::Nothing,
         _ => PlanState::Fresh(run),
     }
+}
+
+/// The latest apply of a stack on the merge commit.
+fn applied_after_merge<'f>(
+    facts: &'f Facts,
+    pr: &PullFacts,
+    env: &EnvName,
+    stack: &StackName,
+) -> Option<&'f Run> {
+    let PullState::Merged(merge) = &pr.pull.state else {
+        return None;
+    };
+    facts.store.runs.iter().find(|run| {
+        let again = matches!(
+            &run.order.work,
+            Work::Apply(work) if matches!(work.plan, PlanToApply::Again { .. })
+        );
+        again
+            && run.order.commit == *merge
+            && run.order.env == *env
+            && run.order.stack() == Some(stack)
+    })
 }
 
 /// The gates of an apply with those of its plans, for `/explain`.
@@ -359,7 +386,7 @@ fn nothing(env: &Environment, named: &[StackName]) -> String {
 
 fn no_role(env: &Environment) -> String {
     format!(
-        "### ⛔ Not applied to {}\n\n`environments.{}.aws` in deploy.toml names no `apply_role`: \
+        "### ⛔ Not applied in {}\n\n`environments.{}.aws` in deploy.toml names no `apply_role`: \
          stacks are planned there and never applied.",
         env.name, env.name
     )

@@ -178,9 +178,14 @@ pub(super) fn on_confirm(ask: Ask<'_>, given: &ConfirmCode) -> Decision {
             .service()
             .and_then(|name| ask.config.service(name))
     {
-        supersede(&mut draft, ask.facts, env, service, |other| {
-            other.id != run.id
-        });
+        supersede(
+            &mut draft,
+            ask.facts,
+            env,
+            service,
+            "a newer deploy",
+            |other| other.id != run.id,
+        );
     }
     draft.push(Intent::Confirm(run.id.clone()));
     draft.react(ask.trigger, Reaction::Rocket);
@@ -212,7 +217,7 @@ fn deploy_one(
         RunState::Queued
     };
     // A first step alone takes the place of other first steps; the rest follows the second.
-    supersede(draft, ask.facts, env, service, |run| {
+    supersede(draft, ask.facts, env, service, "a newer deploy", |run| {
         state == RunState::Queued || run.state == RunState::Unconfirmed
     });
     draft.start(order, state, Vec::new());
@@ -226,6 +231,7 @@ pub(super) fn supersede(
     facts: &Facts,
     env: &Environment,
     service: &Service,
+    by: &str,
     overtaken: impl Fn(&Run) -> bool,
 ) {
     for run in &facts.store.active {
@@ -233,14 +239,14 @@ pub(super) fn supersede(
         let waits = matches!(run.state, RunState::Queued | RunState::Unconfirmed)
             || is_waiting_for_image(run);
         if same && waits && overtaken(run) {
-            draft.end(&run.id, Move::Supersede, "overtaken by a newer deploy", "");
+            draft.end(&run.id, Move::Supersede, format!("overtaken by {by}"), "");
         }
     }
 }
 
 /// Whether a run under way has not found its image yet, so that nothing was changed. One that rolls
 /// out a known digest waits for none.
-fn is_waiting_for_image(run: &Run) -> bool {
+pub(super) fn is_waiting_for_image(run: &Run) -> bool {
     use crate::outcome::Outcome;
     let by_tag = matches!(&run.order.work, Work::Deploy(work) if matches!(work.image, ImageToDeploy::Tag(_)));
     run.state == RunState::Running
@@ -361,7 +367,7 @@ pub(super) fn after_merge(
             continue;
         };
         order.not_before = not_before;
-        supersede(draft, facts, env, service, |run| {
+        supersede(draft, facts, env, service, "a newer deploy", |run| {
             facts.store.contained.contains(&run.id)
         });
         let after = service

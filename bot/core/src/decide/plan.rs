@@ -29,7 +29,11 @@ pub(super) fn on_change(pr: &PullFacts, facts: &Facts, cause: &DeliveryId) -> De
         ConfigFacts::Valid(config) => config,
         ConfigFacts::Missing => return draft.done("the default branch has no deploy.toml"),
         ConfigFacts::Invalid(diagnostics) => {
-            say_config(&mut draft, pr, diagnostics, &facts.default_branch);
+            // The check of one commit is about one file: the proposed one, which may mend this one.
+            if pr.proposed_config.is_none() {
+                let whose = Whose::Branch(&facts.default_branch);
+                say_config(&mut draft, pr, diagnostics, whose);
+            }
             return draft.done("deploy.toml of the default branch has errors");
         }
     };
@@ -274,6 +278,7 @@ fn with_stacks(config: &Config) -> impl Iterator<Item = &Environment> {
 
 fn nothing_to_plan(config: &Config, env: Option<&EnvName>) -> String {
     let place = env.map_or_else(String::new, |env| format!(" in {env}"));
+    let there = env.map_or("", |_| " there");
     let stacks: Vec<String> = config
         .stacks
         .iter()
@@ -286,7 +291,7 @@ fn nothing_to_plan(config: &Config, env: Option<&EnvName>) -> String {
         })
         .collect();
     format!(
-        "### Nothing to plan{place}\n\nThis pull request touches no stack there. Stacks: {}. \
+        "### Nothing to plan{place}\n\nThis pull request touches no stack{there}. Stacks: {}. \
          Plan one all the same: `/plan ENV STACK`.",
         stacks.join(", ")
     )
@@ -306,27 +311,31 @@ fn say_check(draft: &mut Draft<'_>, pr: &PullFacts, env: &EnvName, verdict: &Ver
     let (conclusion, title, summary) = match verdict {
         Verdict::Nothing => (
             Conclusion::Success,
-            "nothing to do".to_owned(),
+            "Nothing to do".to_owned(),
             format!("This change touches no stack in {env}."),
         ),
         Verdict::Draft => (
             Conclusion::Neutral,
-            "a draft is not planned".to_owned(),
+            "A draft is not planned".to_owned(),
             "Comment `/plan`, or mark the pull request ready for review.".to_owned(),
         ),
         Verdict::Untrusted => (
             Conclusion::ActionRequired,
-            "waits for somebody's /plan".to_owned(),
+            "Waits for somebody's /plan".to_owned(),
             format!(
-                "The author may not plan in {env}, or the head lives in a fork. Somebody who may \
-                 plan looks at the change and comments `/plan`; that covers `{}` and no later \
-                 commit.",
-                pr.pull.head.short()
+                "{}. Somebody who may plan looks at the change and comments `/plan`; that covers {} \
+                 and no later commit.",
+                if pr.pull.fork {
+                    "The head lives in a fork".to_owned()
+                } else {
+                    format!("{} may not plan in {env}", text(pr.pull.author.as_str()))
+                },
+                code(pr.pull.head.short()),
             ),
         ),
         Verdict::Unread(why) => (
             Conclusion::Failure,
-            "the changed files could not be read".to_owned(),
+            "The changed files could not be read".to_owned(),
             format!("{}. Comment `/plan` to try again.", text(why)),
         ),
     };
@@ -354,7 +363,7 @@ fn say_check(draft: &mut Draft<'_>, pr: &PullFacts, env: &EnvName, verdict: &Ver
 fn check_proposed_config(draft: &mut Draft<'_>, pr: &PullFacts) {
     match &pr.proposed_config {
         None => {}
-        Some(Ok(diagnostics)) => say_config(draft, pr, diagnostics, "this pull request"),
+        Some(Ok(diagnostics)) => say_config(draft, pr, diagnostics, Whose::Proposed),
         Some(Err(why)) => {
             let output = config_output(
                 Conclusion::Failure,
@@ -367,7 +376,16 @@ fn check_proposed_config(draft: &mut Draft<'_>, pr: &PullFacts) {
     }
 }
 
-fn say_config(draft: &mut Draft<'_>, pr: &PullFacts, diagnostics: &[Diagnostic], of: &str) {
+/// Which deploy.toml is spoken of.
+#[derive(Clone, Copy)]
+enum Whose<'a> {
+    /// The one that the pull request would bring.
+    Proposed,
+    /// The one that counts, on this branch.
+    Branch(&'a str),
+}
+
+fn say_config(draft: &mut Draft<'_>, pr: &PullFacts, diagnostics: &[Diagnostic], whose: Whose<'_>) {
     let errors = diagnostics
         .iter()
         .filter(|d| d.severity == Severity::Error)
@@ -383,10 +401,17 @@ fn say_config(draft: &mut Draft<'_>, pr: &PullFacts, diagnostics: &[Diagnostic],
             ),
         )
     };
-    let summary = format!(
-        "deploy.toml of {}. Its rules count once they are on the default branch.",
-        code(of)
-    );
+    let summary = match whose {
+        Whose::Proposed => {
+            "deploy.toml as this pull request changes it. Its rules count once they \
+                            are on the default branch."
+                .to_owned()
+        }
+        Whose::Branch(branch) => format!(
+            "deploy.toml on {}. Nothing is planned, applied or deployed until it is mended.",
+            code(branch)
+        ),
+    };
     let annotations = diagnostics
         .iter()
         .map(|diagnostic| Annotation {

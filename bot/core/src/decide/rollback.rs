@@ -240,7 +240,7 @@ fn start(draft: &mut Draft<'_>, ask: Ask<'_>, env: &Environment, service: &Servi
     ) else {
         return;
     };
-    super::deploy::supersede(draft, ask.facts, env, service, |_| true);
+    super::deploy::supersede(draft, ask.facts, env, service, "a rollback", |_| true);
     if let Some(left) = way.left {
         draft.push(Intent::Disgrace(left.run.clone()));
     }

@@ -44,7 +44,7 @@ fn deploy_gates(facts: &Facts, what: &Candidate, asked: Asked) -> Vec<Gate> {
 }
 
 fn prod(facts: &Facts) -> &Environment {
-    let crate::facts::ConfigFacts::Valid(config) = &facts.config else {
+    let ConfigFacts::Valid(config) = &facts.config else {
         panic!("no config");
     };
     config.environment(&env("prod")).unwrap()

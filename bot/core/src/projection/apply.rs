@@ -7,7 +7,6 @@ use crate::outcome::{Evidence, Outcome, Stopped};
 use crate::plan::diagnostics::OutputValue;
 use crate::report::apply_comment::{ApplyComment, ApplyState, StackApply};
 use crate::report::check::{Button, Buttons, CheckOutput};
-use crate::report::markdown::text;
 use crate::report::plan_check::StackDir;
 use crate::run::{ApplyWork, PlanToApply, Run, RunState, Trigger, Work};
 
@@ -178,9 +177,8 @@ fn skipped(run: &Run, env: &EnvName, scene: &Scene<'_>) -> ApplyState {
     }
 }
 
-/// What happened and what to do next, in Markdown: the first may hold words from outside.
 fn sentence(stopped: &Stopped) -> String {
-    [text(&stopped.what), stopped.fix.clone()]
+    [stopped.what.as_str(), stopped.fix.as_str()]
         .into_iter()
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::check::{Annotation, Buttons, CheckOutput, CheckStatus, Conclusion};
 use super::evidence::{Identity, Link};
 use super::fit::{Section, fit};
-use super::markdown::{code, commands, counted, duration, marker, table, text};
+use super::markdown::{code, commands, counted, duration, marker, prose, table, text};
 use super::plan_check::{StackDir, annotation};
 use super::refusal::{GateRow, gate_table};
 use super::terraform_text::{counts_markdown, diagnostic_line, diagnostics_text};
@@ -84,7 +84,7 @@ pub enum ApplyState {
         not_begun: Vec<String>,
         /// What Terraform says.
         diagnostics: Vec<Diagnostic>,
-        /// More, as Markdown.
+        /// More, as prose.
         message: Option<String>,
         /// How long it took.
         took: Duration,
@@ -99,11 +99,11 @@ pub enum ApplyState {
         /// Which, and what opens them.
         gates: Vec<GateRow>,
     },
-    /// Stopped; why, as Markdown.
+    /// Stopped; why, as prose.
     NotApplied(String),
     /// The bot died in it: nobody knows yet.
     Interrupted {
-        /// What was found, as Markdown (a state lock with its id).
+        /// What was found, as prose (a state lock with its id).
         found: String,
     },
 }
@@ -290,7 +290,7 @@ impl ApplyComment {
             } = &stack.state
             {
                 if let Some(message) = message {
-                    let _ = writeln!(lines, "- ❌ {name}: {message}");
+                    let _ = writeln!(lines, "- ❌ {name}: {}", prose(message));
                 }
                 let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error);
                 for error in errors.take(NAMED) {
@@ -312,7 +312,7 @@ impl ApplyComment {
                 said.push(gates);
             }
             if let ApplyState::Interrupted { found } = &stack.state {
-                let _ = writeln!(lines, "- ⚠️ {name}: {found}");
+                let _ = writeln!(lines, "- ⚠️ {name}: {}", prose(found));
             }
         }
         lines
@@ -437,7 +437,7 @@ impl ApplyState {
                 [gate] => format!("⛔ not applied: the gate {} is closed", text(&gate.gate)),
                 gates => format!("⛔ not applied: {} gates are closed", gates.len()),
             },
-            Self::NotApplied(why) => format!("⛔ not applied: {why}"),
+            Self::NotApplied(why) => format!("⛔ not applied: {}", prose(why)),
             Self::Interrupted { .. } => "⚠️ interrupted: what happened is not known".to_owned(),
         }
     }

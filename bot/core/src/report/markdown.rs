@@ -85,6 +85,35 @@ pub fn code(raw: &str) -> String {
     format!("{fence}{pad}{line}{pad}{fence}")
 }
 
+/// A sentence of the bot's own in which backticks mark code, with parts from outside in it: as
+/// [`text`], except that what stands between two backticks is [`code`].
+#[must_use]
+pub fn prose(raw: &str) -> String {
+    let parts: Vec<&str> = raw.split('`').collect();
+    if parts.len().is_multiple_of(2) {
+        return text(raw);
+    }
+    let mut out = String::with_capacity(raw.len() + 16);
+    for (place, part) in parts.iter().enumerate() {
+        if place % 2 == 1 {
+            out.push_str(&code(part));
+            continue;
+        }
+        // What `text` trims belongs between words here.
+        let inner = text(part);
+        let starts = place > 0 && part.starts_with(char::is_whitespace);
+        let ends = place + 1 < parts.len() && part.ends_with(char::is_whitespace);
+        if starts {
+            out.push(' ');
+        }
+        out.push_str(&inner);
+        if ends && !(inner.is_empty() && starts) {
+            out.push(' ');
+        }
+    }
+    out
+}
+
 /// A link; a target that is not http or https is told as code instead.
 #[must_use]
 pub fn link(label: &str, url: &str) -> String {

@@ -385,11 +385,10 @@ impl Hand<'_> {
                 .checkout(repo, &access, &revision, &self.harmless)
                 .await
                 .map_err(|error| match (&error.kind, &revision) {
-                    (PortErrorKind::Conflict, Revision::Merged { base, .. }) => Failure::new(
-                        error.said.clone(),
-                        format!("bring the pull request up to date with {}", base.short()),
-                    )
-                    .into(),
+                    // What git says about a conflict says what to do as well.
+                    (PortErrorKind::Conflict, Revision::Merged { .. }) => {
+                        Failure::new(error.said.clone(), "").into()
+                    }
                     _ => Halt::from(error),
                 })?;
             let line = match &revision {

@@ -26,7 +26,9 @@ fn database(env: &str, size: &str) -> String {
 fn a_plan_is_applied_with_the_role_for_it() {
     tell(|mut story| async {
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.check(&story.head(pr), "plan dev").await?;
         assert_eq!(story.roles(), ["slipway-plan"]);
         let said = story.say("ana", pr, "/apply dev").await?;
@@ -176,7 +178,9 @@ fn what_needs_a_failed_stack_is_skipped() {
 fn a_person_without_the_right_is_refused() {
     tell(|mut story| async {
         let text = network("prod", "10.9.0.0/16");
-        let pr = story.open("ben", "cidr", "Another network", &[(PROD, &text)]).await?;
+        let pr = story
+            .open("ben", "cidr", "Another network", &[(PROD, &text)])
+            .await?;
         story.check(&story.head(pr), "plan prod").await?;
         let said = story.say("ana", pr, "/apply prod").await?;
         let refused = story.reads(pr, "⛔ Not applied").await?;

@@ -4,7 +4,7 @@
 //! [`Story`] that ends with an unread one, a run that is not over, a lock or a call that the
 //! sandbox does not know fails.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -448,22 +448,19 @@ impl Story {
         comments
     }
 
-    /// The check runs of the bot on a commit, each as `name: conclusion, title`.
+    /// The check runs of the bot on a commit, the latest of each name as GitHub shows it, each as `name: conclusion, title`.
     pub fn checks(&self, sha: &str) -> String {
         let app = self.world.github.app_id();
-        let mut lines: Vec<String> = self
-            .world
-            .github
-            .check_runs(REPO, sha)
-            .into_iter()
-            .filter(|check| check.app == app)
-            .map(|check| {
+        let mut latest = BTreeMap::new();
+        for check in self.world.github.check_runs(REPO, sha) {
+            if check.app == app {
                 let end = check.conclusion.as_deref().unwrap_or(&check.status);
                 let title = check.output.title.as_deref().unwrap_or_default();
-                format!("{}: {end}, {title}", check.name)
-            })
-            .collect();
-        lines.sort();
+                let line = format!("{}: {end}, {title}", check.name);
+                latest.insert(check.name, line);
+            }
+        }
+        let lines: Vec<String> = latest.into_values().collect();
         plain(&lines.join("\n"), &self.world, &self.url)
     }
 
@@ -548,7 +545,7 @@ pub fn plain(text: &str, world: &World, bot: &str) -> String {
         (r"https://127\.0\.0\.1:\d+", "https://CLUSTER"),
         (r"/runs/[0-9a-f]{32}", "/runs/RUN"),
         (r"sha256:[0-9a-f]{8,64}", "sha256:DIGEST"),
-        (r"RequestID: [0-9a-f-]{36}", "RequestID: ID"),
+        (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),
         (r"\b[0-9a-f]{40}\b", "COMMIT"),
         (r"`[0-9a-f]{7}`", "`COMMIT`"),
         (r"@[0-9a-f]{7}`", "@COMMIT`"),

@@ -98,4 +98,3 @@ impl Waiting {
         Ok(())
     }
 }
-
