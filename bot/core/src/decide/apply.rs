@@ -141,9 +141,10 @@ fn apply_in(
                     ask.into(),
                     true,
                 );
+                body.truncate(body.trim_end().len());
                 let command = code(&format!("/apply {}", env.name));
                 body.push_str(&format!(
-                    "\nPlanning now: look at the new plan, then {command} once more."
+                    "\n\nPlanning now: look at the new plan, then {command} once more."
                 ));
             }
             return Some(body);

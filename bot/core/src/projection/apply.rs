@@ -177,6 +177,7 @@ fn skipped(run: &Run, env: &EnvName, scene: &Scene<'_>) -> ApplyState {
     }
 }
 
+/// What happened and what to do next; reports take it as [`crate::report::markdown::prose`].
 fn sentence(stopped: &Stopped) -> String {
     [stopped.what.as_str(), stopped.fix.as_str()]
         .into_iter()

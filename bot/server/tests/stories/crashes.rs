@@ -303,7 +303,7 @@ async fn hiccup(story: &Story, status: u16) -> anyhow::Result<()> {
         .until("the bot to meet some errors", PATIENCE, |model| {
             let new = model.journal().iter().skip(before);
             let failed = new.filter(|call| call.status == status).count();
-            (failed >= 4).then_some(())
+            (failed >= 2).then_some(())
         })
         .await?;
     github.clear_faults();
