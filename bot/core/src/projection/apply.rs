@@ -8,7 +8,7 @@ use crate::plan::diagnostics::OutputValue;
 use crate::report::apply_comment::{ApplyComment, ApplyState, StackApply};
 use crate::report::check::{Button, Buttons, CheckOutput};
 use crate::report::plan_check::StackDir;
-use crate::run::{ApplyWork, Run, RunState, Trigger, Work};
+use crate::run::{ApplyWork, PlanToApply, Run, RunState, Trigger, Work};
 
 /// The comment; `None` if there are no such runs.
 #[must_use]
