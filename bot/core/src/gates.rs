@@ -368,10 +368,11 @@ fn window(env: &Environment, now: Timestamp) -> Option<Gate> {
         return Some(Gate::open("window", "open"));
     }
     let opening = env.next_opening(now);
-    let opens = opening.map_or_else(
-        || "never: no window opens again".to_owned(),
-        |moment| format!("by itself at {}", time(moment)),
-    );
+    let opens = match (opening, env.outside) {
+        (None, _) => "never: no window opens again".to_owned(),
+        (Some(moment), Outside::Queue) => format!("by itself at {}", time(moment)),
+        (Some(moment), Outside::Refuse) => format!("opens at {}: ask again then", time(moment)),
+    };
     let gate = Gate::closed("window", "outside the windows", opens);
     Some(match (env.outside, opening) {
         (Outside::Queue, Some(moment)) => gate.waiting(OpensByItself::At(moment)),
@@ -447,13 +448,16 @@ fn order(env: &Environment, service: &ServiceName, what: &Candidate, facts: &Fac
                 )];
             };
             if !what.is(release) {
+                // One commit may have been built twice: the digests tell the difference then.
+                let (runs, this) = match &what.digest {
+                    Some(digest) if release.commit == what.commit => {
+                        (release.digest.short(), digest.short())
+                    }
+                    _ => (release.commit.short(), what.commit.short()),
+                };
                 return vec![Gate::closed(
                     "order",
-                    format!(
-                        "{before} runs {}, this is {}",
-                        code(release.commit.short()),
-                        code(what.commit.short())
-                    ),
+                    format!("{before} runs {}, this is {}", code(runs), code(this)),
                     format!("{} first", code(&format!("/deploy {before}"))),
                 )];
             }
@@ -474,7 +478,7 @@ fn soak(env: &Environment, before: &EnvName, release: &Release, now: Timestamp) 
     Gate::closed(
         "soak",
         format!("{} of {} in {before}", duration(since), duration(env.soak)),
-        format!("by itself in {}", duration(env.soak - since)),
+        format!("time: ask again in {}", duration(env.soak - since)),
     )
 }
 

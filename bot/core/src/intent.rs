@@ -241,10 +241,13 @@ pub fn reports_of(id: &RunId, order: &RunOrder) -> Vec<ReportKey> {
                 order.env.clone(),
             ));
         }
-        Work::Deploy(_) => {
+        Work::Deploy(work) => {
+            let failed = work.rollback.as_ref().and_then(|it| it.failed.as_ref());
             if order.pr.is_some() {
-                keys.push(ReportKey::DeployComment(id.clone()));
+                // One comment tells of a failed rollout and of what came of it.
+                keys.push(ReportKey::DeployComment(failed.unwrap_or(id).clone()));
             }
+            keys.extend(failed.map(|failed| ReportKey::DeployCheck(failed.clone())));
             keys.push(ReportKey::DeployCheck(id.clone()));
             keys.push(ReportKey::Deployment(id.clone()));
         }

@@ -33,7 +33,11 @@ struct World {
 
 async fn world() -> World {
     let clock = WorldClock::default();
-    let aws = Aws::start(AwsConfig { clock: clock.clone() }).await.unwrap();
+    let aws = Aws::start(AwsConfig {
+        clock: clock.clone(),
+    })
+    .await
+    .unwrap();
     let account = aws.add_account("111111111111").unwrap();
     let bot = aws.add_user(&account, "slipway").unwrap();
     let trust = Trust::of("arn:aws:iam::111111111111:user/slipway");
@@ -69,7 +73,13 @@ async fn world() -> World {
     };
     let session = cloud.assume(&request).await.unwrap();
     let access = cloud.cluster(&session, "shop-dev").await.unwrap();
-    World { clock, cluster, role, access, _aws: aws }
+    World {
+        clock,
+        cluster,
+        role,
+        access,
+        _aws: aws,
+    }
 }
 
 async fn apply(world: &World) -> Result<Vec<String>, PortErrorKind> {
@@ -91,7 +101,13 @@ async fn the_cluster_knows_the_session_by_its_token() {
         who,
         "arn:aws:sts::111111111111:assumed-role/slipway-deploy/slipway-acme.shop-42-ana"
     );
-    assert!(world.access.token.expose_secret().starts_with("k8s-aws-v1."));
+    assert!(
+        world
+            .access
+            .token
+            .expose_secret()
+            .starts_with("k8s-aws-v1.")
+    );
 }
 
 #[tokio::test]

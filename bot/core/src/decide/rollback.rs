@@ -114,6 +114,7 @@ fn target<'f>(
     let Some(live) = gates::live(facts, env, service) else {
         return refused("Nothing of it was ever released there.".to_owned());
     };
+    // What failed may have the very digest of a good release: its rollback failed, too.
     let earlier: Vec<&Release> = facts
         .store
         .releases
@@ -122,7 +123,7 @@ fn target<'f>(
             release.env == *env
                 && release.service == *service
                 && release.good
-                && release.digest != live.digest
+                && (release.digest != live.digest || !live.good)
         })
         .collect();
     let found = match to {

@@ -154,7 +154,11 @@ fn an_event_without_a_tag_wakes_who_waits() {
             sender: "github-actions[bot]".to_owned(),
             action: "published".to_owned(),
         };
-        story.world.github.publish_package_event(REPO, package).await?;
+        story
+            .world
+            .github
+            .publish_package_event(REPO, package)
+            .await?;
         story.reads(pr, "is live in dev").await?;
         assert_eq!(story.image("dev"), Some(pinned(&digest)));
         Ok(story)
@@ -211,7 +215,10 @@ fn a_tag_that_moves_does_not_move_what_runs() {
         story.world.dev.cluster.hold_rollouts();
         story.say("ana", pr, "/deploy dev").await?;
         story.titled(&head, "dev", "Rolling out").await?;
-        let moved = story.world.push_image(&head, "moved", Build::Crashing).await?;
+        let moved = story
+            .world
+            .push_image(&head, "moved", Build::Crashing)
+            .await?;
         assert_ne!(moved, digest);
         story.world.dev.cluster.release();
         story.reads(pr, "is live in dev").await?;
@@ -226,14 +233,23 @@ fn a_commit_is_deployed_if_it_is_on_main() {
         let old = story.world.github.branch(REPO, "main").unwrap();
         let digest = story.world.publish(&old, Build::Good).await?;
         let pr = story.greet("ana", "hello", "Hello.\n").await?;
-        story.say("ana", pr, &format!("/deploy dev shop --sha {}", &old[..9])).await?;
+        story
+            .say("ana", pr, &format!("/deploy dev shop --sha {}", &old[..9]))
+            .await?;
         story.reads(pr, "is live in dev").await?;
         assert_eq!(story.image("dev"), Some(pinned(&digest)));
 
         let foreign = story
-            .push("ana", "elsewhere", "Not yet", &[("app/greeting.txt", "Psst.\n")])
+            .push(
+                "ana",
+                "elsewhere",
+                "Not yet",
+                &[("app/greeting.txt", "Psst.\n")],
+            )
             .await?;
-        let asked = story.say("ana", pr, &format!("/deploy dev --sha {foreign}")).await?;
+        let asked = story
+            .say("ana", pr, &format!("/deploy dev --sha {foreign}"))
+            .await?;
         insta::assert_snapshot!(story.reads(pr, "Not deployed").await?, @r"
         ### ⛔ Not deployed
 
@@ -265,7 +281,9 @@ async fn ready_for_prod(story: &mut Story) -> anyhow::Result<(u64, String, Strin
     let pr = story.greet("ana", "hello", "Hello.\n").await?;
     let head = story.head(pr);
     let github = &story.world.github;
-    github.ci_check(REPO, &head, "test", Some("success")).await?;
+    github
+        .ci_check(REPO, &head, "test", Some("success"))
+        .await?;
     github.review(REPO, pr, "ben", "approved").await?;
     let sha = story.merge("ana", pr).await?;
     let digest = story.world.publish(&sha, Build::Good).await?;
@@ -283,7 +301,10 @@ fn code_in(comment: &str) -> String {
 async fn question(story: &mut Story, pr: u64) -> anyhow::Result<String> {
     story.reads(pr, "are you sure?").await?;
     let comments = story.world.github.comments(REPO, pr);
-    let asked = comments.iter().rev().find(|it| it.body.contains("are you sure?"));
+    let asked = comments
+        .iter()
+        .rev()
+        .find(|it| it.body.contains("are you sure?"));
     Ok(code_in(&asked.unwrap().body))
 }
 
@@ -312,7 +333,9 @@ fn prod_names_every_closed_gate_at_once() {
 #[test]
 fn prod_waits_for_dev_and_its_soak() {
     tell(|mut story| async {
-        story.configure(&[("soak         = \"4s\"", "soak = \"30m\"")]).await?;
+        story
+            .configure(&[("soak         = \"4s\"", "soak = \"30m\"")])
+            .await?;
         let (pr, sha, digest) = ready_for_prod(&mut story).await?;
         story.say("ben", pr, "/deploy prod").await?;
         insta::assert_snapshot!(story.reads(pr, "Not deployed to prod").await?, @r"
@@ -381,7 +404,11 @@ fn a_question_is_answered_by_who_asked_with_the_right_code() {
         ");
         story.sees(other, "-1").await?;
         let check = story.titled(&sha, "prod", "to confirm").await?;
-        story.world.github.press_button("cleo", check.id, "confirm").await?;
+        story
+            .world
+            .github
+            .press_button("cleo", check.id, "confirm")
+            .await?;
         story
             .world
             .github
@@ -392,7 +419,11 @@ fn a_question_is_answered_by_who_asked_with_the_right_code() {
             .await?;
         story.reads_all(pr, "Only").await?;
         assert_eq!(story.wanted("prod"), None);
-        story.world.github.press_button("ben", check.id, "confirm").await?;
+        story
+            .world
+            .github
+            .press_button("ben", check.id, "confirm")
+            .await?;
         story.reads(pr, "is live in prod").await?;
         assert_eq!(story.image("prod"), Some(pinned(&digest)));
         Ok(story)
@@ -424,7 +455,11 @@ fn a_question_is_taken_back_with_its_button() {
         story.pass(Duration::from_secs(5)).await?;
         story.say("ben", pr, "/deploy prod").await?;
         let check = story.titled(&sha, "prod", "to confirm").await?;
-        story.world.github.press_button("ben", check.id, "cancel").await?;
+        story
+            .world
+            .github
+            .press_button("ben", check.id, "cancel")
+            .await?;
         insta::assert_snapshot!(story.reads(pr, "Cancelled").await?, @r"
         ### ✋ Cancelled
 
@@ -480,7 +515,10 @@ fn outside_the_windows_a_deploy_waits() {
     tell(|mut story| async {
         // Two days from now, so that the story does not depend on the day it is told on.
         let then = story.world.clock.now() + Duration::from_secs(48 * 3600);
-        let day = jiff::tz::Offset::UTC.to_datetime(then).strftime("%a").to_string();
+        let day = jiff::tz::Offset::UTC
+            .to_datetime(then)
+            .strftime("%a")
+            .to_string();
         let window = format!("confirm = false\nwindows = [\"{day} 00:00-23:59 UTC\"]");
         story.configure(&[("confirm      = true", &window)]).await?;
         let (pr, sha, digest) = ready_for_prod(&mut story).await?;
@@ -504,12 +542,23 @@ fn outside_the_windows_a_deploy_waits() {
 #[test]
 fn a_promotion_moves_the_very_digest() {
     tell(|mut story| async {
-        story.configure(&[("confirm      = true", "confirm = false")]).await?;
+        story
+            .configure(&[("confirm      = true", "confirm = false")])
+            .await?;
         let (pr, _, digest) = ready_for_prod(&mut story).await?;
         story.pass(Duration::from_secs(5)).await?;
         // Somebody pushes another image under the tag: what is promoted is what was tried.
-        let check = story.check(&story.world.github.branch(REPO, "main").unwrap(), "deploy shop to dev").await?;
-        story.world.github.press_button("ana", check.id, "promote").await?;
+        let check = story
+            .check(
+                &story.world.github.branch(REPO, "main").unwrap(),
+                "deploy shop to dev",
+            )
+            .await?;
+        story
+            .world
+            .github
+            .press_button("ana", check.id, "promote")
+            .await?;
         insta::assert_snapshot!(story.reads(pr, "Not deployed to prod").await?, @r"
         ### ⛔ Not deployed to prod
 
@@ -557,10 +606,13 @@ fn a_promotion_holds_to_its_digest_when_dev_moves_on() {
 fn a_role_of_dev_reaches_nothing_in_prod() {
     tell(|mut story| async {
         story
-            .configure(&[(
-                "deploy_role = \"arn:aws:iam::222222222222:role/slipway-deploy\"",
-                "deploy_role = \"arn:aws:iam::222222222222:role/slipway-plan\"",
-            ), ("confirm      = true", "confirm = false")])
+            .configure(&[
+                (
+                    "deploy_role = \"arn:aws:iam::222222222222:role/slipway-deploy\"",
+                    "deploy_role = \"arn:aws:iam::222222222222:role/slipway-plan\"",
+                ),
+                ("confirm      = true", "confirm = false"),
+            ])
             .await?;
         let (pr, _, _) = ready_for_prod(&mut story).await?;
         story.pass(Duration::from_secs(5)).await?;
@@ -580,7 +632,9 @@ fn a_role_of_dev_reaches_nothing_in_prod() {
 #[test]
 fn a_namespace_that_is_missing_is_told() {
     tell(|mut story| async {
-        story.configure(&[("namespace    = \"shop\"", "namespace = \"store\"")]).await?;
+        story
+            .configure(&[("namespace    = \"shop\"", "namespace = \"store\"")])
+            .await?;
         let role = "arn:aws:iam::111111111111:role/slipway-deploy";
         let rights = slipway_sandbox::kubernetes::Rights::edit(&["shop", "store"]);
         story.world.dev.cluster.allow_role(role, rights);
@@ -599,7 +653,12 @@ fn a_namespace_that_is_missing_is_told() {
 #[test]
 fn a_cluster_that_is_not_there_is_told() {
     tell(|mut story| async {
-        story.configure(&[("cluster      = \"shop-{environment}\"", "cluster = \"store-{environment}\"")]).await?;
+        story
+            .configure(&[(
+                "cluster      = \"shop-{environment}\"",
+                "cluster = \"store-{environment}\"",
+            )])
+            .await?;
         let (pr, _, _) = story.ship("hello", Build::Good).await?;
         insta::assert_snapshot!(story.reads(pr, "did not go live").await?, @r"
         ### ❌ shop did not go live in dev: `COMMIT` (#1)
@@ -635,13 +694,17 @@ fn a_cluster_that_refuses_is_told() {
 fn a_field_of_somebody_else_is_not_taken() {
     tell(|mut story| async {
         story.live("first").await?;
-        let owned = story.world.dev.cluster.change_object("Deployment", "shop", "shop", |it| {
-            it["spec"]["replicas"] = 5.into();
-            it["metadata"]["managedFields"] = serde_json::json!([{
-                "manager": "keda", "operation": "Update", "apiVersion": "apps/v1",
-                "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}},
-            }]);
-        });
+        let owned = story
+            .world
+            .dev
+            .cluster
+            .change_object("Deployment", "shop", "shop", |it| {
+                it["spec"]["replicas"] = 5.into();
+                it["metadata"]["managedFields"] = serde_json::json!([{
+                    "manager": "keda", "operation": "Update", "apiVersion": "apps/v1",
+                    "fieldsType": "FieldsV1", "fieldsV1": {"f:spec": {"f:replicas": {}}},
+                }]);
+            });
         assert!(owned);
         let (pr, _, _) = story.ship("second", Build::Good).await?;
         insta::assert_snapshot!(story.reads(pr, "did not go live").await?, @r#"
@@ -681,11 +744,14 @@ fn a_registry_that_asks_for_patience_gets_it() {
         let pr = story.greet("ana", "hello", "Hello.\n").await?;
         let head = story.head(pr);
         let digest = story.world.publish(&head, Build::Good).await?;
-        story.world.registry.fail_next(slipway_sandbox::registry::Fault {
-            path: "/manifests/".to_owned(),
-            times: 2,
-            answer: slipway_sandbox::registry::Answer::TooManyRequests { retry_after: 1 },
-        });
+        story
+            .world
+            .registry
+            .fail_next(slipway_sandbox::registry::Fault {
+                path: "/manifests/".to_owned(),
+                times: 2,
+                answer: slipway_sandbox::registry::Answer::TooManyRequests { retry_after: 1 },
+            });
         story.say("ana", pr, "/deploy dev").await?;
         story.reads(pr, "is live in dev").await?;
         assert_eq!(story.image("dev"), Some(pinned(&digest)));

@@ -16,7 +16,12 @@ pub(super) fn port_error(
     said: impl Into<String>,
     kind: PortErrorKind,
 ) -> PortError {
-    PortError { system, doing: doing.to_owned(), said: said.into(), kind }
+    PortError {
+        system,
+        doing: doing.to_owned(),
+        said: said.into(),
+        kind,
+    }
 }
 
 /// Translates a failed call of any service.
@@ -41,7 +46,12 @@ where
         }
         other => unanswered(other),
     };
-    PortError { system, doing, said, kind }
+    PortError {
+        system,
+        doing,
+        said,
+        kind,
+    }
 }
 
 /// A call that got no answer, or none that could be read.
@@ -58,7 +68,10 @@ where
             _ => passing,
         };
         let why = innermost(error);
-        return (format!("the bot has no AWS credentials of its own: {why}"), kind);
+        return (
+            format!("the bot has no AWS credentials of its own: {why}"),
+            kind,
+        );
     }
     let why = innermost(error);
     match error {
@@ -88,13 +101,29 @@ fn innermost(error: &(dyn std::error::Error + 'static)) -> String {
 /// passing: the next attempt signs with a fresh one.
 fn kind_of(code: &str) -> PortErrorKind {
     match code.trim_end_matches("Exception") {
-        "AccessDenied" | "InvalidClientTokenId" | "UnrecognizedClient" | "SignatureDoesNotMatch"
-        | "InvalidSignature" | "MissingAuthenticationToken" | "IncompleteSignature" | "OptInRequired"
-        | "RegionDisabled" | "NotAuthorized" => PortErrorKind::Denied,
+        "AccessDenied"
+        | "InvalidClientTokenId"
+        | "UnrecognizedClient"
+        | "SignatureDoesNotMatch"
+        | "InvalidSignature"
+        | "MissingAuthenticationToken"
+        | "IncompleteSignature"
+        | "OptInRequired"
+        | "RegionDisabled"
+        | "NotAuthorized" => PortErrorKind::Denied,
         "ResourceNotFound" => PortErrorKind::NotFound,
-        "ExpiredToken" | "RequestExpired" | "Throttling" | "ThrottledRequest"
-        | "TooManyRequests" | "RequestLimitExceeded" | "ServiceUnavailable" | "Server"
-        | "InternalFailure" | "InternalError" | "InternalServerError" | "IDPCommunicationError"
+        "ExpiredToken"
+        | "RequestExpired"
+        | "Throttling"
+        | "ThrottledRequest"
+        | "TooManyRequests"
+        | "RequestLimitExceeded"
+        | "ServiceUnavailable"
+        | "Server"
+        | "InternalFailure"
+        | "InternalError"
+        | "InternalServerError"
+        | "IDPCommunicationError"
         | "" => PortErrorKind::Unavailable { retry_after: None },
         _ => PortErrorKind::Invalid,
     }

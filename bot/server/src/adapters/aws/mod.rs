@@ -76,7 +76,10 @@ impl AwsCloud {
     /// An AWS that nothing was asked of yet: credentials are looked for on first use.
     #[must_use]
     pub fn new(settings: AwsSettings) -> Self {
-        Self { settings, own: OnceCell::new() }
+        Self {
+            settings,
+            own: OnceCell::new(),
+        }
     }
 
     /// The bot's own credentials, by which it assumes roles.
@@ -84,7 +87,11 @@ impl AwsCloud {
         let found = self.own.get_or_init(|| async {
             match &self.settings.static_credentials {
                 Some((id, secret)) => SharedCredentialsProvider::new(Credentials::new(
-                    id, secret.expose_secret(), None, None, "settings",
+                    id,
+                    secret.expose_secret(),
+                    None,
+                    None,
+                    "settings",
                 )),
                 None => {
                     let chain = DefaultCredentialsChain::builder().build().await;
@@ -116,7 +123,8 @@ impl AwsCloud {
     /// `AssumeRole`; the credentials are still unproven.
     async fn assume_role(&self, request: &AssumeRole) -> PortResult<(Credentials, Timestamp)> {
         let doing = format!("assuming {}", request.role);
-        let sts = aws_sdk_sts::Client::new(&self.sdk(&request.region, self.own_credentials().await));
+        let sts =
+            aws_sdk_sts::Client::new(&self.sdk(&request.region, self.own_credentials().await));
         let seconds = i32::try_from(request.duration.as_secs()).unwrap_or(i32::MAX);
         let answer = sts
             .assume_role()
@@ -185,8 +193,15 @@ impl AwsCloud {
 
     async fn describe(&self, session: &Session, name: &str) -> PortResult<EksCluster> {
         let doing = format!("describing cluster {name}");
-        let sdk = self.sdk(&session.region, SharedCredentialsProvider::new(credentials(session)));
-        let answer = aws_sdk_eks::Client::new(&sdk).describe_cluster().name(name).send().await;
+        let sdk = self.sdk(
+            &session.region,
+            SharedCredentialsProvider::new(credentials(session)),
+        );
+        let answer = aws_sdk_eks::Client::new(&sdk)
+            .describe_cluster()
+            .name(name)
+            .send()
+            .await;
         let answer = answer.map_err(|error| {
             let mut error = failure(EKS, doing.clone(), &error);
             let Evidence { role, account, .. } = &session.evidence;
@@ -203,7 +218,12 @@ impl AwsCloud {
             error
         })?;
         answer.cluster.ok_or_else(|| {
-            port_error(EKS, &doing, "there is no such cluster", PortErrorKind::NotFound)
+            port_error(
+                EKS,
+                &doing,
+                "there is no such cluster",
+                PortErrorKind::NotFound,
+            )
         })
     }
 }
@@ -216,7 +236,11 @@ impl Cloud for AwsCloud {
         Ok(Session {
             access_key_id: credentials.access_key_id().to_owned(),
             secret_access_key: credentials.secret_access_key().to_owned().into(),
-            session_token: credentials.session_token().unwrap_or_default().to_owned().into(),
+            session_token: credentials
+                .session_token()
+                .unwrap_or_default()
+                .to_owned()
+                .into(),
             expires_at,
             region: request.region.clone(),
             evidence,
@@ -232,10 +256,16 @@ impl Cloud for AwsCloud {
         let authority = cluster.certificate_authority().and_then(|ca| ca.data());
         let (Some(endpoint), Some(authority)) = (endpoint, authority) else {
             let kind = PortErrorKind::Unavailable { retry_after: None };
-            return Err(unusable("it has no endpoint and certificate yet".to_owned(), kind));
+            return Err(unusable(
+                "it has no endpoint and certificate yet".to_owned(),
+                kind,
+            ));
         };
         let ca_pem = STANDARD.decode(authority).map_err(|error| {
-            unusable(format!("its certificate is not base64: {error}"), PortErrorKind::Invalid)
+            unusable(
+                format!("its certificate is not base64: {error}"),
+                PortErrorKind::Invalid,
+            )
         })?;
         let now = system_time(self.settings.clock.now());
         let url = token::sts_url(&session.region, self.settings.endpoint_url.as_ref())
@@ -271,9 +301,10 @@ fn check_status(status: Option<&ClusterStatus>) -> Result<(), (String, PortError
     let said = |status: &ClusterStatus| format!("it is {}, not ACTIVE", status.as_str());
     match status {
         Some(ClusterStatus::Active | ClusterStatus::Updating) => Ok(()),
-        Some(status @ (ClusterStatus::Creating | ClusterStatus::Pending)) => {
-            Err((said(status), PortErrorKind::Unavailable { retry_after: None }))
-        }
+        Some(status @ (ClusterStatus::Creating | ClusterStatus::Pending)) => Err((
+            said(status),
+            PortErrorKind::Unavailable { retry_after: None },
+        )),
         Some(status) => Err((said(status), PortErrorKind::Invalid)),
         None => Err(("it has no status".to_owned(), PortErrorKind::Invalid)),
     }

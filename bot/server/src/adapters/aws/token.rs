@@ -26,7 +26,11 @@ pub(super) fn sts_url(region: &str, endpoint: Option<&Url>) -> Result<Url, Strin
     let mut url = match endpoint {
         Some(endpoint) => endpoint.clone(),
         None => {
-            let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+            let suffix = if region.starts_with("cn-") {
+                "amazonaws.com.cn"
+            } else {
+                "amazonaws.com"
+            };
             let url = format!("https://sts.{region}.{suffix}/");
             Url::parse(&url).map_err(|error| format!("{url} is not a URL: {error}"))?
         }
@@ -60,10 +64,11 @@ pub(super) fn make(
         .map_err(|error| error.to_string())?
         .into();
     let headers = std::iter::once((CLUSTER_HEADER, cluster));
-    let request =
-        SignableRequest::new("GET", url.as_str(), headers, SignableBody::Bytes(&[]))
-            .map_err(|error| error.to_string())?;
-    let (instructions, _) = sign(request, &params).map_err(|error| error.to_string())?.into_parts();
+    let request = SignableRequest::new("GET", url.as_str(), headers, SignableBody::Bytes(&[]))
+        .map_err(|error| error.to_string())?;
+    let (instructions, _) = sign(request, &params)
+        .map_err(|error| error.to_string())?
+        .into_parts();
     let mut signed = url.clone();
     for (name, value) in instructions.params() {
         signed.query_pairs_mut().append_pair(name, value);
@@ -97,7 +102,10 @@ mod tests {
         let mut query: BTreeMap<_, _> = url.query_pairs().into_owned().collect();
         let signature = query.remove("X-Amz-Signature").unwrap();
         assert!(signature.len() == 64 && signature.bytes().all(|b| b.is_ascii_hexdigit()));
-        let query: Vec<_> = query.iter().map(|(name, value)| format!("{name}={value}")).collect();
+        let query: Vec<_> = query
+            .iter()
+            .map(|(name, value)| format!("{name}={value}"))
+            .collect();
         insta::assert_snapshot!(query.join("\n"), @r#"
         Action=GetCallerIdentity
         Version=2011-06-15
@@ -112,6 +120,9 @@ mod tests {
 
     #[test]
     fn china_has_its_own_domain() {
-        assert_eq!(token("cn-north-1").host_str(), Some("sts.cn-north-1.amazonaws.com.cn"));
+        assert_eq!(
+            token("cn-north-1").host_str(),
+            Some("sts.cn-north-1.amazonaws.com.cn")
+        );
     }
 }

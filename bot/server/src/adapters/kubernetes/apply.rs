@@ -13,10 +13,7 @@ const FIELD_MANAGER: &str = "slipway";
 
 /// Applies all manifests, each kind after those that it needs. Nothing is sent before every
 /// manifest was found to belong where it is going; a field that somebody else owns is never taken.
-pub(super) async fn apply(
-    connection: &Connection,
-    manifests: &[Value],
-) -> PortResult<Vec<String>> {
+pub(super) async fn apply(connection: &Connection, manifests: &[Value]) -> PortResult<Vec<String>> {
     let mut resources = Resources::default();
     let mut targets = Vec::new();
     for manifest in manifests {
@@ -26,7 +23,12 @@ pub(super) async fn apply(
     let mut applied: Vec<String> = Vec::new();
     for (target, manifest) in &targets {
         if let Err(mut error) = apply_one(connection, target, manifest).await {
-            error.doing = format!("{} ({} of {} were applied)", error.doing, applied.len(), targets.len());
+            error.doing = format!(
+                "{} ({} of {} were applied)",
+                error.doing,
+                applied.len(),
+                targets.len()
+            );
             return Err(error);
         }
         applied.push(target.title.clone());
@@ -45,7 +47,10 @@ async fn apply_one(connection: &Connection, target: &Target, manifest: &Value) -
     let params = PatchParams::apply(FIELD_MANAGER);
     let patch = Patch::Apply(&object);
     let call = api.patch(&target.name, &params, &patch);
-    connection.call(&target.doing("patch"), call).await.map(|_| ())
+    connection
+        .call(&target.doing("patch"), call)
+        .await
+        .map(|_| ())
 }
 
 /// The images in the pod templates of the workloads as they are in the cluster now; a workload
@@ -59,7 +64,9 @@ pub(super) async fn running_images(
     for manifest in manifests.iter().filter(|manifest| is_watched(manifest)) {
         let target = resources.target(connection, manifest).await?;
         let api = target.api(connection);
-        let Some(found) = connection.call(&target.doing("get"), api.get_opt(&target.name)).await?
+        let Some(found) = connection
+            .call(&target.doing("get"), api.get_opt(&target.name))
+            .await?
         else {
             continue;
         };
@@ -76,6 +83,11 @@ pub(super) async fn running_images(
 
 /// Whether a manifest is a workload whose rollout is watched.
 pub(super) fn is_watched(manifest: &Value) -> bool {
-    let text = |key| manifest.get(key).and_then(Value::as_str).unwrap_or_default();
+    let text = |key| {
+        manifest
+            .get(key)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+    };
     is_workload(text("apiVersion"), text("kind"))
 }

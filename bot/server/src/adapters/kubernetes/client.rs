@@ -43,7 +43,10 @@ impl Connection {
         config.root_cert = Some(authorities);
         config.connect_timeout = Some(timeout);
         config.write_timeout = Some(timeout);
-        config.auth_info = AuthInfo { token: Some(access.token.clone()), ..AuthInfo::default() };
+        config.auth_info = AuthInfo {
+            token: Some(access.token.clone()),
+            ..AuthInfo::default()
+        };
         config.default_namespace = namespace.to_owned();
         config.default_retry = false;
         let client = kube::Client::try_from(config).map_err(|error| invalid(error.to_string()))?;

@@ -24,7 +24,9 @@ const LINE: usize = 500;
 
 /// Diagnoses at most three pods, each with another trouble as far as there are that many.
 pub(super) async fn diagnose(connection: &Connection, wrong: &[Wrong]) -> Vec<PodTrouble> {
-    let told = select(wrong).into_iter().map(|wrong| examine(connection, wrong));
+    let told = select(wrong)
+        .into_iter()
+        .map(|wrong| examine(connection, wrong));
     futures::future::join_all(told).await
 }
 
@@ -32,7 +34,9 @@ pub(super) async fn diagnose(connection: &Connection, wrong: &[Wrong]) -> Vec<Po
 fn select(wrong: &[Wrong]) -> Vec<&Wrong> {
     let mut seen = BTreeSet::new();
     let (first, more): (Vec<&Wrong>, Vec<&Wrong>) = wrong.iter().partition(|wrong| {
-        let Trouble { container, reason, .. } = &wrong.trouble;
+        let Trouble {
+            container, reason, ..
+        } = &wrong.trouble;
         seen.insert((&wrong.workload, container, reason))
     });
     first.into_iter().chain(more).take(PODS).collect()
@@ -70,8 +74,15 @@ async fn last_lines(connection: &Connection, trouble: &Trouble, previous: bool) 
         limit_bytes: Some(256 * 1024),
         ..LogParams::default()
     };
-    let doing = Doing { verb: "get", resource: "pods/log", title: &trouble.pod };
-    match connection.call(&doing, api.logs(&trouble.pod, &params)).await {
+    let doing = Doing {
+        verb: "get",
+        resource: "pods/log",
+        title: &trouble.pod,
+    };
+    match connection
+        .call(&doing, api.logs(&trouble.pod, &params))
+        .await
+    {
         Ok(text) => {
             let lines: Vec<&str> = text.lines().collect();
             let skipped = lines.len().saturating_sub(LOG_LINES);
@@ -87,8 +98,15 @@ async fn last_lines(connection: &Connection, trouble: &Trouble, previous: bool) 
 async fn events(connection: &Connection, kind: &str, name: &str) -> Vec<String> {
     let api: Api<Event> = Api::namespaced(connection.client.clone(), &connection.namespace);
     let fields = format!("involvedObject.kind={kind},involvedObject.name={name}");
-    let doing = Doing { verb: "list", resource: "events", title: "events" };
-    match connection.call(&doing, api.list(&ListParams::default().fields(&fields))).await {
+    let doing = Doing {
+        verb: "list",
+        resource: "events",
+        title: "events",
+    };
+    match connection
+        .call(&doing, api.list(&ListParams::default().fields(&fields)))
+        .await
+    {
         Ok(list) => latest(list.items),
         Err(error) => {
             tracing::warn!(%error, "the events of a failing pod can't be read");
@@ -106,11 +124,18 @@ fn latest(mut events: Vec<Event>) -> Vec<String> {
 }
 
 fn happened(event: &Event) -> Option<k8s_openapi::jiff::Timestamp> {
-    let series = event.series.as_ref().and_then(|series| series.last_observed_time.as_ref());
+    let series = event
+        .series
+        .as_ref()
+        .and_then(|series| series.last_observed_time.as_ref());
     let in_series = series.map(|time| time.0);
     let last = event.last_timestamp.as_ref().map(|time| time.0);
     let once = event.event_time.as_ref().map(|time| time.0);
-    let created = event.metadata.creation_timestamp.as_ref().map(|time| time.0);
+    let created = event
+        .metadata
+        .creation_timestamp
+        .as_ref()
+        .map(|time| time.0);
     in_series.max(last).or(once).or(created)
 }
 
@@ -160,7 +185,10 @@ mod tests {
 
     #[test]
     fn lines_are_plain_and_short() {
-        assert_eq!(clean("\u{1b}[31mpanicked\u{1b}[0m\tat\u{7} x"), "panicked at x");
+        assert_eq!(
+            clean("\u{1b}[31mpanicked\u{1b}[0m\tat\u{7} x"),
+            "panicked at x"
+        );
         assert_eq!(clean(&"é".repeat(600)).chars().count(), 500);
         assert_eq!(clean("ends in \u{1b}["), "ends in ");
     }

@@ -17,7 +17,12 @@ const LONGEST_WAIT: u64 = 600;
 
 /// Puts an error together.
 pub(super) fn port_error(doing: &str, said: impl Into<String>, kind: PortErrorKind) -> PortError {
-    PortError { system: KUBERNETES, doing: doing.to_owned(), said: said.into(), kind }
+    PortError {
+        system: KUBERNETES,
+        doing: doing.to_owned(),
+        said: said.into(),
+        kind,
+    }
 }
 
 /// What is asked of the API: a verb of RBAC and what it is about.
@@ -66,7 +71,10 @@ impl Doing<'_> {
             404 => (PortErrorKind::NotFound, not_found(connection, status)),
             409 => (PortErrorKind::Conflict, conflict(status)),
             408 | 429 | 500..=599 => {
-                let seconds = status.details.as_ref().map_or(0, |it| it.retry_after_seconds);
+                let seconds = status
+                    .details
+                    .as_ref()
+                    .map_or(0, |it| it.retry_after_seconds);
                 let wait = Duration::from_secs(u64::from(seconds).min(LONGEST_WAIT));
                 let retry_after = (!wait.is_zero()).then_some(wait);
                 (PortErrorKind::Unavailable { retry_after }, None)
@@ -105,7 +113,10 @@ fn unauthorized(connection: &Connection) -> String {
 }
 
 fn not_found(connection: &Connection, status: &Status) -> Option<String> {
-    let kind = status.details.as_ref().map_or("", |details| details.kind.as_str());
+    let kind = status
+        .details
+        .as_ref()
+        .map_or("", |details| details.kind.as_str());
     (kind == "namespaces").then(|| {
         format!(
             "add a Namespace manifest for {} to the service, or create it with a stack",
@@ -116,15 +127,19 @@ fn not_found(connection: &Connection, status: &Status) -> Option<String> {
 
 /// Selectors, and nearly all of a Job, can't be changed once they are there.
 fn immutable(status: &Status) -> Option<String> {
-    status.message.contains("field is immutable").then(|| {
-        "give the object another name, or delete the one in the cluster first".to_owned()
-    })
+    status
+        .message
+        .contains("field is immutable")
+        .then(|| "give the object another name, or delete the one in the cluster first".to_owned())
 }
 
 /// Who owns which field (Kubernetes, "Server-Side Apply: Conflicts").
 fn conflict(status: &Status) -> Option<String> {
     let details = status.details.as_ref()?;
-    let mut owners = details.causes.iter().filter(|cause| cause.reason == "FieldManagerConflict");
+    let mut owners = details
+        .causes
+        .iter()
+        .filter(|cause| cause.reason == "FieldManagerConflict");
     let owned = owners
         .by_ref()
         .map(|cause| format!("`{}`: {}", cause.field, cause.message))

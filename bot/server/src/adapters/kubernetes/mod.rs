@@ -45,7 +45,10 @@ pub struct KubernetesSettings {
 
 impl Default for KubernetesSettings {
     fn default() -> Self {
-        Self { timeout: Duration::from_secs(30), unschedulable_after: Duration::from_secs(120) }
+        Self {
+            timeout: Duration::from_secs(30),
+            unschedulable_after: Duration::from_secs(120),
+        }
     }
 }
 

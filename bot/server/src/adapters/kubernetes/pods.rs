@@ -63,8 +63,14 @@ fn name(pod: &Pod) -> String {
 
 fn stuck(pod: &Pod, container: &ContainerStatus) -> Option<Trouble> {
     let waiting = container.state.as_ref()?.waiting.as_ref()?;
-    let reason = waiting.reason.as_deref().filter(|reason| HOPELESS.contains(reason))?;
-    let ended = container.last_state.as_ref().and_then(|state| state.terminated.as_ref());
+    let reason = waiting
+        .reason
+        .as_deref()
+        .filter(|reason| HOPELESS.contains(reason))?;
+    let ended = container
+        .last_state
+        .as_ref()
+        .and_then(|state| state.terminated.as_ref());
     let said = waiting.message.clone().unwrap_or_default();
     let message = match ended {
         Some(ended) if reason == "CrashLoopBackOff" => {
@@ -84,7 +90,11 @@ fn stuck(pod: &Pod, container: &ContainerStatus) -> Option<Trouble> {
         message,
         exit_code: ended.map(|ended| ended.exit_code),
         restarts: container.restart_count.try_into().unwrap_or(0),
-        log: if ended.is_some() { LogOf::Previous } else { LogOf::Nothing },
+        log: if ended.is_some() {
+            LogOf::Previous
+        } else {
+            LogOf::Nothing
+        },
     })
 }
 
@@ -108,7 +118,10 @@ fn unschedulable(pod: &Pod) -> Option<Trouble> {
 
 /// Whether the pod passes its readiness probes.
 pub(super) fn is_ready(pod: &Pod) -> bool {
-    let conditions = pod.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let conditions = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_ref());
     let mut conditions = conditions.into_iter().flatten();
     conditions.any(|condition| condition.type_ == "Ready" && condition.status == "True")
 }
@@ -123,10 +136,17 @@ pub(super) fn not_ready(pod: &Pod) -> Option<Trouble> {
     }
     let status = pod.status.as_ref();
     let main = status.and_then(|status| status.container_statuses.as_ref());
-    let container = main.into_iter().flatten().find(|container| !container.ready);
-    let running = container.and_then(|it| it.state.as_ref()?.running.as_ref()).is_some();
+    let container = main
+        .into_iter()
+        .flatten()
+        .find(|container| !container.ready);
+    let running = container
+        .and_then(|it| it.state.as_ref()?.running.as_ref())
+        .is_some();
     let ended = container.and_then(|it| it.last_state.as_ref()?.terminated.as_ref());
-    let phase = status.and_then(|status| status.phase.as_deref()).unwrap_or("Pending");
+    let phase = status
+        .and_then(|status| status.phase.as_deref())
+        .unwrap_or("Pending");
     let message = match container {
         Some(container) if running => format!("container {} runs but is not ready", container.name),
         _ => format!("the pod is {phase}"),
@@ -137,7 +157,9 @@ pub(super) fn not_ready(pod: &Pod) -> Option<Trouble> {
         reason: "NotReady".to_owned(),
         message,
         exit_code: ended.map(|ended| ended.exit_code),
-        restarts: container.map_or(0, |container| container.restart_count.try_into().unwrap_or(0)),
+        restarts: container.map_or(0, |container| {
+            container.restart_count.try_into().unwrap_or(0)
+        }),
         log: match (running, ended) {
             (true, _) => LogOf::Current,
             (false, Some(_)) => LogOf::Previous,
@@ -183,16 +205,22 @@ mod tests {
     fn a_crash_is_told_by_its_exit_code() {
         let state = json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}});
         let last = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
-        let found = trouble(&pod(json!({"initContainerStatuses": [container(state, last)]})));
+        let found = trouble(&pod(
+            json!({"initContainerStatuses": [container(state, last)]}),
+        ));
         let found = found.unwrap();
-        assert_eq!(found.message, "exit code 137 (OOMKilled), restarted 2 times");
+        assert_eq!(
+            found.message,
+            "exit code 137 (OOMKilled), restarted 2 times"
+        );
         assert_eq!((found.exit_code, found.log), (Some(137), LogOf::Previous));
     }
 
     #[test]
     fn a_pod_that_goes_away_or_works_is_nobodys_trouble() {
         let mut gone = waiting("ErrImagePull");
-        gone.metadata.deletion_timestamp = serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
+        gone.metadata.deletion_timestamp =
+            serde_json::from_value(json!("2026-01-01T00:00:00Z")).unwrap();
         assert_eq!(trouble(&gone), None);
         assert_eq!(not_ready(&gone), None);
         let mut ready = waiting("ErrImagePull");
@@ -204,11 +232,16 @@ mod tests {
     #[test]
     fn a_late_pod_says_where_it_is() {
         let running = json!({"running": {}});
-        let late = not_ready(&pod(json!({"containerStatuses": [container(running, json!({}))]})));
+        let late = not_ready(&pod(
+            json!({"containerStatuses": [container(running, json!({}))]}),
+        ));
         let late = late.unwrap();
         assert_eq!(late.message, "container main runs but is not ready");
         assert_eq!(late.log, LogOf::Current);
         let pending = not_ready(&pod(json!({"phase": "Pending"}))).unwrap();
-        assert_eq!((pending.message.as_str(), pending.log), ("the pod is Pending", LogOf::Nothing));
+        assert_eq!(
+            (pending.message.as_str(), pending.log),
+            ("the pod is Pending", LogOf::Nothing)
+        );
     }
 }

@@ -32,10 +32,22 @@ const BUILT_IN: [(&str, &str, &str); 26] = [
     ("networking.k8s.io/v1", "Ingress", "ingresses"),
     ("networking.k8s.io/v1", "NetworkPolicy", "networkpolicies"),
     ("policy/v1", "PodDisruptionBudget", "poddisruptionbudgets"),
-    ("autoscaling/v1", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
-    ("autoscaling/v2", "HorizontalPodAutoscaler", "horizontalpodautoscalers"),
+    (
+        "autoscaling/v1",
+        "HorizontalPodAutoscaler",
+        "horizontalpodautoscalers",
+    ),
+    (
+        "autoscaling/v2",
+        "HorizontalPodAutoscaler",
+        "horizontalpodautoscalers",
+    ),
     ("rbac.authorization.k8s.io/v1", "Role", "roles"),
-    ("rbac.authorization.k8s.io/v1", "RoleBinding", "rolebindings"),
+    (
+        "rbac.authorization.k8s.io/v1",
+        "RoleBinding",
+        "rolebindings",
+    ),
     ("coordination.k8s.io/v1", "Lease", "leases"),
     ("discovery.k8s.io/v1", "EndpointSlice", "endpointslices"),
     ("events.k8s.io/v1", "Event", "events"),
@@ -61,7 +73,11 @@ impl Target {
     }
 
     pub(super) fn doing(&self, verb: &'static str) -> Doing<'_> {
-        Doing { verb, resource: &self.resource.plural, title: &self.title }
+        Doing {
+            verb,
+            resource: &self.resource.plural,
+            title: &self.title,
+        }
     }
 }
 
@@ -81,12 +97,21 @@ impl Resources {
         connection: &Connection,
         manifest: &Value,
     ) -> PortResult<Target> {
-        let text = |pointer| manifest.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+        let text = |pointer| {
+            manifest
+                .pointer(pointer)
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+        };
         let (version, kind) = (text("/apiVersion"), text("/kind"));
         let name = text("/metadata/name").to_owned();
         let title = format!("{kind}/{name}");
         let refused = |said: String| {
-            Err(port_error(&format!("applying {title}"), said, PortErrorKind::Invalid))
+            Err(port_error(
+                &format!("applying {title}"),
+                said,
+                PortErrorKind::Invalid,
+            ))
         };
         if version.is_empty() || kind.is_empty() || name.is_empty() {
             return refused("a manifest needs `apiVersion`, `kind` and `metadata.name`".to_owned());
@@ -97,17 +122,29 @@ impl Resources {
                 return refused(format!("the service's namespace is {namespace}"));
             }
             let resource = resource(version, kind, "namespaces");
-            return Ok(Target { title, name, resource, is_namespace: true });
+            return Ok(Target {
+                title,
+                name,
+                resource,
+                is_namespace: true,
+            });
         }
         let named = text("/metadata/namespace");
         if !named.is_empty() && named != namespace {
-            return refused(format!("it names namespace {named}, the service's is {namespace}"));
+            return refused(format!(
+                "it names namespace {named}, the service's is {namespace}"
+            ));
         }
         if is_cluster_scoped(version, kind) {
             return refused(cluster_wide(namespace));
         }
         let resource = self.find(connection, version, kind, &title).await?;
-        Ok(Target { title, name, resource, is_namespace: false })
+        Ok(Target {
+            title,
+            name,
+            resource,
+            is_namespace: false,
+        })
     }
 
     async fn find(
@@ -117,7 +154,9 @@ impl Resources {
         kind: &str,
         title: &str,
     ) -> PortResult<ApiResource> {
-        let built_in = BUILT_IN.iter().find(|(v, k, _)| (*v, *k) == (version, kind));
+        let built_in = BUILT_IN
+            .iter()
+            .find(|(v, k, _)| (*v, *k) == (version, kind));
         if let Some((_, _, plural)) = built_in {
             return Ok(resource(version, kind, plural));
         }
@@ -127,7 +166,11 @@ impl Resources {
         }
         let (group, plain_version) = version.rsplit_once('/').unwrap_or(("", version));
         let gvk = GroupVersionKind::gvk(group, plain_version, kind);
-        let doing = Doing { verb: "get", resource: "apis", title: &format!("the kind of {title}") };
+        let doing = Doing {
+            verb: "get",
+            resource: "apis",
+            title: &format!("the kind of {title}"),
+        };
         let asked = async {
             match pinned_kind(&connection.client, &gvk).await {
                 Err(kube::Error::Discovery(_)) => Ok(None),

@@ -67,7 +67,13 @@ impl<'a> Rollout<'a> {
         log: &'a dyn RunLog,
         stop: &'a dyn Stop,
     ) -> Self {
-        Self { connection, settings, allowed, log, stop }
+        Self {
+            connection,
+            settings,
+            allowed,
+            log,
+            stop,
+        }
     }
 
     /// Watches the workloads among the manifests to their end.
@@ -80,10 +86,16 @@ impl<'a> Rollout<'a> {
         self.log.line(&format!("Watching {}", titles.join(", ")));
         let mut heard = self.listen(&workloads);
         let mut world = World::default();
-        let mut memory = Memory { shown: None, unscheduled_since: None, last_error: None };
+        let mut memory = Memory {
+            shown: None,
+            unscheduled_since: None,
+            last_error: None,
+        };
         let deadline = Instant::now() + self.allowed;
         loop {
-            let patience = memory.unscheduled_since.map(|at| at + self.settings.unschedulable_after);
+            let patience = memory
+                .unscheduled_since
+                .map(|at| at + self.settings.unschedulable_after);
             tokio::select! {
                 () = self.stop.asked() => return Err(self.stopped()),
                 () = sleep_until(deadline) => return self.too_late(&world, &workloads, memory).await,
@@ -102,7 +114,9 @@ impl<'a> Rollout<'a> {
             let verdict = world.judge(&workloads);
             self.show(&mut memory, &verdict);
             if verdict.done {
-                return Ok(RolloutEnd::Ready { pods: verdict.ready });
+                return Ok(RolloutEnd::Ready {
+                    pods: verdict.ready,
+                });
             }
             if let Some(wrong) = self.hopeless(&mut memory, verdict) {
                 return Ok(self.failed(why(&wrong), &wrong).await);
@@ -179,15 +193,21 @@ impl<'a> Rollout<'a> {
 
     fn translate(&self, plural: &'static str, error: &watcher::Error) -> PortError {
         let title = format!("{plural} in {}", self.connection.namespace);
-        let doing = Doing { verb: "watch", resource: plural, title: &title };
+        let doing = Doing {
+            verb: "watch",
+            resource: plural,
+            title: &title,
+        };
         match error {
             watcher::Error::InitialListFailed(error)
             | watcher::Error::WatchStartFailed(error)
             | watcher::Error::WatchFailed(error) => doing.failed(self.connection, error),
             watcher::Error::WatchError(status) => doing.refused(self.connection, status),
-            watcher::Error::NoResourceVersion => {
-                port_error(&doing.to_string(), error.to_string(), PortErrorKind::Invalid)
-            }
+            watcher::Error::NoResourceVersion => port_error(
+                &doing.to_string(),
+                error.to_string(),
+                PortErrorKind::Invalid,
+            ),
         }
     }
 
@@ -206,7 +226,10 @@ impl<'a> Rollout<'a> {
         } else if memory.unscheduled_since.is_none() {
             memory.unscheduled_since = Some(Instant::now());
             if let Some(Wrong { trouble, .. }) = verdict.unscheduled.first() {
-                self.log.line(&format!("{} finds no node: {}", trouble.pod, trouble.message));
+                self.log.line(&format!(
+                    "{} finds no node: {}",
+                    trouble.pod, trouble.message
+                ));
             }
         }
         let waited = memory.unscheduled_since.map(|since| since.elapsed());
@@ -244,7 +267,11 @@ impl<'a> Rollout<'a> {
 
     fn stopped(&self) -> PortError {
         let doing = format!("watching {}", self.connection.namespace);
-        port_error(&doing, "somebody asked to stop; the cluster goes on", PortErrorKind::Stopped)
+        port_error(
+            &doing,
+            "somebody asked to stop; the cluster goes on",
+            PortErrorKind::Stopped,
+        )
     }
 }
 
@@ -254,7 +281,9 @@ fn ready_of((ready, wanted): (u32, u32)) -> String {
 
 /// The first thing that is wrong, in a sentence.
 fn why(wrong: &[Wrong]) -> String {
-    let Some(Wrong { workload, trouble }) = wrong.first() else { return String::new() };
+    let Some(Wrong { workload, trouble }) = wrong.first() else {
+        return String::new();
+    };
     let place = match &trouble.container {
         Some(container) => format!("{}, container {container}", workload.title()),
         None => workload.title(),
@@ -262,6 +291,10 @@ fn why(wrong: &[Wrong]) -> String {
     if trouble.message.is_empty() {
         format!("{place}: {}", trouble.reason)
     } else {
-        format!("{place}: {}: {}", trouble.reason, diagnosis::clean(&trouble.message))
+        format!(
+            "{place}: {}: {}",
+            trouble.reason,
+            diagnosis::clean(&trouble.message)
+        )
     }
 }

@@ -38,7 +38,11 @@ impl Recorder {
             }
         };
         let waited = tokio::time::timeout(SOON, waiting).await;
-        assert!(waited.is_ok(), "{what:?} was never told, only {:?}", self.all());
+        assert!(
+            waited.is_ok(),
+            "{what:?} was never told, only {:?}",
+            self.all()
+        );
     }
 }
 
@@ -94,8 +98,10 @@ impl World {
             ca_pem: sandbox.ca_pem().as_bytes().to_vec(),
             token: "good".to_owned().into(),
         };
-        let settings =
-            KubernetesSettings { timeout: SOON, unschedulable_after: Duration::ZERO };
+        let settings = KubernetesSettings {
+            timeout: SOON,
+            unschedulable_after: Duration::ZERO,
+        };
         Self {
             sandbox,
             clock,
@@ -112,7 +118,9 @@ impl World {
 
     async fn watch_for(&self, manifests: &[Value], deadline: Duration) -> PortResult<RolloutEnd> {
         let stop = Button(self.stop.clone());
-        self.adapter.rollout(&self.access, "shop", manifests, deadline, &self.log, &stop).await
+        self.adapter
+            .rollout(&self.access, "shop", manifests, deadline, &self.log, &stop)
+            .await
     }
 
     /// Applies and watches.
@@ -121,7 +129,10 @@ impl World {
         self.watch_for(manifests, LONG).await.unwrap()
     }
 
-    async fn failed(&self, manifests: &[Value]) -> (String, Vec<slipway_core::outcome::PodTrouble>) {
+    async fn failed(
+        &self,
+        manifests: &[Value],
+    ) -> (String, Vec<slipway_core::outcome::PodTrouble>) {
         match self.deploy(manifests).await {
             RolloutEnd::Failed { why, pods } => (why, pods),
             RolloutEnd::Ready { .. } => panic!("the rollout did not fail"),
@@ -166,7 +177,10 @@ fn shop(image: &str) -> Vec<Value> {
 
 fn crash() -> Outcome {
     let log = (1..=30).map(|line| format!("line {line}"));
-    Outcome::CrashLoopBackOff { exit_code: 3, log: log.collect() }
+    Outcome::CrashLoopBackOff {
+        exit_code: 3,
+        log: log.collect(),
+    }
 }
 
 /// The same text whatever the names that the cluster made up.
@@ -188,18 +202,38 @@ async fn what_others_need_is_applied_first() {
     }));
     manifests.push(json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}));
     let applied = world.apply(&manifests).await.unwrap();
-    assert_eq!(applied, ["Namespace/shop", "ConfigMap/shop", "Service/shop", "Deployment/shop"]);
+    assert_eq!(
+        applied,
+        [
+            "Namespace/shop",
+            "ConfigMap/shop",
+            "Service/shop",
+            "Deployment/shop"
+        ]
+    );
     let object = world.sandbox.object("Deployment", "shop", "shop").unwrap();
     assert_eq!(object["metadata"]["managedFields"][0]["manager"], "slipway");
     // Doing it again changes nothing.
     assert_eq!(world.apply(&manifests).await.unwrap(), applied);
     let again = world.sandbox.object("Deployment", "shop", "shop").unwrap();
-    assert_eq!(again["metadata"]["generation"], object["metadata"]["generation"]);
+    assert_eq!(
+        again["metadata"]["generation"],
+        object["metadata"]["generation"]
+    );
 
-    let images = world.adapter.running_images(&world.access, "shop", &manifests).await.unwrap();
-    assert_eq!(images, [("Deployment/shop".to_owned(), "shop:1".to_owned())]);
+    let images = world
+        .adapter
+        .running_images(&world.access, "shop", &manifests)
+        .await
+        .unwrap();
+    assert_eq!(
+        images,
+        [("Deployment/shop".to_owned(), "shop:1".to_owned())]
+    );
     let missing = [workload("Job", "x", "y")];
-    let none = world.adapter.running_images(&world.access, "shop", &missing);
+    let none = world
+        .adapter
+        .running_images(&world.access, "shop", &missing);
     assert_eq!(none.await.unwrap(), []);
 }
 
@@ -215,7 +249,9 @@ async fn a_field_of_somebody_else_is_left_to_them() {
         "spec": {"replicas": 5},
     });
     let params = kube::api::PatchParams::apply("autoscaler").force();
-    api.patch("shop", &params, &kube::api::Patch::Apply(&scaled)).await.unwrap();
+    api.patch("shop", &params, &kube::api::Patch::Apply(&scaled))
+        .await
+        .unwrap();
     let error = world.apply(&shop("shop:2")).await.unwrap_err();
     assert_eq!(error.kind, PortErrorKind::Conflict);
     insta::assert_snapshot!(error, @r#"Kubernetes: applying Deployment/shop (0 of 1 were applied): Apply failed with 1 conflict: conflict with "autoscaler": .spec.replicas (`.spec.replicas`: conflict with "autoscaler"; take the field out of the manifest, or hand it over: `kubectl apply --server-side --force-conflicts --field-manager=slipway`)"#);
@@ -225,14 +261,15 @@ async fn a_field_of_somebody_else_is_left_to_them() {
 async fn nothing_is_applied_before_all_is_known_to_belong() {
     let world = World::new().await;
     let refused = async |manifest: Value| {
-        let error = world.apply(&[shop("shop:1"), vec![manifest]].concat()).await.unwrap_err();
+        let error = world
+            .apply(&[shop("shop:1"), vec![manifest]].concat())
+            .await
+            .unwrap_err();
         assert_eq!(error.kind, PortErrorKind::Invalid);
         assert!(world.sandbox.object("Deployment", "shop", "shop").is_none());
         error.to_string()
     };
-    let object = |version: &str, kind: &str, namespace: &str| {
-        json!({"apiVersion": version, "kind": kind, "metadata": {"name": "x", "namespace": namespace}})
-    };
+    let object = |version: &str, kind: &str, namespace: &str| json!({"apiVersion": version, "kind": kind, "metadata": {"name": "x", "namespace": namespace}});
     insta::assert_snapshot!(refused(object("v1", "Secret", "kube-system")).await, @"Kubernetes: applying Secret/x: it names namespace kube-system, the service's is shop");
     insta::assert_snapshot!(refused(object("rbac.authorization.k8s.io/v1", "ClusterRole", "")).await, @"Kubernetes: applying ClusterRole/x: it belongs to the whole cluster; a deploy stays inside namespace shop: create it with a stack");
     insta::assert_snapshot!(refused(object("argoproj.io/v1", "Rollout", "shop")).await, @"Kubernetes: applying Rollout/x: cluster shop-dev knows no Rollout in argoproj.io/v1; its CustomResourceDefinition comes with a stack");
@@ -244,9 +281,16 @@ async fn refusals_say_what_to_grant() {
     let mut world = World::new().await;
     let error = |world: &World| {
         let (adapter, access) = (world.adapter.clone(), world.access.clone());
-        async move { adapter.apply(&access, "shop", &shop("shop:1")).await.unwrap_err() }
+        async move {
+            adapter
+                .apply(&access, "shop", &shop("shop:1"))
+                .await
+                .unwrap_err()
+        }
     };
-    world.sandbox.allow_token("viewer", "viewer", Rights::view(&["shop"]));
+    world
+        .sandbox
+        .allow_token("viewer", "viewer", Rights::view(&["shop"]));
     world.access.token = "viewer".to_owned().into();
     let denied: PortError = error(&world).await;
     assert_eq!(denied.kind, PortErrorKind::Denied);
@@ -259,7 +303,11 @@ async fn refusals_say_what_to_grant() {
 
     world.sandbox.allow_token("admin", "admin", Rights::admin());
     world.access.token = "admin".to_owned().into();
-    let nowhere = world.adapter.apply(&world.access, "nowhere", &shop("shop:1")).await.unwrap_err();
+    let nowhere = world
+        .adapter
+        .apply(&world.access, "nowhere", &shop("shop:1"))
+        .await
+        .unwrap_err();
     assert_eq!(nowhere.kind, PortErrorKind::NotFound);
     insta::assert_snapshot!(nowhere, @r#"Kubernetes: applying Deployment/shop (0 of 1 were applied): namespaces "nowhere" not found (add a Namespace manifest for nowhere to the service, or create it with a stack)"#);
 
@@ -275,7 +323,10 @@ async fn refusals_say_what_to_grant() {
     moved[0]["spec"]["template"]["metadata"]["labels"]["app"] = json!("other");
     let invalid = world.apply(&moved).await.unwrap_err();
     assert_eq!(invalid.kind, PortErrorKind::Invalid, "{invalid}");
-    assert!(invalid.said.contains("give the object another name"), "{invalid}");
+    assert!(
+        invalid.said.contains("give the object another name"),
+        "{invalid}"
+    );
 }
 
 #[tokio::test]
@@ -283,12 +334,18 @@ async fn troubles_of_the_api_pass() {
     let mut world = World::new().await;
     let seven = Some(Duration::from_secs(7));
     for status in [429, 500, 503] {
-        let fault = Fault { retry_after: Some(7), ..Fault::once("patch", status) };
+        let fault = Fault {
+            retry_after: Some(7),
+            ..Fault::once("patch", status)
+        };
         world.sandbox.fail_next(fault);
         let error = world.apply(&shop("shop:1")).await.unwrap_err();
         assert!(error.is_passing(), "{error}");
         if status == 429 {
-            assert_eq!(error.kind, PortErrorKind::Unavailable { retry_after: seven });
+            assert_eq!(
+                error.kind,
+                PortErrorKind::Unavailable { retry_after: seven }
+            );
         }
     }
     // A certificate of another authority is nobody to talk to.
@@ -305,7 +362,10 @@ async fn troubles_of_the_api_pass() {
 #[tokio::test]
 async fn a_rollout_tells_how_far_it_is() {
     let world = World::new().await;
-    assert_eq!(world.deploy(&shop("shop:1")).await, RolloutEnd::Ready { pods: 3 });
+    assert_eq!(
+        world.deploy(&shop("shop:1")).await,
+        RolloutEnd::Ready { pods: 3 }
+    );
     world.sandbox.hold_rollouts();
     let manifests = shop("shop:2");
     world.apply(&manifests).await.unwrap();
@@ -318,19 +378,27 @@ async fn a_rollout_tells_how_far_it_is() {
     let told = world.log.all().split_off(before);
     assert_eq!(told.first().unwrap(), "Watching Deployment/shop");
     assert_eq!(told.last().unwrap(), "3 of 3 ready");
-    assert_eq!(world.sandbox.running_image("shop", "shop").as_deref(), Some("shop:2"));
+    assert_eq!(
+        world.sandbox.running_image("shop", "shop").as_deref(),
+        Some("shop:2")
+    );
 }
 
 #[tokio::test]
 async fn an_image_that_is_not_there_fails_early() {
     let world = World::new().await;
-    world.sandbox.set_image_rule("shop:bad", Outcome::ImagePullBackOff);
+    world
+        .sandbox
+        .set_image_rule("shop:bad", Outcome::ImagePullBackOff);
     world.deploy(&shop("shop:1")).await;
     let (why, pods) = world.failed(&shop("shop:bad")).await;
     assert_eq!(pods.len(), 1);
     let pod = &pods[0];
     insta::assert_snapshot!(anonymous(&pod.pod, &why), @r#"Deployment/shop, container main: ImagePullBackOff: Back-off pulling image "shop:bad": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image "shop:bad": failed to resolve reference "shop:bad": shop:bad: not found"#);
-    assert!(matches!(pod.reason.as_str(), "ImagePullBackOff" | "ErrImagePull"));
+    assert!(matches!(
+        pod.reason.as_str(),
+        "ImagePullBackOff" | "ErrImagePull"
+    ));
     assert_eq!(pod.container.as_deref(), Some("main"));
     assert!(pod.log.is_empty());
     insta::assert_snapshot!(anonymous(&pod.pod, &pod.events.join("\n")), @r#"
@@ -343,7 +411,10 @@ async fn an_image_that_is_not_there_fails_early() {
     "#);
 
     // Pods of the bad template are nobody's trouble once it is replaced.
-    assert_eq!(world.deploy(&shop("shop:3")).await, RolloutEnd::Ready { pods: 3 });
+    assert_eq!(
+        world.deploy(&shop("shop:3")).await,
+        RolloutEnd::Ready { pods: 3 }
+    );
 }
 
 #[tokio::test]
@@ -358,13 +429,21 @@ async fn a_crash_is_shown_with_its_last_words() {
     assert_eq!(pod.exit_code, Some(3));
     assert_eq!(pod.log.len(), 20);
     assert_eq!(pod.log.last().unwrap(), "line 30");
-    assert!(pod.events.iter().any(|event| event.starts_with("Warning BackOff")), "{:?}", pod.events);
+    assert!(
+        pod.events
+            .iter()
+            .any(|event| event.starts_with("Warning BackOff")),
+        "{:?}",
+        pod.events
+    );
 }
 
 #[tokio::test]
 async fn a_pod_without_a_node_is_given_its_time() {
     let mut world = World::new().await;
-    world.sandbox.set_image_rule("shop:big", Outcome::Unschedulable);
+    world
+        .sandbox
+        .set_image_rule("shop:big", Outcome::Unschedulable);
     let (why, pods) = world.failed(&shop("shop:big")).await;
     insta::assert_snapshot!(why, @"Deployment/shop: Unschedulable: 0/3 nodes are available: 3 Insufficient cpu. preemption: 0/3 nodes are available: 3 No preemption victims found for incoming pod.");
     assert_eq!(pods[0].reason, "Unschedulable");
@@ -382,15 +461,27 @@ async fn a_pod_without_a_node_is_given_its_time() {
 #[tokio::test]
 async fn a_deadline_tells_who_is_late() {
     let world = World::new().await;
-    world.sandbox.set_image_rule("shop:lame", Outcome::NeverReady);
+    world
+        .sandbox
+        .set_image_rule("shop:lame", Outcome::NeverReady);
     let manifests = shop("shop:lame");
     world.apply(&manifests).await.unwrap();
-    let end = world.watch_for(&manifests, Duration::from_secs(1)).await.unwrap();
-    let RolloutEnd::Failed { why, pods } = end else { panic!("{end:?}") };
+    let end = world
+        .watch_for(&manifests, Duration::from_secs(1))
+        .await
+        .unwrap();
+    let RolloutEnd::Failed { why, pods } = end else {
+        panic!("{end:?}")
+    };
     assert_eq!(why, "not ready within 1s: 0 of 3 ready");
     assert_eq!(pods[0].reason, "NotReady");
     assert_eq!(pods[0].message, "container main runs but is not ready");
-    assert!(pods[0].events.iter().any(|event| event.starts_with("Warning Unhealthy")));
+    assert!(
+        pods[0]
+            .events
+            .iter()
+            .any(|event| event.starts_with("Warning Unhealthy"))
+    );
 
     // The cluster's own deadline counts too.
     let mut manifests = manifests;
@@ -400,7 +491,9 @@ async fn a_deadline_tells_who_is_late() {
         world.log.until("0 of 3 ready").await;
         world.clock.advance(Duration::from_secs(62));
     });
-    let Ok(RolloutEnd::Failed { why, pods }) = end else { panic!("{end:?}") };
+    let Ok(RolloutEnd::Failed { why, pods }) = end else {
+        panic!("{end:?}")
+    };
     assert!(why.contains("ProgressDeadlineExceeded"), "{why}");
     assert_eq!(pods[0].pod, "Deployment/shop");
 }
@@ -410,8 +503,13 @@ async fn a_cluster_that_was_never_seen_is_not_judged() {
     let world = World::new().await;
     let manifests = shop("shop:1");
     world.apply(&manifests).await.unwrap();
-    world.sandbox.fail_next(Fault::once("list", 503).times(1000));
-    let error = world.watch_for(&manifests, Duration::from_secs(1)).await.unwrap_err();
+    world
+        .sandbox
+        .fail_next(Fault::once("list", 503).times(1000));
+    let error = world
+        .watch_for(&manifests, Duration::from_secs(1))
+        .await
+        .unwrap_err();
     assert!(error.is_passing(), "{error}");
 }
 
@@ -426,7 +524,11 @@ async fn watches_survive_cuts_gaps_and_bad_moments() {
     let asked_again = |what: &'static str, many: usize| {
         world.sandbox.until(what, SOON, move |view| {
             let calls = view.journal().iter().skip(before);
-            (calls.filter(|call| call.path.contains("watch=true")).count() >= many).then_some(())
+            (calls
+                .filter(|call| call.path.contains("watch=true"))
+                .count()
+                >= many)
+                .then_some(())
         })
     };
     let (end, ()) = tokio::join!(world.watch_for(&manifests, LONG), async {
@@ -442,7 +544,13 @@ async fn watches_survive_cuts_gaps_and_bad_moments() {
         world.sandbox.release();
     });
     assert_eq!(end, Ok(RolloutEnd::Ready { pods: 3 }));
-    assert!(world.log.all().iter().any(|line| line.ends_with("trying again")));
+    assert!(
+        world
+            .log
+            .all()
+            .iter()
+            .any(|line| line.ends_with("trying again"))
+    );
 }
 
 #[tokio::test]
@@ -453,12 +561,17 @@ async fn an_ended_token_is_told_from_a_failed_rollout() {
     world.apply(&manifests).await.unwrap();
     let (end, ()) = tokio::join!(world.watch_for(&manifests, LONG), async {
         world.log.until("0 of 3 ready").await;
-        world.sandbox.fail_next(Fault::once("watch", 401).times(1000));
+        world
+            .sandbox
+            .fail_next(Fault::once("watch", 401).times(1000));
         world.sandbox.cut_watches();
     });
     let error = end.unwrap_err();
     assert_eq!(error.kind, PortErrorKind::Denied);
-    assert!(error.said.contains("does not take the token: it has ended"), "{error}");
+    assert!(
+        error.said.contains("does not take the token: it has ended"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -484,17 +597,25 @@ async fn every_kind_of_workload_is_waited_for() {
         workload("Job", "migrate", "migrate:1"),
     ];
     // Three of the Deployment, two of the StatefulSet, one per node, and the Job.
-    assert_eq!(world.deploy(&manifests).await, RolloutEnd::Ready { pods: 9 });
+    assert_eq!(
+        world.deploy(&manifests).await,
+        RolloutEnd::Ready { pods: 9 }
+    );
 
     for (kind, name) in [("StatefulSet", "store"), ("DaemonSet", "agent")] {
         let image = format!("{name}:bad");
         world.sandbox.set_image_rule(&image, crash());
         let (why, pods) = world.failed(&[workload(kind, name, &image)]).await;
-        assert!(why.starts_with(&format!("{kind}/{name}, container main: CrashLoopBackOff")), "{why}");
+        assert!(
+            why.starts_with(&format!("{kind}/{name}, container main: CrashLoopBackOff")),
+            "{why}"
+        );
         assert_eq!(pods[0].exit_code, Some(3));
     }
     world.sandbox.set_image_rule("migrate:bad", crash());
-    let (why, _) = world.failed(&[workload("Job", "migrate-2", "migrate:bad")]).await;
+    let (why, _) = world
+        .failed(&[workload("Job", "migrate-2", "migrate:bad")])
+        .await;
     assert!(why.contains("BackoffLimitExceeded"), "{why}");
 }
 
@@ -505,15 +626,19 @@ async fn pods_that_are_not_let_in_fail_early() {
     let manifests = shop("shop:1");
     world.apply(&manifests).await.unwrap();
     let quota = "pods \"shop-x\" is forbidden: exceeded quota: pods";
-    let changed = world.sandbox.change_object("Deployment", "shop", "shop", |object| {
-        let conditions = object["status"]["conditions"].as_array_mut().unwrap();
-        conditions.push(json!({
+    let changed = world
+        .sandbox
+        .change_object("Deployment", "shop", "shop", |object| {
+            let conditions = object["status"]["conditions"].as_array_mut().unwrap();
+            conditions.push(json!({
             "type": "ReplicaFailure", "status": "True", "reason": "FailedCreate", "message": quota,
         }));
-    });
+        });
     assert!(changed);
     let end = world.watch_for(&manifests, LONG).await.unwrap();
-    let RolloutEnd::Failed { why, .. } = end else { panic!("{end:?}") };
+    let RolloutEnd::Failed { why, .. } = end else {
+        panic!("{end:?}")
+    };
     assert_eq!(why, format!("Deployment/shop: FailedCreate: {quota}"));
 }
 
@@ -527,5 +652,8 @@ async fn a_workload_that_somebody_deletes_is_missed() {
     assert_eq!(why, "Deployment/shop: NotFound: somebody deleted it");
     assert_eq!(pods[0].pod, "Deployment/shop");
     // Manifests without a workload have nothing to wait for.
-    assert_eq!(world.watch_for(&[], LONG).await, Ok(RolloutEnd::Ready { pods: 0 }));
+    assert_eq!(
+        world.watch_for(&[], LONG).await,
+        Ok(RolloutEnd::Ready { pods: 0 })
+    );
 }

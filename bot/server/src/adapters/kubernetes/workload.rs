@@ -29,7 +29,10 @@ pub(super) struct Failure {
 
 impl Failure {
     fn new(reason: &str, message: Option<&String>) -> Self {
-        Self { reason: reason.to_owned(), message: message.cloned().unwrap_or_default() }
+        Self {
+            reason: reason.to_owned(),
+            message: message.cloned().unwrap_or_default(),
+        }
     }
 }
 
@@ -43,23 +46,34 @@ fn optional(number: Option<i32>) -> u32 {
 
 /// A Deployment.
 pub(super) fn deployment(object: &Deployment) -> Standing {
-    let Some(spec) = &object.spec else { return Standing::default() };
+    let Some(spec) = &object.spec else {
+        return Standing::default();
+    };
     let wanted = count(spec.replicas.unwrap_or(1));
     let status = object.status.clone().unwrap_or_default();
     let observed = status.observed_generation >= object.metadata.generation;
     if !observed {
-        return Standing { wanted, ..Standing::default() };
+        return Standing {
+            wanted,
+            ..Standing::default()
+        };
     }
     let all = optional(status.replicas);
     let updated = optional(status.updated_replicas);
     let available = optional(status.available_replicas);
     // The status does not tell the available pods of the new template from the old ones: this many
     // at least are new.
-    let ready = available.saturating_sub(all.saturating_sub(updated)).min(wanted);
+    let ready = available
+        .saturating_sub(all.saturating_sub(updated))
+        .min(wanted);
     let done = updated >= wanted && all <= updated && available >= updated;
     let conditions = status.conditions.unwrap_or_default();
     let failed = conditions.iter().find_map(|condition| {
-        match (condition.type_.as_str(), condition.status.as_str(), condition.reason.as_deref()) {
+        match (
+            condition.type_.as_str(),
+            condition.status.as_str(),
+            condition.reason.as_deref(),
+        ) {
             ("Progressing", "False", Some(reason @ "ProgressDeadlineExceeded"))
             | ("ReplicaFailure", "True", Some(reason)) => {
                 Some(Failure::new(reason, condition.message.as_ref()))
@@ -70,9 +84,18 @@ pub(super) fn deployment(object: &Deployment) -> Standing {
     let paused = spec.paused.unwrap_or(false) && !done;
     let failed = failed.or_else(|| {
         let message = "it is paused: `spec.paused` keeps it from rolling out".to_owned();
-        paused.then_some(Failure { reason: "DeploymentPaused".to_owned(), message })
+        paused.then_some(Failure {
+            reason: "DeploymentPaused".to_owned(),
+            message,
+        })
     });
-    Standing { ready, wanted, done, observed, failed: failed.filter(|_| !done) }
+    Standing {
+        ready,
+        wanted,
+        done,
+        observed,
+        failed: failed.filter(|_| !done),
+    }
 }
 
 /// Whether a ReplicaSet can't create its pods: a quota, or an admission webhook.
@@ -88,17 +111,28 @@ pub(super) fn replica_set_failure(object: &ReplicaSet) -> Option<Failure> {
 /// A StatefulSet. One that is updated by hand (`OnDelete`) counts as rolled out when its pods are
 /// ready: nobody else will replace them.
 pub(super) fn stateful_set(object: &StatefulSet) -> Standing {
-    let Some(spec) = &object.spec else { return Standing::default() };
+    let Some(spec) = &object.spec else {
+        return Standing::default();
+    };
     let wanted = count(spec.replicas.unwrap_or(1));
     let status = object.status.clone().unwrap_or_default();
     let observed = status.observed_generation >= object.metadata.generation;
     if !observed {
-        return Standing { wanted, ..Standing::default() };
+        return Standing {
+            wanted,
+            ..Standing::default()
+        };
     }
     let strategy = spec.update_strategy.as_ref();
     let by_hand = strategy.and_then(|it| it.type_.as_deref()) == Some("OnDelete");
-    let partition = strategy.and_then(|it| it.rolling_update.as_ref()?.partition).unwrap_or(0);
-    let to_update = if by_hand { 0 } else { wanted.saturating_sub(count(partition)) };
+    let partition = strategy
+        .and_then(|it| it.rolling_update.as_ref()?.partition)
+        .unwrap_or(0);
+    let to_update = if by_hand {
+        0
+    } else {
+        wanted.saturating_sub(count(partition))
+    };
     let updated = if status.current_revision == status.update_revision {
         // All pods are of the newest revision; `updatedReplicas` may then be left out.
         wanted
@@ -120,10 +154,13 @@ pub(super) fn stateful_set(object: &StatefulSet) -> Standing {
 pub(super) fn daemon_set(object: &DaemonSet) -> Standing {
     let status = object.status.clone().unwrap_or_default();
     let wanted = count(status.desired_number_scheduled);
-    let observed = object.status.is_some()
-        && status.observed_generation >= object.metadata.generation;
+    let observed =
+        object.status.is_some() && status.observed_generation >= object.metadata.generation;
     if !observed {
-        return Standing { wanted, ..Standing::default() };
+        return Standing {
+            wanted,
+            ..Standing::default()
+        };
     }
     let updated = optional(status.updated_number_scheduled);
     let available = optional(status.number_available);
@@ -138,7 +175,10 @@ pub(super) fn daemon_set(object: &DaemonSet) -> Standing {
 
 /// A Job, which is ready when it has done its work.
 pub(super) fn job(object: &Job) -> Standing {
-    let conditions = object.status.as_ref().and_then(|status| status.conditions.as_ref());
+    let conditions = object
+        .status
+        .as_ref()
+        .and_then(|status| status.conditions.as_ref());
     let is = |wanted: &str| {
         let mut conditions = conditions.into_iter().flatten();
         conditions.find(|condition| condition.type_ == wanted && condition.status == "True")
@@ -148,7 +188,13 @@ pub(super) fn job(object: &Job) -> Standing {
         let reason = condition.reason.as_deref().unwrap_or("Failed");
         Failure::new(reason, condition.message.as_ref())
     });
-    Standing { ready: u32::from(done), wanted: 1, done, observed: true, failed }
+    Standing {
+        ready: u32::from(done),
+        wanted: 1,
+        done,
+        observed: true,
+        failed,
+    }
 }
 
 #[cfg(test)]
@@ -162,7 +208,8 @@ mod tests {
         let mut spec = spec;
         spec["selector"] = json!({});
         spec["template"] = json!({});
-        let whole = json!({"metadata": {"name": "a", "generation": 2}, "spec": spec, "status": status});
+        let whole =
+            json!({"metadata": {"name": "a", "generation": 2}, "spec": spec, "status": status});
         serde_json::from_value(whole).unwrap()
     }
 
@@ -209,11 +256,17 @@ mod tests {
         };
         let late = "ProgressDeadlineExceeded";
         assert_eq!(failed("Progressing", "False", late).as_deref(), Some(late));
-        assert_eq!(failed("ReplicaFailure", "True", "FailedCreate").as_deref(), Some("FailedCreate"));
+        assert_eq!(
+            failed("ReplicaFailure", "True", "FailedCreate").as_deref(),
+            Some("FailedCreate")
+        );
         assert_eq!(failed("ReplicaFailure", "False", "FailedCreate"), None);
         assert_eq!(failed("Progressing", "True", "ReplicaSetUpdated"), None);
         let paused = object(json!({"paused": true}), json!({"observedGeneration": 2}));
-        assert_eq!(deployment(&paused).failed.unwrap().reason, "DeploymentPaused");
+        assert_eq!(
+            deployment(&paused).failed.unwrap().reason,
+            "DeploymentPaused"
+        );
     }
 
     #[test]
@@ -223,7 +276,10 @@ mod tests {
             "updatedReplicas": 1, "currentRevision": "a", "updateRevision": "b",
         });
         let standing = |strategy: Value| {
-            stateful_set(&object(json!({"replicas": 3, "serviceName": "a", "updateStrategy": strategy}), status.clone()))
+            stateful_set(&object(
+                json!({"replicas": 3, "serviceName": "a", "updateStrategy": strategy}),
+                status.clone(),
+            ))
         };
         assert!(!standing(json!({"type": "RollingUpdate"})).done);
         assert!(standing(json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 2}})).done);
@@ -239,11 +295,14 @@ mod tests {
     #[test]
     fn a_daemon_set_wants_a_pod_on_each_node() {
         let standing = |updated: i32, available: i32| {
-            daemon_set(&object(json!({}), json!({
-                "observedGeneration": 2, "desiredNumberScheduled": 2, "currentNumberScheduled": 2,
-                "numberMisscheduled": 0, "numberReady": 2,
-                "updatedNumberScheduled": updated, "numberAvailable": available,
-            })))
+            daemon_set(&object(
+                json!({}),
+                json!({
+                    "observedGeneration": 2, "desiredNumberScheduled": 2, "currentNumberScheduled": 2,
+                    "numberMisscheduled": 0, "numberReady": 2,
+                    "updatedNumberScheduled": updated, "numberAvailable": available,
+                }),
+            ))
         };
         assert!(standing(2, 2).done);
         assert!(!standing(1, 2).done && !standing(2, 1).done);

@@ -28,7 +28,11 @@ pub(super) struct Shelf<K> {
 
 impl<K> Default for Shelf<K> {
     fn default() -> Self {
-        Self { items: BTreeMap::new(), incoming: BTreeMap::new(), listed: false }
+        Self {
+            items: BTreeMap::new(),
+            incoming: BTreeMap::new(),
+            listed: false,
+        }
     }
 }
 
@@ -138,12 +142,18 @@ impl World {
 
     /// The verdict on all workloads.
     pub(super) fn judge(&self, workloads: &[Workload]) -> Verdict {
-        let mut verdict = Verdict { done: true, ..Verdict::default() };
+        let mut verdict = Verdict {
+            done: true,
+            ..Verdict::default()
+        };
         for workload in workloads {
             let Some(standing) = self.standing(workload) else {
                 verdict.done = false;
                 let message = "somebody deleted it".to_owned();
-                let gone = Failure { reason: "NotFound".to_owned(), message };
+                let gone = Failure {
+                    reason: "NotFound".to_owned(),
+                    message,
+                };
                 verdict.failures.push(of_workload(workload, gone));
                 continue;
             };
@@ -165,12 +175,17 @@ impl World {
     ) {
         let before = verdict.failures.len();
         for pod in self.new_pods(workload) {
-            let Some(trouble) = pods::trouble(pod) else { continue };
+            let Some(trouble) = pods::trouble(pod) else {
+                continue;
+            };
             // A Job counts its crashes itself, up to its `backoffLimit`.
             if workload.kind == Kind::Job && trouble.reason == "CrashLoopBackOff" {
                 continue;
             }
-            let wrong = Wrong { workload: workload.clone(), trouble };
+            let wrong = Wrong {
+                workload: workload.clone(),
+                trouble,
+            };
             if wrong.trouble.reason == pods::UNSCHEDULABLE {
                 verdict.unscheduled.push(wrong);
             } else {
@@ -179,9 +194,13 @@ impl World {
         }
         // What the pods say is closer to the cause than what their controller says.
         if verdict.failures.len() == before {
-            let refused = self.new_replica_set(workload).and_then(workload::replica_set_failure);
+            let refused = self
+                .new_replica_set(workload)
+                .and_then(workload::replica_set_failure);
             let failure = failed.or(refused);
-            verdict.failures.extend(failure.map(|failure| of_workload(workload, failure)));
+            verdict
+                .failures
+                .extend(failure.map(|failure| of_workload(workload, failure)));
         }
     }
 
@@ -189,7 +208,11 @@ impl World {
         let name = workload.name.as_str();
         match workload.kind {
             Kind::Deployment => self.deployments.items.get(name).map(workload::deployment),
-            Kind::StatefulSet => self.stateful_sets.items.get(name).map(workload::stateful_set),
+            Kind::StatefulSet => self
+                .stateful_sets
+                .items
+                .get(name)
+                .map(workload::stateful_set),
             Kind::DaemonSet => self.daemon_sets.items.get(name).map(workload::daemon_set),
             Kind::Job => self.jobs.items.get(name).map(workload::job),
         }
@@ -199,17 +222,26 @@ impl World {
     pub(super) fn laggards(&self, workloads: &[Workload]) -> Vec<Wrong> {
         let mut wrong = Vec::new();
         for workload in workloads {
-            if self.standing(workload).is_some_and(|standing| standing.done) {
+            if self
+                .standing(workload)
+                .is_some_and(|standing| standing.done)
+            {
                 continue;
             }
             let pods = self.new_pods(workload);
             if pods.is_empty() {
                 let message = "no pod of the new template came to be".to_owned();
-                let failure = Failure { reason: "NoPods".to_owned(), message };
+                let failure = Failure {
+                    reason: "NoPods".to_owned(),
+                    message,
+                };
                 wrong.push(of_workload(workload, failure));
             }
             let late = pods.into_iter().filter_map(pods::not_ready);
-            wrong.extend(late.map(|trouble| Wrong { workload: workload.clone(), trouble }));
+            wrong.extend(late.map(|trouble| Wrong {
+                workload: workload.clone(),
+                trouble,
+            }));
         }
         wrong
     }
@@ -223,24 +255,42 @@ impl World {
                 set.map(|set| self.owned_by(set)).unwrap_or_default()
             }
             Kind::StatefulSet => {
-                let Some(set) = self.stateful_sets.items.get(name) else { return Vec::new() };
-                let newest = set.status.as_ref().and_then(|it| it.update_revision.as_deref());
+                let Some(set) = self.stateful_sets.items.get(name) else {
+                    return Vec::new();
+                };
+                let newest = set
+                    .status
+                    .as_ref()
+                    .and_then(|it| it.update_revision.as_deref());
                 let all = self.owned_by(set).into_iter();
-                all.filter(|pod| label(*pod, "controller-revision-hash") == newest).collect()
+                all.filter(|pod| label(*pod, "controller-revision-hash") == newest)
+                    .collect()
             }
             Kind::DaemonSet => {
-                let Some(set) = self.daemon_sets.items.get(name) else { return Vec::new() };
-                self.owned_by(set).into_iter().filter(|pod| is_of_template(set, pod)).collect()
+                let Some(set) = self.daemon_sets.items.get(name) else {
+                    return Vec::new();
+                };
+                self.owned_by(set)
+                    .into_iter()
+                    .filter(|pod| is_of_template(set, pod))
+                    .collect()
             }
-            Kind::Job => {
-                self.jobs.items.get(name).map(|job| self.owned_by(job)).unwrap_or_default()
-            }
+            Kind::Job => self
+                .jobs
+                .items
+                .get(name)
+                .map(|job| self.owned_by(job))
+                .unwrap_or_default(),
         }
     }
 
     fn owned_by<K: ResourceExt>(&self, owner: &K) -> Vec<&Pod> {
         let uid = owner.uid();
-        self.pods.items.values().filter(|pod| is_owned(*pod, uid.as_deref())).collect()
+        self.pods
+            .items
+            .values()
+            .filter(|pod| is_owned(*pod, uid.as_deref()))
+            .collect()
     }
 
     /// The ReplicaSet whose template is the Deployment's, found as its controller finds it; of
@@ -252,7 +302,11 @@ impl World {
         let deployment = self.deployments.items.get(&workload.name)?;
         let template = &deployment.spec.as_ref()?.template;
         let uid = deployment.uid();
-        let owned = self.replica_sets.items.values().filter(|set| is_owned(*set, uid.as_deref()));
+        let owned = self
+            .replica_sets
+            .items
+            .values()
+            .filter(|set| is_owned(*set, uid.as_deref()));
         let same = owned.filter(|set| {
             let own = set.spec.as_ref().and_then(|spec| spec.template.clone());
             own.is_some_and(|mut own| {
@@ -284,7 +338,9 @@ fn of_workload(workload: &Workload, failure: Failure) -> Wrong {
 fn is_owned<K: ResourceExt>(object: &K, uid: Option<&str>) -> bool {
     let owners = object.owner_references();
     uid.is_some_and(|uid| {
-        owners.iter().any(|owner| owner.controller == Some(true) && owner.uid == uid)
+        owners
+            .iter()
+            .any(|owner| owner.controller == Some(true) && owner.uid == uid)
     })
 }
 
@@ -295,7 +351,9 @@ fn label<'a, K: ResourceExt>(object: &'a K, name: &str) -> Option<&'a str> {
 /// A DaemonSet's pods carry the generation of their template, which the set notes in an
 /// annotation that its controller still keeps.
 fn is_of_template(set: &DaemonSet, pod: &Pod) -> bool {
-    let generation = set.annotations().get("deprecated.daemonset.template.generation");
+    let generation = set
+        .annotations()
+        .get("deprecated.daemonset.template.generation");
     let generation = generation.map(String::as_str);
     generation.is_none() || label(pod, "pod-template-generation") == generation
 }

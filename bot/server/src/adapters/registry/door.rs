@@ -52,7 +52,11 @@ pub(super) struct Door {
 /// What a registry asks for.
 enum Challenge {
     Basic,
-    Bearer { realm: Url, service: Option<String>, scope: Option<String> },
+    Bearer {
+        realm: Url,
+        service: Option<String>,
+        scope: Option<String>,
+    },
 }
 
 #[derive(Deserialize)]
@@ -73,7 +77,11 @@ impl Door {
                 Call::new("preparing to reach it".to_owned())
                     .error(error.to_string(), PortErrorKind::Invalid)
             })?;
-        Ok(Self { client, hosts: settings.hosts, passes: Mutex::default() })
+        Ok(Self {
+            client,
+            hosts: settings.hosts,
+            passes: Mutex::default(),
+        })
     }
 
     /// A manifest or index, checked against its digest; `None` if there is none.
@@ -90,7 +98,12 @@ impl Door {
             IMAGE_MANIFEST_MEDIA_TYPE,
         ];
         let answer = self
-            .get(call, reference, &format!("manifests/{name}"), &accept.join(", "))
+            .get(
+                call,
+                reference,
+                &format!("manifests/{name}"),
+                &accept.join(", "),
+            )
             .await?;
         if answer.status() == StatusCode::NOT_FOUND {
             return Ok(None);
@@ -116,7 +129,9 @@ impl Door {
         reference: &Reference,
         digest: &str,
     ) -> PortResult<Vec<u8>> {
-        let answer = self.get(call, reference, &format!("blobs/{digest}"), "*/*").await?;
+        let answer = self
+            .get(call, reference, &format!("blobs/{digest}"), "*/*")
+            .await?;
         let answer = self.expect_ok(call, reference, answer).await?;
         let bytes = body(call, answer, LONGEST_CONFIG).await?;
         let sent = digest_of(&bytes);
@@ -148,7 +163,10 @@ impl Door {
         accept: &str,
     ) -> PortResult<Response> {
         let url = self.url(call, reference, what)?;
-        let key = (reference.registry().to_owned(), reference.repository().to_owned());
+        let key = (
+            reference.registry().to_owned(),
+            reference.repository().to_owned(),
+        );
         let pass = self.passes().get(&key).cloned();
         let answer = self.send(call, &url, accept, pass.as_ref()).await?;
         if answer.status() != StatusCode::UNAUTHORIZED {
@@ -178,25 +196,33 @@ impl Door {
     ) -> PortResult<Response> {
         let mut request = self.client.get(url.clone()).header(ACCEPT, accept);
         if let Some(pass) = pass {
-            let mut value = HeaderValue::from_str(pass.expose_secret()).map_err(|_| {
-                call.error("its token is no header", PortErrorKind::Invalid)
-            })?;
+            let mut value = HeaderValue::from_str(pass.expose_secret())
+                .map_err(|_| call.error("its token is no header", PortErrorKind::Invalid))?;
             value.set_sensitive(true);
             request = request.header(AUTHORIZATION, value);
         }
-        request.send().await.map_err(|error| call.unreachable(&error))
+        request
+            .send()
+            .await
+            .map_err(|error| call.unreachable(&error))
     }
 
     fn url(&self, call: &Call, reference: &Reference, what: &str) -> PortResult<Url> {
         let host = reference.resolve_registry();
-        let endpoint = self.hosts.get(reference.registry()).and_then(|host| host.endpoint.as_ref());
+        let endpoint = self
+            .hosts
+            .get(reference.registry())
+            .and_then(|host| host.endpoint.as_ref());
         let base = match endpoint {
             Some(endpoint) => endpoint.as_str().trim_end_matches('/').to_owned(),
             None => format!("https://{host}"),
         };
         let url = format!("{base}/v2/{}/{what}", reference.repository());
         Url::parse(&url).map_err(|error| {
-            call.error(format!("{url} is not a URL: {error}"), PortErrorKind::Invalid)
+            call.error(
+                format!("{url} is not a URL: {error}"),
+                PortErrorKind::Invalid,
+            )
         })
     }
 
@@ -212,7 +238,11 @@ impl Door {
         let login = known.and_then(|host| Some((host.username.as_ref()?, host.password.as_ref()?)));
         let (realm, service, scope) = match challenge {
             Challenge::Basic => return Ok(login.map(|(user, password)| basic(user, password))),
-            Challenge::Bearer { realm, service, scope } => (realm, service, scope),
+            Challenge::Bearer {
+                realm,
+                service,
+                scope,
+            } => (realm, service, scope),
         };
         let mut url = realm.clone();
         {
@@ -224,16 +254,18 @@ impl Door {
             }
         }
         let login = login.map(|(user, password)| basic(user, password));
-        let answer = self.send(call, &url, "application/json", login.as_ref()).await?;
+        let answer = self
+            .send(call, &url, "application/json", login.as_ref())
+            .await?;
         if answer.status() != StatusCode::OK {
             return Err(refusal(call, reference.registry(), answer).await);
         }
         let bytes = body(call, answer, LONGEST_TOKEN).await?;
         let token = serde_json::from_slice::<TokenAnswer>(&bytes).ok();
         let token = token.and_then(|answer| answer.token.or(answer.access_token));
-        let token = token.filter(|token| !token.is_empty()).ok_or_else(|| {
-            call.error("its token server gave no token", PortErrorKind::Invalid)
-        })?;
+        let token = token
+            .filter(|token| !token.is_empty())
+            .ok_or_else(|| call.error("its token server gave no token", PortErrorKind::Invalid))?;
         Ok(Some(format!("Bearer {token}").into()))
     }
 }
@@ -241,13 +273,20 @@ impl Door {
 fn basic(user: &str, password: &SecretString) -> SecretString {
     use base64::Engine as _;
     let pair = format!("{user}:{}", password.expose_secret());
-    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair)).into()
+    format!(
+        "Basic {}",
+        base64::engine::general_purpose::STANDARD.encode(pair)
+    )
+    .into()
 }
 
 /// The first challenge that can be answered. A realm that would carry credentials over plain http
 /// where the registry itself is reached by https is not followed.
 fn challenge(asked: &Url, headers: &HeaderMap) -> Option<Challenge> {
-    let values = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|value| value.to_str().ok());
+    let values = headers
+        .get_all(WWW_AUTHENTICATE)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
     values
         .flat_map(|value| http_auth::parser::ChallengeParser::new(value).filter_map(Result::ok))
         .find_map(|challenge| {
@@ -258,7 +297,10 @@ fn challenge(asked: &Url, headers: &HeaderMap) -> Option<Challenge> {
                 return None;
             }
             let param = |name: &str| {
-                let found = challenge.params.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+                let found = challenge
+                    .params
+                    .iter()
+                    .find(|(key, _)| key.eq_ignore_ascii_case(name));
                 found.map(|(_, value)| value.to_unescaped())
             };
             let realm = asked.join(&param("realm")?).ok()?;
@@ -282,7 +324,11 @@ async fn refusal(call: &Call, host: &str, answer: Response) -> slipway_core::por
 /// Reads a body, up to a limit.
 async fn body(call: &Call, mut answer: Response, limit: usize) -> PortResult<Vec<u8>> {
     let mut bytes = Vec::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|error| call.unreachable(&error))? {
+    while let Some(chunk) = answer
+        .chunk()
+        .await
+        .map_err(|error| call.unreachable(&error))?
+    {
         if bytes.len() + chunk.len() > limit {
             let said = format!("the answer is longer than {limit} bytes");
             return Err(call.error(said, PortErrorKind::Invalid));
@@ -309,8 +355,11 @@ mod tests {
     #[test]
     fn a_bearer_challenge_names_its_token_server() {
         let value = r#"Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="repository:acme/shop:pull""#;
-        let Some(Challenge::Bearer { realm, service, scope }) =
-            challenged("https://ghcr.io/v2/", value)
+        let Some(Challenge::Bearer {
+            realm,
+            service,
+            scope,
+        }) = challenged("https://ghcr.io/v2/", value)
         else {
             panic!("no bearer challenge");
         };
@@ -330,6 +379,9 @@ mod tests {
     fn other_schemes_are_passed_over() {
         assert!(challenged("https://a.example/", "Negotiate").is_none());
         let value = r#"Basic realm="registry""#;
-        assert!(matches!(challenged("https://a.example/", value), Some(Challenge::Basic)));
+        assert!(matches!(
+            challenged("https://a.example/", value),
+            Some(Challenge::Basic)
+        ));
     }
 }

@@ -38,15 +38,20 @@ impl Call {
     }
 
     pub(super) fn error(&self, said: impl Into<String>, kind: PortErrorKind) -> PortError {
-        PortError { system: REGISTRY, doing: self.doing.clone(), said: said.into(), kind }
+        PortError {
+            system: REGISTRY,
+            doing: self.doing.clone(),
+            said: said.into(),
+            kind,
+        }
     }
 
     /// No answer at all.
     pub(super) fn unreachable(&self, error: &reqwest::Error) -> PortError {
-        let cause = std::iter::successors(
-            Some(error as &(dyn std::error::Error + 'static)),
-            |error| error.source(),
-        );
+        let cause =
+            std::iter::successors(Some(error as &(dyn std::error::Error + 'static)), |error| {
+                error.source()
+            });
         let why = if error.is_timeout() {
             "no answer in time".to_owned()
         } else {
@@ -71,11 +76,15 @@ impl Call {
             ),
             StatusCode::TOO_MANY_REQUESTS | StatusCode::REQUEST_TIMEOUT => self.error(
                 said,
-                PortErrorKind::Unavailable { retry_after: retry_after(headers) },
+                PortErrorKind::Unavailable {
+                    retry_after: retry_after(headers),
+                },
             ),
             status if status.is_server_error() => self.error(
                 said,
-                PortErrorKind::Unavailable { retry_after: retry_after(headers) },
+                PortErrorKind::Unavailable {
+                    retry_after: retry_after(headers),
+                },
             ),
             _ => self.error(said, PortErrorKind::Invalid),
         }
@@ -98,7 +107,11 @@ fn words(status: StatusCode, body: &[u8]) -> String {
     match first {
         Some(Entry { code, message }) if message.is_empty() => format!("{status}: {code}"),
         Some(Entry { code, message }) => {
-            let message: String = message.chars().filter(|c| !c.is_control()).take(200).collect();
+            let message: String = message
+                .chars()
+                .filter(|c| !c.is_control())
+                .take(200)
+                .collect();
             format!("{status}: {code}: {message}")
         }
         None => status.to_string(),
@@ -108,6 +121,12 @@ fn words(status: StatusCode, body: &[u8]) -> String {
 /// `Retry-After` in seconds (RFC 9110, §10.2.3); the form with a date is not read, since no clock
 /// is at hand that the registry would agree with.
 fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let seconds: u64 = headers.get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
+    let seconds: u64 = headers
+        .get(RETRY_AFTER)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()?;
     Some(Duration::from_secs(seconds).min(LONGEST_WAIT))
 }

@@ -22,7 +22,7 @@ use slipway_core::ids::Digest;
 use slipway_core::ports::{Image, PortError, PortErrorKind, PortResult, Registry};
 use url::Url;
 
-use self::door::{Door, Document};
+use self::door::{Document, Door};
 use self::error::Call;
 
 /// How registries are reached.
@@ -58,7 +58,9 @@ impl OciRegistry {
     /// # Errors
     /// When the settings contradict themselves or no TLS client can be made.
     pub fn new(settings: RegistrySettings) -> PortResult<Self> {
-        Ok(Self { door: Door::new(settings)? })
+        Ok(Self {
+            door: Door::new(settings)?,
+        })
     }
 
     async fn look(&self, reference: &Reference) -> PortResult<Option<Image>> {
@@ -82,7 +84,10 @@ impl OciRegistry {
     ) -> PortResult<Option<String>> {
         let index = match parse(call, top)? {
             OciManifest::Image(image) => {
-                let config = self.door.blob(call, reference, &image.config.digest).await?;
+                let config = self
+                    .door
+                    .blob(call, reference, &image.config.digest)
+                    .await?;
                 return Ok(revision::of_config(&config)
                     .or_else(|| revision::of_annotations(image.annotations.as_ref())));
             }
@@ -94,7 +99,10 @@ impl OciRegistry {
             if let Some(inner) = inner
                 && let OciManifest::Image(image) = parse(call, &inner)?
             {
-                let config = self.door.blob(call, &reference, &image.config.digest).await?;
+                let config = self
+                    .door
+                    .blob(call, &reference, &image.config.digest)
+                    .await?;
                 if let Some(revision) = revision::of_config(&config) {
                     return Ok(Some(revision));
                 }
@@ -106,18 +114,23 @@ impl OciRegistry {
 
 fn parse(call: &Call, document: &Document) -> PortResult<OciManifest> {
     serde_json::from_slice(&document.bytes).map_err(|error| {
-        call.error(format!("the manifest can't be read: {error}"), PortErrorKind::Invalid)
+        call.error(
+            format!("the manifest can't be read: {error}"),
+            PortErrorKind::Invalid,
+        )
     })
 }
 
 fn reference(image: &str, rest: &str) -> PortResult<Reference> {
     let whole = format!("{image}{rest}");
-    whole.parse().map_err(|error: oci_client::ParseError| PortError {
-        system: error::REGISTRY,
-        doing: format!("reading {whole}"),
-        said: format!("this is not an image: {error}"),
-        kind: PortErrorKind::Invalid,
-    })
+    whole
+        .parse()
+        .map_err(|error: oci_client::ParseError| PortError {
+            system: error::REGISTRY,
+            doing: format!("reading {whole}"),
+            said: format!("this is not an image: {error}"),
+            kind: PortErrorKind::Invalid,
+        })
 }
 
 #[async_trait]

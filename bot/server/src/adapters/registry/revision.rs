@@ -29,7 +29,10 @@ pub(super) fn of_config(json: &[u8]) -> Option<String> {
 
 /// The same among annotations.
 pub(super) fn of_annotations(annotations: Option<&BTreeMap<String, String>>) -> Option<String> {
-    annotations?.get(REVISION).filter(|revision| !revision.is_empty()).cloned()
+    annotations?
+        .get(REVISION)
+        .filter(|revision| !revision.is_empty())
+        .cloned()
 }
 
 /// The manifest of an index that stands for all: linux/amd64, else the first that is an image.
@@ -45,8 +48,15 @@ pub(super) fn platform(index: &OciImageIndex) -> Option<&str> {
         let marked = marked.is_some_and(|all| all.contains_key("vnd.docker.reference.type"));
         marked || named(entry, "unknown", "unknown")
     };
-    let images = || index.manifests.iter().filter(|entry| !is_attestation(entry));
-    let chosen = images().find(|entry| named(entry, "linux", "amd64")).or_else(|| images().next());
+    let images = || {
+        index
+            .manifests
+            .iter()
+            .filter(|entry| !is_attestation(entry))
+    };
+    let chosen = images()
+        .find(|entry| named(entry, "linux", "amd64"))
+        .or_else(|| images().next());
     chosen.map(|entry| entry.digest.as_str())
 }
 

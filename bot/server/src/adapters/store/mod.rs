@@ -228,6 +228,17 @@ impl Store for SqlStore {
             .doing(|| format!("ending run {run}"))
     }
 
+    async fn cancel_unconfirmed(
+        &self,
+        before: Timestamp,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> PortResult<u64> {
+        runs::cancel_unconfirmed(self, before, outcome, now)
+            .await
+            .doing(|| "cancelling runs that nobody confirmed".into())
+    }
+
     async fn requeue_run(&self, run: &RunId, now: Timestamp) -> PortResult<()> {
         runs::requeue(self, run, now)
             .await
