@@ -283,12 +283,23 @@ pub struct Lock {
 pub struct Hold {
     /// The environment.
     pub env: EnvName,
-    /// Who or what set it.
-    pub by: Login,
+    /// Who set it; nobody if the bot did by itself, after a failed rollout.
+    pub by: Option<Login>,
     /// Why.
     pub reason: String,
     /// Since when.
     pub since: Timestamp,
+}
+
+impl Hold {
+    /// Who set it, in Markdown.
+    #[must_use]
+    pub fn setter(&self) -> String {
+        self.by.as_ref().map_or_else(
+            || "Slipway".to_owned(),
+            |by| crate::report::markdown::text(by.as_str()),
+        )
+    }
 }
 
 /// One service at one commit by one digest, as it was made live in an environment.

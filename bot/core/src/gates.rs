@@ -3,16 +3,17 @@
 //! Gates fail closed: what could not be read is not passed. The same functions serve the refusal,
 //! `/explain` and the last look right before an effect, so that none can say what another doesn't.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};
 
 use crate::config::{Checks, Environment, Outside, PullRequest, Who};
 use crate::facts::{
-    ActorFacts, CheckState, Facts, LockTarget, Permission, PullFacts, PullState, Read, Release,
-    Verdict,
+    ActorFacts, CheckState, ConfigFacts, Facts, Lock, LockTarget, Permission, PullFacts, PullState,
+    Read, Release, Verdict,
 };
 use crate::ids::{CommitSha, Digest, EnvName, Login, ServiceName, StackName};
+use crate::projection::own_check_names;
 use crate::report::locks::LockView;
 use crate::report::markdown::{code, duration, text, time};
 use crate::report::refusal::GateRow;
@@ -149,7 +150,7 @@ fn admits(who: &Who, actor: &ActorFacts) -> Read<bool> {
         Who::Write => has(Permission::Write),
         Who::Maintain => has(Permission::Maintain),
         Who::Admin => has(Permission::Admin),
-        Who::User(login) => Ok(login.as_str().eq_ignore_ascii_case(actor.login.as_str())),
+        Who::User(login) => Ok(login.is(&actor.login)),
         Who::Team { org, slug } => {
             let team = format!("{org}/{slug}").to_ascii_lowercase();
             actor.teams.clone().map(|teams| teams.contains(&team))
@@ -229,6 +230,15 @@ fn appliable(pr: &PullFacts) -> Gate {
     }
 }
 
+/// Without a pull request nobody can say whether it was approved or checked.
+fn gone() -> Gate {
+    Gate::closed(
+        "pull request",
+        "gone",
+        "ask again on a pull request that is there",
+    )
+}
+
 /// Whether enough people other than the author approve of the very head commit.
 fn approval(env: &Environment, pr: &PullFacts) -> Option<Gate> {
     if env.approvals == 0 {
@@ -241,7 +251,7 @@ fn approval(env: &Environment, pr: &PullFacts) -> Option<Gate> {
     // The latest review with a verdict is the one that counts of each reviewer.
     let mut latest = BTreeMap::new();
     for review in reviews {
-        if review.author != pr.pull.author && review.verdict != Verdict::Commented {
+        if !review.author.is(&pr.pull.author) && review.verdict != Verdict::Commented {
             latest.insert(&review.author, review);
         }
     }
@@ -284,7 +294,7 @@ fn approval(env: &Environment, pr: &PullFacts) -> Option<Gate> {
 }
 
 /// Whether the checks that deploy.toml asks for have passed on the head commit.
-fn checks(env: &Environment, pr: &PullFacts) -> Option<Gate> {
+fn checks(env: &Environment, pr: &PullFacts, facts: &Facts) -> Option<Gate> {
     let wanted: Option<Vec<String>> = match &env.checks {
         Checks::None => return None,
         Checks::All => None,
@@ -298,22 +308,25 @@ fn checks(env: &Environment, pr: &PullFacts) -> Option<Gate> {
         Ok(checks) => checks,
         unread => return Gate::unread("checks", unread),
     };
-    let own: Vec<&str> = all
-        .iter()
-        .filter(|check| check.own)
-        .map(|check| check.name.as_str())
-        .collect();
-    let states: BTreeMap<&str, CheckState> = all
-        .iter()
-        .filter(|check| !check.own)
-        .map(|check| (check.name.as_str(), check.state))
-        .collect();
+    // Several Apps may report under one name: the worst of them counts.
+    let mut states: BTreeMap<&str, CheckState> = BTreeMap::new();
+    for check in all.iter().filter(|check| !check.own) {
+        let state = states.entry(&check.name).or_insert(check.state);
+        *state = worse(*state, check.state);
+    }
+    // The bot's own checks never count, not even before they report: a deploy that waited for its
+    // own check would wait forever.
+    let mut own: BTreeSet<String> = match &facts.config {
+        ConfigFacts::Valid(config) => own_check_names(config).collect(),
+        ConfigFacts::Missing | ConfigFacts::Invalid(_) => BTreeSet::new(),
+    };
+    own.extend(all.iter().filter(|check| check.own).map(|c| c.name.clone()));
     let wanted: Vec<&str> = match &wanted {
         None => states.keys().copied().collect(),
         Some(names) => names
             .iter()
             .map(String::as_str)
-            .filter(|name| !own.contains(name))
+            .filter(|name| states.contains_key(name) || !own.contains(*name))
             .collect(),
     };
     let missing: Vec<String> = wanted
@@ -333,6 +346,14 @@ fn checks(env: &Environment, pr: &PullFacts) -> Option<Gate> {
         missing.join(", "),
         format!("success of each on {}", code(pr.pull.head.short())),
     ))
+}
+
+fn worse(one: CheckState, other: CheckState) -> CheckState {
+    match (one, other) {
+        (CheckState::Failed, _) | (_, CheckState::Failed) => CheckState::Failed,
+        (CheckState::Pending, _) | (_, CheckState::Pending) => CheckState::Pending,
+        (CheckState::Passed, CheckState::Passed) => CheckState::Passed,
+    }
 }
 
 /// Whether the head contains the tip of its base. A merged pull request does by its merge.
@@ -368,11 +389,10 @@ fn window(env: &Environment, now: Timestamp) -> Option<Gate> {
         return Some(Gate::open("window", "open"));
     }
     let opening = env.next_opening(now);
-    let opens = match (opening, env.outside) {
-        (None, _) => "never: no window opens again".to_owned(),
-        (Some(moment), Outside::Queue) => format!("by itself at {}", time(moment)),
-        (Some(moment), Outside::Refuse) => format!("opens at {}: ask again then", time(moment)),
-    };
+    let opens = opening.map_or_else(
+        || "never: no window opens again".to_owned(),
+        |moment| format!("by itself at {}", time(moment)),
+    );
     let gate = Gate::closed("window", "outside the windows", opens);
     Some(match (env.outside, opening) {
         (Outside::Queue, Some(moment)) => gate.waiting(OpensByItself::At(moment)),
@@ -386,12 +406,17 @@ fn lock(env: &EnvName, actor: Option<&Login>, facts: &Facts) -> Gate {
         env: env.clone(),
         stack: None,
     };
-    let Some(lock) = facts.store.locks.iter().find(|lock| lock.target == target) else {
+    let held =
+        |lock: &&Lock| lock.target == target && lock.until.is_none_or(|until| until > facts.now);
+    let Some(lock) = facts.store.locks.iter().find(held) else {
         return Gate::open("lock", "free");
     };
     let pr = facts.pr.as_ref().map(|pr| pr.pull.number);
-    if Some(&lock.holder) == actor || (lock.pr.is_some() && lock.pr == pr) {
+    if actor.is_some_and(|actor| lock.holder.is(actor)) {
         return Gate::open("lock", "held by you");
+    }
+    if lock.pr.is_some() && lock.pr == pr {
+        return Gate::open("lock", "held by this pull request");
     }
     let view = LockView::of(lock, facts.now);
     Gate::closed(
@@ -418,7 +443,7 @@ fn hold(env: &EnvName, facts: &Facts) -> Gate {
             |hold| {
                 Gate::closed(
                     "hold",
-                    format!("set by {}: {}", text(hold.by.as_str()), text(&hold.reason)),
+                    format!("set by {}: {}", hold.setter(), text(&hold.reason)),
                     code(&format!("/resume {env}")),
                 )
             },
@@ -448,16 +473,9 @@ fn order(env: &Environment, service: &ServiceName, what: &Candidate, facts: &Fac
                 )];
             };
             if !what.is(release) {
-                // One commit may have been built twice: the digests tell the difference then.
-                let (runs, this) = match &what.digest {
-                    Some(digest) if release.commit == what.commit => {
-                        (release.digest.short(), digest.short())
-                    }
-                    _ => (release.commit.short(), what.commit.short()),
-                };
                 return vec![Gate::closed(
                     "order",
-                    format!("{before} runs {}, this is {}", code(runs), code(this)),
+                    what.differs_from(release, before),
                     format!("{} first", code(&format!("/deploy {before}"))),
                 )];
             }
@@ -478,7 +496,7 @@ fn soak(env: &Environment, before: &EnvName, release: &Release, now: Timestamp) 
     Gate::closed(
         "soak",
         format!("{} of {} in {before}", duration(since), duration(env.soak)),
-        format!("time: ask again in {}", duration(env.soak - since)),
+        format!("by itself in {}", duration(env.soak - since)),
     )
 }
 
@@ -492,6 +510,17 @@ pub struct Candidate {
 }
 
 impl Candidate {
+    /// How a release is another one. One commit may have been built twice: then digests tell.
+    fn differs_from(&self, release: &Release, env: &EnvName) -> String {
+        let (runs, this) = match &self.digest {
+            Some(digest) if self.commit == release.commit => {
+                (release.digest.short(), digest.short())
+            }
+            _ => (release.commit.short(), self.commit.short()),
+        };
+        format!("{env} runs {}, this is {}", code(runs), code(this))
+    }
+
     /// Whether a release is the very same.
     fn is(&self, release: &Release) -> bool {
         match &self.digest {
@@ -511,11 +540,14 @@ pub fn for_apply(env: &Environment, facts: &Facts, asked: Asked) -> Vec<Gate> {
     if asked == Asked::ByPerson {
         gates.push(right(Operation::Apply, env, facts.actor.as_ref()));
     }
-    if let Some(pr) = &facts.pr {
-        gates.push(appliable(pr));
-        gates.extend(approval(env, pr));
-        gates.extend(checks(env, pr));
-        gates.extend(up_to_date(env, pr));
+    match &facts.pr {
+        Some(pr) => {
+            gates.push(appliable(pr));
+            gates.extend(approval(env, pr));
+            gates.extend(checks(env, pr, facts));
+            gates.extend(up_to_date(env, pr));
+        }
+        None => gates.push(gone()),
     }
     gates.extend(window(env, facts.now));
     gates.push(lock(
@@ -539,11 +571,14 @@ pub fn for_deploy(
     if asked == Asked::ByPerson {
         gates.push(right(Operation::Deploy, env, facts.actor.as_ref()));
     }
-    if let Some(pr) = &facts.pr {
-        gates.push(pull_request(env, pr));
-        gates.extend(approval(env, pr));
-        gates.extend(checks(env, pr));
-        gates.extend(up_to_date(env, pr));
+    match &facts.pr {
+        Some(pr) => {
+            gates.push(pull_request(env, pr));
+            gates.extend(approval(env, pr));
+            gates.extend(checks(env, pr, facts));
+            gates.extend(up_to_date(env, pr));
+        }
+        None => gates.push(gone()),
     }
     gates.extend(order(env, service, what, facts));
     gates.extend(window(env, facts.now));
@@ -582,11 +617,7 @@ pub enum Asked {
 
 /// The lock on a stack in an environment, if another pull request holds it.
 #[must_use]
-pub fn stack_lock<'f>(
-    facts: &'f Facts,
-    env: &EnvName,
-    stack: &StackName,
-) -> Option<&'f crate::facts::Lock> {
+pub fn stack_lock<'f>(facts: &'f Facts, env: &EnvName, stack: &StackName) -> Option<&'f Lock> {
     let pr = facts.pr.as_ref().map(|pr| pr.pull.number);
     facts.store.locks.iter().find(|lock| {
         lock.target.env == *env && lock.target.stack.as_ref() == Some(stack) && lock.pr != pr

@@ -251,6 +251,14 @@ impl Digest {
     }
 }
 
+impl Login {
+    /// Whether both name one account: GitHub's logins do not differ in case.
+    #[must_use]
+    pub fn is(&self, other: &Self) -> bool {
+        self.0.eq_ignore_ascii_case(&other.0)
+    }
+}
+
 impl RepoName {
     /// The account that owns the repository.
     #[must_use]

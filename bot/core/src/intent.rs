@@ -242,12 +242,14 @@ pub fn reports_of(id: &RunId, order: &RunOrder) -> Vec<ReportKey> {
             ));
         }
         Work::Deploy(work) => {
-            let failed = work.rollback.as_ref().and_then(|it| it.failed.as_ref());
-            if order.pr.is_some() {
-                // One comment tells of a failed rollout and of what came of it.
-                keys.push(ReportKey::DeployComment(failed.unwrap_or(id).clone()));
+            let failed = work.rollback.as_ref().and_then(|back| back.failed.as_ref());
+            if let Some(failed) = failed {
+                // What became of a rollback by itself is told where the failure is told.
+                keys.push(ReportKey::DeployComment(failed.clone()));
+                keys.push(ReportKey::DeployCheck(failed.clone()));
+            } else if order.pr.is_some() {
+                keys.push(ReportKey::DeployComment(id.clone()));
             }
-            keys.extend(failed.map(|failed| ReportKey::DeployCheck(failed.clone())));
             keys.push(ReportKey::DeployCheck(id.clone()));
             keys.push(ReportKey::Deployment(id.clone()));
         }

@@ -138,6 +138,9 @@ pub struct DeployWork {
     pub production: bool,
     /// Which image.
     pub image: ImageToDeploy,
+    /// The pull request that brought the commit, where it is known: not the one that somebody
+    /// happens to promote or roll back from.
+    pub brought_by: Option<PrNumber>,
     /// Whether this run undoes another.
     pub rollback: Option<Rollback>,
     /// Whether a failed rollout is undone by itself.

@@ -118,7 +118,7 @@ CREATE TABLE locks (
 CREATE TABLE holds (
     repo   TEXT   NOT NULL,
     env    TEXT   NOT NULL,
-    set_by TEXT   NOT NULL,
+    set_by TEXT,                     -- nobody: the bot did by itself
     reason TEXT   NOT NULL,
     since  BIGINT NOT NULL,
     PRIMARY KEY (repo, env)

@@ -31,26 +31,25 @@ struct World {
     _aws: Aws,
 }
 
-async fn world() -> World {
+async fn world() -> anyhow::Result<World> {
     let clock = WorldClock::default();
     let aws = Aws::start(AwsConfig {
         clock: clock.clone(),
     })
-    .await
-    .unwrap();
-    let account = aws.add_account("111111111111").unwrap();
-    let bot = aws.add_user(&account, "slipway").unwrap();
+    .await?;
+    let account = aws.add_account("111111111111")?;
+    let bot = aws.add_user(&account, "slipway")?;
     let trust = Trust::of("arn:aws:iam::111111111111:user/slipway");
     let mut role = Role::new(&account, "slipway-deploy", trust);
     role.grants.push(Grant::DescribeClusters);
-    let role = aws.add_role(role).unwrap();
+    let role = aws.add_role(role)?;
     let config = ClusterConfig {
         name: "shop-dev".to_owned(),
         clock: clock.clone(),
         sts_url: aws.url().to_string(),
         registry: None,
     };
-    let cluster = SandboxCluster::start(config).await.unwrap();
+    let cluster = SandboxCluster::start(config).await?;
     cluster.create_namespace("shop");
     cluster.allow_role(&role, Rights::edit(&["shop"]));
     let (region, ca) = ("eu-central-1", cluster.ca_pem());
@@ -63,23 +62,23 @@ async fn world() -> World {
         timeout: Duration::from_secs(20),
     });
     let request = AssumeRole {
-        role: RoleArn::parse(&role).unwrap(),
-        account: AccountId::parse("111111111111").unwrap(),
+        role: RoleArn::parse(&role)?,
+        account: AccountId::parse("111111111111")?,
         region: region.to_owned(),
         session_name: "slipway-acme.shop-42-ana".to_owned(),
         source_identity: "ana@acme.shop".to_owned(),
         external_id: None,
         duration: Duration::from_secs(3600),
     };
-    let session = cloud.assume(&request).await.unwrap();
-    let access = cloud.cluster(&session, "shop-dev").await.unwrap();
-    World {
+    let session = cloud.assume(&request).await?;
+    let access = cloud.cluster(&session, "shop-dev").await?;
+    Ok(World {
         clock,
         cluster,
         role,
         access,
         _aws: aws,
-    }
+    })
 }
 
 async fn apply(world: &World) -> Result<Vec<String>, PortErrorKind> {
@@ -93,7 +92,7 @@ async fn apply(world: &World) -> Result<Vec<String>, PortErrorKind> {
 
 #[tokio::test]
 async fn the_cluster_knows_the_session_by_its_token() {
-    let world = world().await;
+    let world = world().await.unwrap();
     assert_eq!(apply(&world).await.unwrap(), ["ConfigMap/shop"]);
     let journal = world.cluster.journal();
     let who = &journal.last().unwrap().user;
@@ -112,14 +111,14 @@ async fn the_cluster_knows_the_session_by_its_token() {
 
 #[tokio::test]
 async fn a_token_ends() {
-    let world = world().await;
+    let world = world().await.unwrap();
     world.clock.advance(Duration::from_secs(16 * 60));
     assert_eq!(apply(&world).await, Err(PortErrorKind::Denied));
 }
 
 #[tokio::test]
 async fn a_role_without_an_access_entry_is_nobody() {
-    let world = world().await;
+    let world = world().await.unwrap();
     world.cluster.forget_role(&world.role);
     assert_eq!(apply(&world).await, Err(PortErrorKind::Denied));
 }

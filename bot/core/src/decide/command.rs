@@ -16,7 +16,7 @@ use crate::report::evidence::ReleaseRef;
 use crate::report::locks::LockView;
 use crate::report::markdown::{code, text};
 use crate::report::refusal::{GateRow, explain, refusal};
-use crate::run::{ImageToDeploy, Move, PlanToApply, Run, RunState, Trigger, Work};
+use crate::run::{Move, PlanToApply, Run, RunState, Trigger, Work};
 
 /// A person wrote a comment.
 pub(super) fn on_comment(
@@ -320,14 +320,9 @@ pub(super) fn retry(ask: Ask<'_>, run: &Run) -> Decision {
                 apply::on_command(ask, Some(env), std::slice::from_ref(&work.stack.name))
             }
         },
-        Work::Deploy(work) => match (&work.rollback, &work.image) {
-            (Some(_), _) => rollback::on_command(ask, env, Some(&work.service.name), None),
-            (None, ImageToDeploy::Tag(_)) => {
-                deploy::on_retry(ask, env, &work.service.name, &run.order.commit)
-            }
-            (None, ImageToDeploy::Digest(digest)) => {
-                deploy::on_digest(ask, env, &work.service.name, &run.order.commit, digest)
-            }
-        },
+        Work::Deploy(work) if work.rollback.is_some() => {
+            rollback::on_command(ask, env, Some(&work.service.name), None)
+        }
+        Work::Deploy(work) => deploy::on_retry(ask, run, work),
     }
 }

@@ -1,31 +1,20 @@
 //! `/deploy`, `/promote`, `/confirm`: which image goes where, if every gate is open.
 
-use super::runs::Asker;
+use super::runs::{Asker, WhatToDeploy};
 use super::{Ask, Draft};
 use crate::command::{ConfirmCode, ShaPrefix};
 use crate::config::{Config, Environment, Service};
 use crate::facts::{Facts, PullFacts, PullState};
-use crate::gates::{self, Asked, Candidate, Verdicts};
-use crate::ids::{CommitSha, Digest, EnvName, ServiceName};
+use crate::gates::{self, Asked, Verdicts};
+use crate::ids::{CommitSha, EnvName, PrNumber, ServiceName};
 use crate::intent::{Decision, Intent};
-use crate::outcome::{Outcome, Stopped};
 use crate::ports::Reaction;
 use crate::report::markdown::{code, text};
 use crate::report::refusal::refusal;
-use crate::run::{ImageToDeploy, Move, RunState};
+use crate::run::{DeployWork, ImageToDeploy, Move, Run, RunState};
 
 /// How long a run waits for its second step.
-pub const CONFIRM_WITHIN: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
-
-/// What becomes of a run whose second step nobody took in time.
-#[must_use]
-pub fn unconfirmed() -> Outcome {
-    Outcome::Stopped(Box::new(Stopped {
-        what: "nobody confirmed it within 10 minutes".to_owned(),
-        fix: "say the command again".to_owned(),
-        ..Stopped::default()
-    }))
-}
+pub(super) const CONFIRM_WITHIN: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
 
 /// `/deploy`.
 pub(super) fn on_command(
@@ -45,17 +34,25 @@ pub(super) fn on_command(
         Ok(services) => services,
         Err(body) => return ask.answer(body, Reaction::ThumbsDown, "no service to deploy"),
     };
+    let is_own = commit == *own_commit(ask.pr) || commit == ask.pr.pull.head;
+    let brought_by = is_own.then_some(ask.pr.pull.number);
     let mut draft = Draft::new(ask.facts, ask.cause);
     let mut said = Vec::new();
     for service in services {
-        let what = Candidate {
-            commit: commit.clone(),
-            digest: None,
-        };
-        let image = ImageToDeploy::Tag(service.tag.render(&commit));
-        said.extend(deploy_one(&mut draft, ask, env, service, &what, image));
+        let what = by_tag(service, &commit, brought_by);
+        said.extend(deploy_one(&mut draft, ask, env, service, what));
     }
     finish(draft, ask, &said)
+}
+
+/// The image that CI publishes for a commit.
+fn by_tag(service: &Service, commit: &CommitSha, brought_by: Option<PrNumber>) -> WhatToDeploy {
+    WhatToDeploy {
+        commit: commit.clone(),
+        image: ImageToDeploy::Tag(service.tag.render(commit)),
+        brought_by,
+        rollback: None,
+    }
 }
 
 /// `/promote`: the very digests that are live in one environment.
@@ -72,70 +69,39 @@ pub(super) fn on_promote(
     let mut said = Vec::new();
     let named = |candidate: &&Service| service.is_none_or(|name| candidate.name == *name);
     for service in ask.config.services_in(to).filter(named) {
-        let live = gates::live(ask.facts, from, &service.name);
-        let Some(release) = live.filter(|release| release.good) else {
+        let Some(release) = gates::live(ask.facts, from, &service.name) else {
             said.push(format!(
-                "### ⛔ Not promoted to {to}\n\nNo good release of {} is live in {from}. `/deploy {from} {}` first.",
+                "### ⛔ Not promoted to {to}\n\nNo release of {} is live in {from}. `/deploy {from} {}` first.",
                 service.name, service.name
             ));
             continue;
         };
-        let what = Candidate {
-            commit: release.commit.clone(),
-            digest: Some(release.digest.clone()),
-        };
-        let image = ImageToDeploy::Digest(release.digest.clone());
-        said.extend(deploy_one(&mut draft, ask, env, service, &what, image));
+        let what = WhatToDeploy::again(release, None);
+        said.extend(deploy_one(&mut draft, ask, env, service, what));
     }
     finish(draft, ask, &said)
 }
 
-/// Deploys again the image of a commit that an earlier run was about.
-pub(super) fn on_retry(
-    ask: Ask<'_>,
-    env: &EnvName,
-    service: &ServiceName,
-    commit: &CommitSha,
-) -> Decision {
-    again(ask, env, service, commit, |service| {
-        ImageToDeploy::Tag(service.tag.render(commit))
-    })
-}
-
-/// Deploys again the digest that an earlier run was about.
-pub(super) fn on_digest(
-    ask: Ask<'_>,
-    env: &EnvName,
-    service: &ServiceName,
-    commit: &CommitSha,
-    digest: &Digest,
-) -> Decision {
-    again(ask, env, service, commit, |_| {
-        ImageToDeploy::Digest(digest.clone())
-    })
-}
-
-fn again(
-    ask: Ask<'_>,
-    env: &EnvName,
-    service: &ServiceName,
-    commit: &CommitSha,
-    image: impl Fn(&Service) -> ImageToDeploy,
-) -> Decision {
-    let (Some(env), Some(service)) = (ask.config.environment(env), ask.config.service(service))
-    else {
+/// Deploys again what an earlier run was about: its tag, or its very digest.
+pub(super) fn on_retry(ask: Ask<'_>, run: &Run, work: &DeployWork) -> Decision {
+    let config = ask.config;
+    let (Some(env), Some(service)) = (
+        config.environment(&run.order.env),
+        config.service(&work.service.name),
+    ) else {
         return Decision::ignore("the environment or the service is gone from deploy.toml");
     };
-    let image = image(service);
-    let what = Candidate {
-        commit: commit.clone(),
-        digest: match &image {
-            ImageToDeploy::Digest(digest) => Some(digest.clone()),
-            ImageToDeploy::Tag(_) => None,
+    let what = match &work.image {
+        ImageToDeploy::Tag(_) => by_tag(service, &run.order.commit, work.brought_by),
+        ImageToDeploy::Digest(_) => WhatToDeploy {
+            commit: run.order.commit.clone(),
+            image: work.image.clone(),
+            brought_by: work.brought_by,
+            rollback: None,
         },
     };
     let mut draft = Draft::new(ask.facts, ask.cause);
-    let said = deploy_one(&mut draft, ask, env, service, &what, image);
+    let said = deploy_one(&mut draft, ask, env, service, what);
     finish(draft, ask, &Vec::from_iter(said))
 }
 
@@ -154,7 +120,7 @@ pub(super) fn on_confirm(ask: Ask<'_>, given: &ConfirmCode) -> Decision {
         );
         return ask.answer(body, Reaction::Confused, "no run waits for this code");
     };
-    if run.order.actor != ask.actor.login {
+    if !run.order.actor.is(&ask.actor.login) {
         let body = format!(
             "### ⛔ Not confirmed\n\nOnly {}, who asked for it, can confirm this run. To run it as \
              yourself, say the command again.",
@@ -164,11 +130,12 @@ pub(super) fn on_confirm(ask: Ask<'_>, given: &ConfirmCode) -> Decision {
     }
     let mut draft = Draft::new(ask.facts, ask.cause);
     if ask.facts.now.duration_since(run.created_at) > CONFIRM_WITHIN {
-        draft.push(Intent::End {
-            run: run.id.clone(),
-            mv: Move::Cancel,
-            outcome: Some(unconfirmed()),
-        });
+        draft.end(
+            &run.id,
+            Move::Cancel,
+            "the code ran out",
+            "say the command again",
+        );
         draft.react(ask.trigger, Reaction::ThumbsDown);
         draft.reply(
             ask.pr,
@@ -178,7 +145,6 @@ pub(super) fn on_confirm(ask: Ask<'_>, given: &ConfirmCode) -> Decision {
         return draft.done("the code ran out");
     }
     draft.push(Intent::Confirm(run.id.clone()));
-    draft.react(ask.trigger, Reaction::Rocket);
     draft.done("confirmed")
 }
 
@@ -188,24 +154,16 @@ fn deploy_one(
     ask: Ask<'_>,
     env: &Environment,
     service: &Service,
-    what: &Candidate,
-    image: ImageToDeploy,
+    what: WhatToDeploy,
 ) -> Option<String> {
-    let gates = gates::for_deploy(env, &service.name, what, ask.facts, Asked::ByPerson);
+    let candidate = what.candidate();
+    let gates = gates::for_deploy(env, &service.name, &candidate, ask.facts, Asked::ByPerson);
     let not_before = match gates::verdict(&gates) {
         Verdicts::Refuse(rows) => return Some(refusal("deployed to", &env.name, &rows)),
         Verdicts::Queue { not_before } => not_before,
         Verdicts::Pass => None,
     };
-    let Some(mut order) = draft.deploy_order(
-        env,
-        service,
-        Some(ask.pr),
-        &what.commit,
-        image,
-        None,
-        ask.into(),
-    ) else {
+    let Some(mut order) = draft.deploy_order(env, service, Some(ask.pr), what, ask.into()) else {
         return Some(no_role(env));
     };
     order.not_before = not_before;
@@ -226,7 +184,7 @@ pub(super) fn supersede(
     facts: &Facts,
     env: &Environment,
     service: &Service,
-    overtaken: impl Fn(&crate::run::Run) -> bool,
+    overtaken: impl Fn(&Run) -> bool,
 ) {
     for run in &facts.store.active {
         let same = run.order.env == env.name && run.order.service() == Some(&service.name);
@@ -239,7 +197,8 @@ pub(super) fn supersede(
 }
 
 /// Whether a run under way has not found its image yet, so that nothing was changed.
-fn is_waiting_for_image(run: &crate::run::Run) -> bool {
+fn is_waiting_for_image(run: &Run) -> bool {
+    use crate::outcome::Outcome;
     run.state == RunState::Running
         && match &run.outcome {
             Some(Outcome::Progress(progress)) => progress.digest.is_none(),
@@ -342,11 +301,9 @@ pub(super) fn after_merge(
     let facts = draft.facts;
     let mut said = Vec::new();
     for service in touched(config, pr, env) {
-        let what = Candidate {
-            commit: merge.clone(),
-            digest: None,
-        };
-        let gates = gates::for_deploy(env, &service.name, &what, facts, Asked::ByItself);
+        let what = by_tag(service, merge, Some(pr.pull.number));
+        let candidate = what.candidate();
+        let gates = gates::for_deploy(env, &service.name, &candidate, facts, Asked::ByItself);
         let not_before = match gates::verdict(&gates) {
             Verdicts::Refuse(rows) => {
                 said.push(refusal("deployed to", &env.name, &rows));
@@ -355,8 +312,7 @@ pub(super) fn after_merge(
             Verdicts::Queue { not_before } => not_before,
             Verdicts::Pass => None,
         };
-        let image = ImageToDeploy::Tag(service.tag.render(merge));
-        let Some(mut order) = draft.deploy_order(env, service, Some(pr), merge, image, None, asker)
+        let Some(mut order) = draft.deploy_order(env, service, Some(pr), what, asker)
         else {
             continue;
         };

@@ -1,14 +1,14 @@
 //! A run came to its end: what follows from it.
 
 use super::rollback::{back_to, set_hold};
-use super::runs::Asker;
+use super::runs::{Asker, WhatToDeploy};
 use super::{Decision, Draft, config, merge};
 use crate::facts::{Facts, PullState};
 use crate::ids::DeliveryId;
 use crate::outcome::Outcome;
 use crate::ports::Reaction;
 use crate::report::markdown::code;
-use crate::run::{DeployWork, ImageToDeploy, Move, Rollback, Run, RunState, Trigger, Work};
+use crate::run::{DeployWork, Move, Rollback, Run, RunState, Trigger, Work};
 
 /// A run ended: skip what needed it, roll back, free locks, sign the comment.
 pub(super) fn on_run_ended(facts: &Facts, cause: &DeliveryId) -> Decision {
@@ -95,16 +95,14 @@ fn roll_back(draft: &mut Draft<'_>, run: &Run, work: &DeployWork) {
         env,
         service,
         facts.pr.as_ref(),
-        &release.commit,
-        ImageToDeploy::Digest(release.digest.clone()),
-        Some(rollback),
+        WhatToDeploy::again(release, Some(rollback)),
         asker,
     ) else {
         return;
     };
     draft.start(order, RunState::Queued, Vec::new());
     let reason = format!("rollout of {} failed", run.order.commit.short());
-    set_hold(draft, env, &run.order.actor, &reason);
+    set_hold(draft, env, None, &reason);
 }
 
 /// Signs the comment that asked, once all runs that it caused are over.

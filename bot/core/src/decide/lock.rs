@@ -22,7 +22,7 @@ pub(super) fn on_lock(
         return refused;
     }
     if let Some(held) = held(ask, env)
-        && held.holder != ask.actor.login
+        && !held.holder.is(&ask.actor.login)
     {
         let body = LockView::of(held, ask.facts.now).blocked(None);
         return ask.answer(body, Reaction::ThumbsDown, "somebody else holds the lock");
@@ -53,7 +53,7 @@ pub(super) fn on_unlock(ask: Ask<'_>, env: &EnvName) -> Decision {
         return ask.answer(body, Reaction::ThumbsDown, "there is no lock");
     };
     let admin = ask.actor.permission == Ok(Permission::Admin);
-    if held.holder != ask.actor.login && !admin {
+    if !held.holder.is(&ask.actor.login) && !admin {
         let body = LockView::of(held, ask.facts.now).blocked(None);
         return ask.answer(
             body,

@@ -26,12 +26,9 @@ pub(super) fn on_merge(
         free_locks(&mut draft, pr);
         return draft.done("merged to another branch than the default one");
     }
-    let config = match config(facts) {
-        Ok(config) => config,
-        Err(_) => {
-            free_locks(&mut draft, pr);
-            return draft.done("merged, but there is no valid deploy.toml");
-        }
+    let Ok(config) = config(facts) else {
+        free_locks(&mut draft, pr);
+        return draft.done("merged, but there is no valid deploy.toml");
     };
     if facts
         .store
@@ -42,7 +39,11 @@ pub(super) fn on_merge(
         return draft.done("this merge was worked off before");
     }
     let asker = Asker {
-        login: &pr.pull.author,
+        // Whoever merges lets it happen, not whoever wrote it.
+        login: facts
+            .actor
+            .as_ref()
+            .map_or(&pr.pull.author, |actor| &actor.login),
         trigger: Trigger::Merge,
     };
     let mut said = Vec::new();

@@ -10,7 +10,7 @@ use crate::gates;
 use crate::ids::{DeliveryId, EnvName, StackName};
 use crate::intent::{Content, Decision, Intent, ReportKey};
 use crate::ports::Reaction;
-use crate::projection::plan_check_name;
+use crate::projection::{CONFIG_CHECK_NAME, plan_check_name};
 use crate::report::check::{
     Annotation, AnnotationLevel, Buttons, CheckOutput, CheckStatus, Conclusion,
 };
@@ -402,7 +402,7 @@ fn config_output(
     annotations: Vec<Annotation>,
 ) -> CheckOutput {
     CheckOutput {
-        name: "deploy.toml".to_owned(),
+        name: CONFIG_CHECK_NAME.to_owned(),
         status: CheckStatus::Completed,
         conclusion: Some(conclusion),
         title,

@@ -1,5 +1,6 @@
 //! `/rollback` and `/resume`: back to a good release, and a hold until people say go.
 
+use super::runs::WhatToDeploy;
 use super::{Ask, Draft};
 use crate::command::ShaPrefix;
 use crate::config::{Environment, Service};
@@ -10,7 +11,7 @@ use crate::intent::{Decision, Intent};
 use crate::ports::Reaction;
 use crate::report::markdown::{code, text, time};
 use crate::report::refusal::refusal;
-use crate::run::{ImageToDeploy, Rollback, RunState};
+use crate::run::{Rollback, RunState};
 
 /// `/rollback`.
 pub(super) fn on_command(
@@ -38,7 +39,7 @@ pub(super) fn on_command(
         }
     }
     if draft.starts > 0 {
-        set_hold(&mut draft, env, &ask.actor.login, "rolled back");
+        set_hold(&mut draft, env, Some(&ask.actor.login), "rolled back");
     }
     if !said.is_empty() {
         draft.reply(ask.pr, said.join("\n\n"));
@@ -69,7 +70,7 @@ pub(super) fn on_resume(ask: Ask<'_>, env: &EnvName) -> Decision {
         format!(
             "### ▶️ {env} is resumed\n\nThe hold that {} set at {} ({}) is lifted: the next merge \
              deploys by itself again. What was merged meanwhile is not deployed by itself: {}.",
-            text(hold.by.as_str()),
+            hold.setter(),
             time(hold.since),
             text(&hold.reason),
             code(&format!("/deploy {env}"))
@@ -80,10 +81,10 @@ pub(super) fn on_resume(ask: Ask<'_>, env: &EnvName) -> Decision {
 }
 
 /// Sets a hold: automation must not undo a rollback.
-pub(super) fn set_hold(draft: &mut Draft<'_>, env: &Environment, by: &Login, reason: &str) {
+pub(super) fn set_hold(draft: &mut Draft<'_>, env: &Environment, by: Option<&Login>, reason: &str) {
     draft.push(Intent::Hold(Hold {
         env: env.name.clone(),
-        by: by.clone(),
+        by: by.cloned(),
         reason: reason.to_owned(),
         since: draft.facts.now,
     }));
@@ -177,14 +178,11 @@ fn start(
         from: Some(live.commit.clone()),
         failed: None,
     };
-    let image = ImageToDeploy::Digest(release.digest.clone());
     let Some(order) = draft.deploy_order(
         env,
         service,
         Some(ask.pr),
-        &release.commit,
-        image,
-        Some(rollback),
+        WhatToDeploy::again(release, Some(rollback)),
         ask.into(),
     ) else {
         return;

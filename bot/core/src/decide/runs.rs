@@ -2,8 +2,9 @@
 
 use super::{Ask, Draft};
 use crate::config::{Config, Environment, OnFailure, Service, Stack};
-use crate::facts::{Facts, PullFacts};
-use crate::ids::{CommitSha, EnvName, Login, StackName};
+use crate::facts::{Facts, PullFacts, Release};
+use crate::gates::Candidate;
+use crate::ids::{CommitSha, EnvName, Login, PrNumber, StackName};
 use crate::outcome::{Outcome, Planned};
 use crate::run::{
     ApplyWork, DeployWork, ImageToDeploy, PlanToApply, PlanWork, Rollback, Run, RunOrder, RunState,
@@ -92,9 +93,7 @@ impl Draft<'_> {
         env: &Environment,
         service: &Service,
         pr: Option<&PullFacts>,
-        commit: &CommitSha,
-        image: ImageToDeploy,
-        rollback: Option<Rollback>,
+        what: WhatToDeploy,
         asker: Asker<'_>,
     ) -> Option<RunOrder> {
         let role = env.aws.deploy_role.as_ref()?;
@@ -107,11 +106,45 @@ impl Draft<'_> {
                 .as_ref()
                 .map(|url| url.as_str().trim_end_matches('/').to_owned()),
             production: env.production,
-            image,
-            roll_back_on_failure: rollback.is_none() && env.on_failure == OnFailure::Rollback,
-            rollback,
+            image: what.image,
+            brought_by: what.brought_by,
+            roll_back_on_failure: what.rollback.is_none() && env.on_failure == OnFailure::Rollback,
+            rollback: what.rollback,
         });
-        Some(self.order(&env.name, pr, commit, asker, work))
+        Some(self.order(&env.name, pr, &what.commit, asker, work))
+    }
+}
+
+/// A commit's image, and why it is deployed.
+#[derive(Clone, Debug)]
+pub(super) struct WhatToDeploy {
+    pub(super) commit: CommitSha,
+    pub(super) image: ImageToDeploy,
+    /// The pull request that brought the commit.
+    pub(super) brought_by: Option<PrNumber>,
+    pub(super) rollback: Option<Rollback>,
+}
+
+impl WhatToDeploy {
+    /// The very image of a release.
+    pub(super) fn again(release: &Release, rollback: Option<Rollback>) -> Self {
+        Self {
+            commit: release.commit.clone(),
+            image: ImageToDeploy::Digest(release.digest.clone()),
+            brought_by: release.pr,
+            rollback,
+        }
+    }
+
+    /// What gates compare with the releases of other environments.
+    pub(super) fn candidate(&self) -> Candidate {
+        Candidate {
+            commit: self.commit.clone(),
+            digest: match &self.image {
+                ImageToDeploy::Digest(digest) => Some(digest.clone()),
+                ImageToDeploy::Tag(_) => None,
+            },
+        }
     }
 }
 

@@ -64,11 +64,9 @@ fn comment(key: ReportKey, env: &EnvName, scene: &Scene<'_>) -> Option<ApplyComm
             state: state(run, env, scene),
         })
         .collect();
-    let done = applies(env, scene).all(|(run, _)| run.state == RunState::Succeeded);
     let over = applies(env, scene).all(|(run, _)| run.state.is_final());
-    let next = if done && matches!(first.order.trigger, Trigger::Comment(_) | Trigger::Button) {
-        vec![format!("/explain {env}")]
-    } else if over && !done {
+    let done = applies(env, scene).all(|(run, _)| run.state == RunState::Succeeded);
+    let next = if over && !done {
         vec!["/retry".to_owned(), format!("/explain {env}")]
     } else {
         Vec::new()

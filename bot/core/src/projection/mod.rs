@@ -86,6 +86,25 @@ pub fn plan_check_name(env: &EnvName) -> String {
     format!("plan {env}")
 }
 
+/// The name of the check run with the validation of a changed deploy.toml.
+pub const CONFIG_CHECK_NAME: &str = "deploy.toml";
+
+/// The names of all check runs that the bot may write under a deploy.toml.
+pub fn own_check_names(config: &Config) -> impl Iterator<Item = String> {
+    let deploys = config.services.iter().flat_map(|service| {
+        config
+            .environments
+            .iter()
+            .map(|env| deploy_check_name(&service.name, &env.name))
+    });
+    config
+        .environments
+        .iter()
+        .flat_map(|env| [plan_check_name(&env.name), apply_check_name(&env.name)])
+        .chain(deploys)
+        .chain([CONFIG_CHECK_NAME.to_owned()])
+}
+
 /// The name of the check run with the applies of an environment.
 #[must_use]
 pub fn apply_check_name(env: &EnvName) -> String {

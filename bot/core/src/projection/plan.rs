@@ -80,11 +80,12 @@ fn comment(pr: PrNumber, head: &CommitSha, newest: &PlanWork, scene: &Scene<'_>)
         });
     }
     sort_as_configured(&mut rows, scene);
+    // The next command is named once all of the environment is planned.
     let applicable = |env: &EnvName| {
-        rows.iter().any(|row| {
-            row.env == *env
-                && matches!(&row.state, RowState::Planned(plan) if !plan.counts.is_zero())
-        })
+        let mut all = rows.iter().filter(|row| row.env == *env);
+        let done = |row: &PlanRow| !matches!(row.state, RowState::Pending(_) | RowState::Running);
+        let changes = |row: &PlanRow| matches!(&row.state, RowState::Planned(plan) if !plan.counts.is_zero());
+        all.clone().all(done) && all.any(changes)
     };
     let mut envs: Vec<EnvName> = rows.iter().map(|row| row.env.clone()).collect();
     envs.dedup();
@@ -157,7 +158,7 @@ fn summary(planned: &Planned) -> PlanSummary {
     )
 }
 
-/// The apply of exactly this saved plan, if it succeeded.
+/// The apply of this plan, if it succeeded: of the very file, or after the merge of the same changes.
 fn applied<'s>(
     plan: &crate::ids::RunId,
     scene: &'s Scene<'_>,
@@ -167,7 +168,10 @@ fn applied<'s>(
         else {
             return None;
         };
-        let of_it = work.plan == PlanToApply::Saved(plan.clone());
+        let of_it = match &work.plan {
+            PlanToApply::Saved(saved) => saved == plan,
+            PlanToApply::Again { reviewed } => reviewed.as_ref() == Some(plan),
+        };
         (of_it && run.state == RunState::Succeeded).then_some((run, applied.counts))
     })
 }

@@ -40,7 +40,7 @@ fn lock_in_the_way<'s>(scene: &'s Scene<'_>, run: &Run) -> Option<&'s Lock> {
     scene.locks.iter().find(|lock| {
         let of_the_run = lock.target.env == run.order.env
             && match &lock.target.stack {
-                None => lock.holder != run.order.actor,
+                None => !lock.holder.is(&run.order.actor),
                 Some(stack) => Some(stack) == run.order.stack(),
             };
         of_the_run && (lock.pr.is_none() || lock.pr != run.order.pr)

@@ -231,6 +231,7 @@ pub fn duration(length: Duration) -> String {
         _ => format!("{big} {unit} {small} {small_unit}"),
     };
     match seconds {
+        0 if length.as_millis() > 0 => format!("{} ms", length.as_millis()),
         0..120 => format!("{seconds} s"),
         120..3600 => format!("{minutes} min"),
         3600..86_400 => pair(hours, "h", minutes % 60, "min"),

@@ -195,10 +195,13 @@ impl PlanComment {
             .iter()
             .map(|i| format!("{} as {}", i.env, i.identity.markdown()))
             .collect();
+        let under_way =
+            |row: &PlanRow| matches!(row.state, RowState::Pending(_) | RowState::Running);
         if self
             .rows
             .iter()
             .any(|row| matches!(row.state, RowState::Planned(_)))
+            && !self.rows.iter().any(under_way)
         {
             parts.push("valid until head or base moves".to_owned());
         }

@@ -134,6 +134,23 @@ pub enum Caller {
     Person(String),
 }
 
+impl Caller {
+    /// Whether an installation's token reaches a repository with at least this permission.
+    pub(super) fn is_granted(&self, repo: u64, permission: &str, least: Level) -> bool {
+        match self {
+            Self::Installation {
+                repositories,
+                permissions,
+                ..
+            } => {
+                let level = permissions.get(permission);
+                repositories.contains(&repo) && level.is_some_and(|level| *level >= least)
+            }
+            Self::Nobody | Self::App | Self::Person(_) => false,
+        }
+    }
+}
+
 #[derive(Deserialize)]
 struct Claims {
     iss: Value,

@@ -14,7 +14,7 @@ use super::webhooks::Queued;
 const MOST_COMMITS: usize = 2048;
 
 impl Model {
-    /// Queues an event of a repository, if the App is installed there.
+    /// Queues an event of a repository, if the App is installed there and subscribes to it.
     pub(super) fn emit(
         &mut self,
         event: &str,
@@ -25,6 +25,9 @@ impl Model {
         let Some(installation) = self.installation_of(repo).map(|found| found.id) else {
             return Ok(());
         };
+        if !self.config.events.iter().any(|known| known == event) {
+            return Ok(());
+        }
         let owner = self.repo(repo)?.owner.clone();
         let mut payload = fields;
         let more = json!({

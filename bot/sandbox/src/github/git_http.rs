@@ -49,58 +49,46 @@ struct Admitted {
     login: String,
 }
 
+fn refuse(status: StatusCode, text: &str) -> Reply {
+    let mut reply = Reply::empty(status).header("content-type", "text/plain");
+    reply.body = text.as_bytes().to_vec();
+    reply
+}
+
+/// Asks for credentials.
+fn challenge() -> Reply {
+    refuse(StatusCode::UNAUTHORIZED, "Authentication required")
+        .header("www-authenticate", "Basic realm=\"GitHub\"")
+}
+
+fn may(model: &Model, caller: &Caller, repo: u64, writes: bool) -> bool {
+    let (level, permission) = if writes {
+        (Level::Write, Permission::Write)
+    } else {
+        (Level::Read, Permission::Read)
+    };
+    match caller {
+        Caller::Person(login) => model.permission(repo, login) >= permission,
+        caller => caller.is_granted(repo, "contents", level),
+    }
+}
+
 fn admit(model: &Model, asked: &Asked, call: &GitCall) -> Result<Admitted, Reply> {
-    let refuse = |status: StatusCode, text: &str| {
-        let mut reply = Reply::empty(status).header("content-type", "text/plain");
-        reply.body = text.as_bytes().to_vec();
-        reply
-    };
-    let challenge = || {
-        refuse(StatusCode::UNAUTHORIZED, "Authentication required")
-            .header("www-authenticate", "Basic realm=\"GitHub\"")
-    };
     let caller = model
         .authenticate(&asked.headers)
         .map_err(|_| challenge())?;
-    let missing = || refuse(StatusCode::NOT_FOUND, "Repository not found.");
-    let repo = model.repository(&call.repo);
-    let may_read = |repo: u64| match &caller {
-        Caller::Installation {
-            repositories,
-            permissions,
-            ..
-        } => repositories.contains(&repo) && permissions.contains_key("contents"),
-        Caller::Person(login) => model.permission(repo, login) >= Permission::Read,
-        Caller::Nobody | Caller::App => false,
+    // Who brings no credentials is asked for them; who brings the wrong ones learns nothing.
+    let or_challenge = |reply: Reply| match caller {
+        Caller::Nobody => challenge(),
+        _ => reply,
     };
-    let Some(repo) = repo.filter(|repo| !repo.private || may_read(repo.id)) else {
-        return Err(match caller {
-            Caller::Nobody => challenge(),
-            _ => missing(),
-        });
-    };
-    let may_write = match &caller {
-        Caller::Installation {
-            repositories,
-            permissions,
-            ..
-        } => {
-            repositories.contains(&repo.id)
-                && permissions
-                    .get("contents")
-                    .is_some_and(|level| *level >= Level::Write)
-        }
-        Caller::Person(login) => model.permission(repo.id, login) >= Permission::Write,
-        Caller::Nobody | Caller::App => false,
-    };
-    if call.writes && !may_write {
-        return Err(match caller {
-            Caller::Nobody => challenge(),
-            _ => refuse(
-                StatusCode::FORBIDDEN,
-                "Write access to repository not granted.",
-            ),
-        });
+    let repo = model
+        .repository(&call.repo)
+        .filter(|repo| !repo.private || may(model, &caller, repo.id, false))
+        .ok_or_else(|| or_challenge(refuse(StatusCode::NOT_FOUND, "Repository not found.")))?;
+    if call.writes && !may(model, &caller, repo.id, true) {
+        let why = "Write access to repository not granted.";
+        return Err(or_challenge(refuse(StatusCode::FORBIDDEN, why)));
     }
     let login = match caller {
         Caller::Person(login) => login,

@@ -58,37 +58,7 @@ impl Model {
         let now = stamp(self.now());
         let (package_id, version_id) = (self.new_id(), self.new_id());
         let html = self.html(&format!("/{full_name}/pkgs/container/{name}"));
-        let tag: Value = if package.tag.is_empty() {
-            json!({ "name": "", "digest": "" })
-        } else {
-            json!({ "name": package.tag, "digest": package.digest })
-        };
-        let version = json!({
-            "id": version_id,
-            "version": package.digest,
-            "name": package.digest,
-            "description": "",
-            "summary": "",
-            "html_url": format!("{html}/{version_id}"),
-            "tag_name": package.tag,
-            "target_commitish": "",
-            "target_oid": "",
-            "created_at": now,
-            "updated_at": now,
-            "metadata": [],
-            "container_metadata": {
-                "tag": tag,
-                "labels": null,
-                "manifest": { "digest": package.digest,
-                    "media_type": "application/vnd.oci.image.manifest.v1+json",
-                    "uri": format!("repositories/{}/manifests/{}", package.image, package.digest),
-                    "size": 0, "config": {}, "layers": [] },
-            },
-            "package_files": [],
-            "package_url": format!("{}:{}", package.image, package.tag),
-            "author": self.user_json(&package.sender),
-            "installation_command": format!("docker pull {}:{}", package.image, package.tag),
-        });
+        let version = self.package_version_json(package, version_id, &html);
         let payload = json!({
             "action": package.action,
             "registry_package": {
@@ -115,6 +85,41 @@ impl Model {
         self.emit("registry_package", repo, &package.sender, payload)
     }
 
+    fn package_version_json(&self, package: &PublishedPackage, id: u64, html: &str) -> Value {
+        let now = stamp(self.now());
+        let tag: Value = if package.tag.is_empty() {
+            json!({ "name": "", "digest": "" })
+        } else {
+            json!({ "name": package.tag, "digest": package.digest })
+        };
+        json!({
+            "id": id,
+            "version": package.digest,
+            "name": package.digest,
+            "description": "",
+            "summary": "",
+            "html_url": format!("{html}/{id}"),
+            "tag_name": package.tag,
+            "target_commitish": "",
+            "target_oid": "",
+            "created_at": now,
+            "updated_at": now,
+            "metadata": [],
+            "container_metadata": {
+                "tag": tag,
+                "labels": null,
+                "manifest": { "digest": package.digest,
+                    "media_type": "application/vnd.oci.image.manifest.v1+json",
+                    "uri": format!("repositories/{}/manifests/{}", package.image, package.digest),
+                    "size": 0, "config": {}, "layers": [] },
+            },
+            "package_files": [],
+            "package_url": format!("{}:{}", package.image, package.tag),
+            "author": self.user_json(&package.sender),
+            "installation_command": format!("docker pull {}:{}", package.image, package.tag),
+        })
+    }
+
     pub(super) fn complete_workflow(&mut self, repo: u64, run: &WorkflowRun) -> Outcome<u64> {
         self.meet(&run.actor);
         let found = self.repo(repo)?;
@@ -130,18 +135,7 @@ impl Model {
         let repository = self.repository_minimal_json(repo)?;
         let actor = self.user_json(&run.actor);
         let html = self.html(&format!("/{full_name}/actions/runs/{id}"));
-        let workflow = json!({
-            "id": workflow_id,
-            "node_id": super::model::node_id("W", workflow_id),
-            "name": run.name,
-            "path": run.path,
-            "state": "active",
-            "created_at": now,
-            "updated_at": now,
-            "url": workflow_url,
-            "html_url": self.html(&format!("/{full_name}/blob/{}/{}", run.branch, run.path)),
-            "badge_url": self.html(&format!("/{full_name}/workflows/badge.svg")),
-        });
+        let workflow = self.workflow_json(&full_name, run, workflow_id);
         let workflow_run = json!({
             "id": id,
             "name": run.name,
@@ -184,5 +178,21 @@ impl Model {
         });
         self.emit("workflow_run", repo, &run.actor, payload)?;
         Ok(id)
+    }
+
+    fn workflow_json(&self, full_name: &str, run: &WorkflowRun, id: u64) -> Value {
+        let now = stamp(self.now());
+        json!({
+            "id": id,
+            "node_id": super::model::node_id("W", id),
+            "name": run.name,
+            "path": run.path,
+            "state": "active",
+            "created_at": now,
+            "updated_at": now,
+            "url": self.api(&format!("/repos/{full_name}/actions/workflows/{id}")),
+            "html_url": self.html(&format!("/{full_name}/blob/{}/{}", run.branch, run.path)),
+            "badge_url": self.html(&format!("/{full_name}/workflows/badge.svg")),
+        })
     }
 }

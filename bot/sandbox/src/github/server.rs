@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use bytes::Bytes;
+use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -32,6 +33,22 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    fn new(parts: Parts, body: Bytes) -> Self {
+        let path = parts.uri.path();
+        let path = match path.strip_prefix("/api/v3").unwrap_or(path) {
+            "/api/graphql" => "/graphql",
+            "" => "/",
+            path => path,
+        };
+        Self {
+            path: path.to_owned(),
+            query: parts.uri.query().unwrap_or_default().to_owned(),
+            method: parts.method,
+            headers: parts.headers,
+            body,
+        }
+    }
+
     pub(super) fn header(&self, name: &str) -> &str {
         self.headers
             .get(name)
@@ -113,19 +130,7 @@ async fn answer(
     let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
-    let path = parts.uri.path();
-    let path = match path.strip_prefix("/api/v3").unwrap_or(path) {
-        "/api/graphql" => "/graphql",
-        "" => "/",
-        path => path,
-    };
-    let asked = Asked {
-        method: parts.method,
-        path: path.to_owned(),
-        query: parts.uri.query().unwrap_or_default().to_owned(),
-        headers: parts.headers,
-        body,
-    };
+    let asked = Asked::new(parts, body);
     let effect = shared.change_if(|model| {
         let effect = model.faults.take(&asked.method, &asked.path);
         let happened = effect.is_some();

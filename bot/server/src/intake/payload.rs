@@ -8,20 +8,19 @@
 //! The fields are those of GitHub's "Webhook events and payloads"
 //! (<https://docs.github.com/en/webhooks/webhook-events-and-payloads>).
 
+mod commits;
+mod installations;
+mod pulls;
+
+#[cfg(test)]
+mod tests;
+
 use std::fmt::Display;
 
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
-use slipway_core::event::{Actor, Event, EventKind, PullRequestAction, RepoRef};
-use slipway_core::ids::{
-    CheckRunId, CommentId, CommitSha, InstallationId, Login, PrNumber, RepoName,
-};
-
-/// A comment is cut to this many characters: GitHub takes 65,536, and a command has one line.
-const LONGEST_COMMENT: usize = 70_000;
-
-/// How many repositories the reason of an ignored installation names.
-const NAMED_REPOSITORIES: usize = 10;
+use slipway_core::event::{Actor, Event, EventKind, RepoRef};
+use slipway_core::ids::{CommitSha, InstallationId, Login, RepoName};
 
 /// What a delivery means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -75,16 +74,16 @@ pub fn translate(event: &str, body: &[u8], app_id: u64) -> Result<Translated, Pa
     let delivery = Delivery { event, body };
     match event {
         "ping" => Ok(Translated::Ping),
-        "pull_request" => pull_request(&delivery),
-        "issue_comment" => issue_comment(&delivery),
-        "pull_request_review" => review(&delivery),
-        "push" => push(&delivery),
-        "check_run" => check_run(&delivery, app_id),
-        "check_suite" => check_suite(&delivery, app_id),
-        "registry_package" | "package" => package(&delivery),
-        "workflow_run" => workflow_run(&delivery),
-        "installation" => installation(&delivery),
-        "installation_repositories" => installation_repositories(&delivery),
+        "pull_request" => pulls::pull_request(&delivery),
+        "issue_comment" => pulls::issue_comment(&delivery),
+        "pull_request_review" => pulls::review(&delivery),
+        "push" => commits::push(&delivery),
+        "check_run" => commits::check_run(&delivery, app_id),
+        "check_suite" => commits::check_suite(&delivery, app_id),
+        "registry_package" | "package" => commits::package(&delivery),
+        "workflow_run" => commits::workflow_run(&delivery),
+        "installation" => installations::installation(&delivery),
+        "installation_repositories" => installations::installation_repositories(&delivery),
         other => {
             let name: String = other.chars().take(60).collect();
             Ok(Translated::Ignored(format!("unknown event {name:?}")))
@@ -216,338 +215,3 @@ impl Account {
                 .is_some_and(|login| login.ends_with("[bot]"))
     }
 }
-
-// ---------------------------------------------------------------------------------------------
-// Pull requests
-
-#[derive(Deserialize)]
-struct PullPart {
-    pull_request: Option<PullNumber>,
-    changes: Option<Changes>,
-}
-
-#[derive(Deserialize)]
-struct PullNumber {
-    number: Option<u64>,
-}
-
-#[derive(Deserialize)]
-struct Changes {
-    base: Option<serde::de::IgnoredAny>,
-}
-
-fn pull_number(
-    delivery: &Delivery<'_>,
-    pull: Option<PullNumber>,
-) -> Result<PrNumber, PayloadError> {
-    let pull = delivery.need(pull, "pull_request")?;
-    let number = delivery.need(pull.number, "pull_request.number")?;
-    Ok(PrNumber(number))
-}
-
-fn pull_request(delivery: &Delivery<'_>) -> Result<Translated, PayloadError> {
-    let action = delivery.action()?;
-    let part: PullPart = delivery.read()?;
-    let action = match action.as_str() {
-        "opened" => PullRequestAction::Opened,
-        "reopened" => PullRequestAction::Reopened,
-        "synchronize" => PullRequestAction::Pushed,
-        "ready_for_review" => PullRequestAction::Ready,
-        "closed" => PullRequestAction::Closed,
-        "edited" if part.changes.is_some_and(|changes| changes.base.is_some()) => {
-            PullRequestAction::Retargeted
-        }
-        "edited" => return Ok(ignored("a pull request's words changed, not its base")),
-        other => return Ok(delivery.ignored_action(other)),
-    };
-    let number = pull_number(delivery, part.pull_request)?;
-    delivery.event(EventKind::PullRequest { number, action })
-}
-
-fn review(delivery: &Delivery<'_>) -> Result<Translated, PayloadError> {
-    let action = delivery.action()?;
-    if !matches!(action.as_str(), "submitted" | "dismissed") {
-        return Ok(delivery.ignored_action(&action));
-    }
-    let part: PullPart = delivery.read()?;
-    let pr = pull_number(delivery, part.pull_request)?;
-    delivery.event(EventKind::Review { pr })
-}
-
-#[derive(Deserialize)]
-struct CommentPart {
-    issue: Option<Issue>,
-    comment: Option<Comment>,
-    sender: Option<Account>,
-}
-
-#[derive(Deserialize)]
-struct Issue {
-    number: Option<u64>,
-    pull_request: Option<serde::de::IgnoredAny>,
-}
-
-#[derive(Deserialize)]
-struct Comment {
-    id: Option<u64>,
-    body: Option<String>,
-    user: Option<Account>,
-    performed_via_github_app: Option<serde::de::IgnoredAny>,
-}
-
-fn issue_comment(delivery: &Delivery<'_>) -> Result<Translated, PayloadError> {
-    let action = delivery.action()?;
-    if action != "created" {
-        return Ok(ignored(
-            "a comment was edited or deleted: only new ones count",
-        ));
-    }
-    let part: CommentPart = delivery.read()?;
-    let issue = delivery.need(part.issue, "issue")?;
-    if issue.pull_request.is_none() {
-        return Ok(ignored("a comment on an issue, not on a pull request"));
-    }
-    let comment = delivery.need(part.comment, "comment")?;
-    if comment.performed_via_github_app.is_some() {
-        return Ok(ignored("a comment written through an App"));
-    }
-    if [&part.sender, &comment.user]
-        .into_iter()
-        .flatten()
-        .any(Account::is_bot)
-    {
-        return Ok(ignored("a comment by a bot"));
-    }
-    let number = delivery.need(issue.number, "issue.number")?;
-    let id = delivery.need(comment.id, "comment.id")?;
-    let mut body = delivery.need(comment.body, "comment.body")?;
-    if let Some((end, _)) = body.char_indices().nth(LONGEST_COMMENT) {
-        body.truncate(end);
-    }
-    delivery.event(EventKind::Comment {
-        pr: PrNumber(number),
-        comment: CommentId(id),
-        body,
-    })
-}
-
-// ---------------------------------------------------------------------------------------------
-// Pushes
-
-#[derive(Deserialize)]
-struct PushPart {
-    #[serde(rename = "ref")]
-    reference: Option<String>,
-    after: Option<String>,
-    #[serde(default)]
-    deleted: bool,
-}
-
-fn push(delivery: &Delivery<'_>) -> Result<Translated, PayloadError> {
-    let part: PushPart = delivery.read()?;
-    let reference = delivery.need(part.reference, "ref")?;
-    let Some(branch) = reference.strip_prefix("refs/heads/") else {
-        return Ok(ignored("a push of something that is no branch"));
-    };
-    if part.deleted {
-        return Ok(ignored("a branch was deleted"));
-    }
-    let after = delivery.commit(part.after, "after")?;
-    delivery.event(EventKind::Push {
-        branch: branch.to_owned(),
-        after,
-    })
-}
-
-// ---------------------------------------------------------------------------------------------
-// Checks
-
-#[derive(Deserialize)]
-struct CheckPart {
-    check_run: Option<CheckRun>,
-    check_suite: Option<CheckSuite>,
-    requested_action: Option<RequestedAction>,
-}
-
-#[derive(Deserialize)]
-struct CheckRun {
-    id: Option<u64>,
-    external_id: Option<String>,
-    app: Option<Numbered>,
-}
-
-#[derive(Deserialize)]
-struct CheckSuite {
-    head_sha: Option<String>,
-    app: Option<Numbered>,
-}
-
-#[derive(Deserialize)]
-struct RequestedAction {
-    identifier: Option<String>,
-}
-
-/// Whether a check is another App's. GitHub sends `rerequested` to the owner only, but a webhook
-/// of the repository gets all.
-fn is_foreign(app: Option<&Numbered>, app_id: u64) -> bool {
-    app.and_then(|app| app.id).is_some_and(|id| id != app_id)
-}
-
-fn check_run(delivery: &Delivery<'_>, app_id: u64) -> Result<Translated, PayloadError> {
-    let action = delivery.action()?;
-    let pressed = match action.as_str() {
-        "rerequested" => false,
-        "requested_action" => true,
-        other => return Ok(delivery.ignored_action(other)),
-    };
-    let part: CheckPart = delivery.read()?;
-    let run = delivery.need(part.check_run, "check_run")?;
-    if is_foreign(run.app.as_ref(), app_id) {
-        return Ok(ignored("a check run of another App"));
-    }
-    let check = CheckRunId(delivery.need(run.id, "check_run.id")?);
-    let external_id = delivery.need(run.external_id, "check_run.external_id")?;
-    let kind = if pressed {
-        let button = delivery.need(part.requested_action, "requested_action")?;
-        EventKind::Button {
-            check,
-            external_id,
-            identifier: delivery.need(button.identifier, "requested_action.identifier")?,
-        }
-    } else {
-        EventKind::CheckRerequested { check, external_id }
-    };
-    delivery.event(kind)
-}
-
-fn check_suite(delivery: &Delivery<'_>, app_id: u64) -> Result<Translated, PayloadError> {
-    let action = delivery.action()?;
-    if action != "rerequested" {
-        return Ok(delivery.ignored_action(&action));
-    }
-    let part: CheckPart = delivery.read()?;
-    let suite = delivery.need(part.check_suite, "check_suite")?;
-    if is_foreign(suite.app.as_ref(), app_id) {
-        return Ok(ignored("a check suite of another App"));
-    }
-    let head = delivery.commit(suite.head_sha, "check_suite.head_sha")?;
-    delivery.event(EventKind::SuiteRerequested { head })
-}
-
-// ---------------------------------------------------------------------------------------------
-// Images
-
-#[derive(Deserialize)]
-struct PackagePart {
-    registry_package: Option<Package>,
-    package: Option<Package>,
-    repository: Option<serde::de::IgnoredAny>,
-}
-
-/// The `package_url` of its version is not read: it may end in a bare `:` without a tag, and may
-/// be late; the registry is asked instead.
-#[derive(Deserialize)]
-struct Package {
-    package_type: Option<String>,
-}
-
-fn package(delivery: &Delivery<'_>) -> Result<Translated, PayloadError> {
-    let action = delivery.action()?;
-    if !matches!(action.as_str(), "published" | "updated") {
-        return Ok(delivery.ignored_action(&action));
-    }
-    let part: PackagePart = delivery.read()?;
-    let package = delivery.need(part.registry_package.or(part.package), "registry_package")?;
-    let kind = delivery.need(package.package_type, "registry_package.package_type")?;
-    // `docker` is what the same thing was called on docker.pkg.github.com.
-    if !kind.eq_ignore_ascii_case("container") && !kind.eq_ignore_ascii_case("docker") {
-        let kind: String = kind.chars().take(60).collect();
-        return Ok(ignored(format!("a package that is no image but {kind:?}")));
-    }
-    if part.repository.is_none() {
-        return Ok(ignored("an image that is linked to no repository"));
-    }
-    delivery.event(EventKind::ImageMaybe)
-}
-
-fn workflow_run(delivery: &Delivery<'_>) -> Result<Translated, PayloadError> {
-    let action = delivery.action()?;
-    if action != "completed" {
-        return Ok(delivery.ignored_action(&action));
-    }
-    // Whatever its conclusion: the image may have been pushed before a later step failed.
-    delivery.event(EventKind::ImageMaybe)
-}
-
-// ---------------------------------------------------------------------------------------------
-// Installations
-
-#[derive(Deserialize)]
-struct InstallationPart {
-    installation: Option<Installation>,
-    #[serde(default)]
-    repositories: Option<Vec<RepositoryPart>>,
-    #[serde(default)]
-    repositories_added: Option<Vec<RepositoryPart>>,
-    #[serde(default)]
-    repositories_removed: Option<Vec<RepositoryPart>>,
-}
-
-#[derive(Deserialize)]
-struct Installation {
-    account: Option<Account>,
-}
-
-impl InstallationPart {
-    fn owner(&self) -> &str {
-        self.installation
-            .as_ref()
-            .and_then(|installation| installation.account.as_ref())
-            .and_then(|account| account.login.as_deref())
-            .unwrap_or("an unnamed account")
-    }
-}
-
-fn names(repositories: Option<&Vec<RepositoryPart>>) -> String {
-    let all: Vec<&str> = repositories
-        .into_iter()
-        .flatten()
-        .filter_map(|repository| repository.full_name.as_deref())
-        .collect();
-    let (named, more) = all.split_at(all.len().min(NAMED_REPOSITORIES));
-    match (named, more.len()) {
-        ([], _) => "no repository".to_owned(),
-        (named, 0) => named.join(", "),
-        (named, more) => format!("{} and {more} more", named.join(", ")),
-    }
-}
-
-fn installation(delivery: &Delivery<'_>) -> Result<Translated, PayloadError> {
-    let action = delivery.action()?;
-    let part: InstallationPart = delivery.read()?;
-    let owner = part.owner();
-    Ok(ignored(match action.as_str() {
-        "created" => format!(
-            "the App was installed on {owner}: {}",
-            names(part.repositories.as_ref())
-        ),
-        "deleted" => format!("the App was removed from {owner}"),
-        "suspend" => format!("the App was suspended on {owner}"),
-        "unsuspend" => format!("the App works on {owner} again"),
-        "new_permissions_accepted" => format!("{owner} accepted new permissions of the App"),
-        _ => return Ok(delivery.ignored_action(&action)),
-    }))
-}
-
-fn installation_repositories(delivery: &Delivery<'_>) -> Result<Translated, PayloadError> {
-    let part: InstallationPart = delivery.read()?;
-    Ok(ignored(format!(
-        "the App on {} gained {} and lost {}",
-        part.owner(),
-        names(part.repositories_added.as_ref()),
-        names(part.repositories_removed.as_ref()),
-    )))
-}
-
-#[cfg(test)]
-mod tests;

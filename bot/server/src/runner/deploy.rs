@@ -257,7 +257,7 @@ fn live(
         service: work.service.name.clone(),
         commit: order.commit.clone(),
         digest: image.digest.clone(),
-        pr: order.pr,
+        pr: work.brought_by,
         actor: order.actor.clone(),
         run: hand.run.id.clone(),
         live_at: now,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use slipway_sandbox::world::{REGISTRY, REGISTRY_PASSWORD, REGISTRY_USER, World};
 
 /// Writes the settings and secrets of a bot that lives in a world; returns the settings' path.
-pub fn settle(
+pub(crate) fn settle(
     world: &World,
     dir: &Path,
     listen: &str,
@@ -67,7 +67,7 @@ stop_grace      = "5s"
 }
 
 /// The Terraform to use: what `TERRAFORM` says, else the one in `PATH`.
-pub fn terraform() -> anyhow::Result<PathBuf> {
+pub(crate) fn terraform() -> anyhow::Result<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "tests are told by their runner")]
     let (told, path) = (std::env::var_os("TERRAFORM"), std::env::var_os("PATH"));
     if let Some(told) = told {

@@ -19,6 +19,7 @@ use slipway_sandbox::github::{CheckRun, Comment};
 use slipway_sandbox::world::{REPO, World};
 
 use crate::harness;
+use crate::valve::Valve;
 
 /// How long a fact may be waited for. It only bounds a story that has gone wrong.
 pub const PATIENCE: Duration = Duration::from_secs(60);
@@ -36,9 +37,12 @@ impl Clock for Shared {
 /// A world, a bot, and what was read of its comments.
 pub struct Story {
     pub world: World,
+    pub valve: Valve,
     dir: tempfile::TempDir,
     handle: Option<(Handle, tokio::task::JoinHandle<anyhow::Result<()>>)>,
     read: BTreeSet<u64>,
+    /// What is written otherwise in the settings of the bot's next life.
+    settings: Vec<(String, String)>,
     pub url: String,
 }
 
@@ -70,11 +74,14 @@ impl Story {
             .try_init();
         let world = World::start().await?;
         let dir = tempfile::tempdir()?;
+        let valve = Valve::install(&dir.path().join("valve"), &harness::terraform()?)?;
         let mut story = Self {
             world,
+            valve,
             dir,
             handle: None,
             read: BTreeSet::new(),
+            settings: Vec::new(),
             url: String::new(),
         };
         story.start_bot().await?;
@@ -87,8 +94,14 @@ impl Story {
             &self.world,
             self.dir.path(),
             "127.0.0.1:0",
-            &harness::terraform()?,
+            &self.valve.program(),
         )?;
+        let mut text = std::fs::read_to_string(&path)?;
+        for (from, to) in &self.settings {
+            anyhow::ensure!(text.contains(from), "no {from:?} in the settings");
+            text = text.replace(from, to);
+        }
+        std::fs::write(&path, text)?;
         let settings = Settings::load(&path)?;
         let clock = Arc::new(Shared(self.world.clock.clone()));
         let bot = Slipway::start(settings, clock).await?;
@@ -224,6 +237,12 @@ impl Story {
         Ok(self.plain(&comment))
     }
 
+    /// As [`Self::reads`], once the bot has come to rest: what it shows then is its last word.
+    pub async fn settles(&mut self, pr: u64, text: &str) -> anyhow::Result<String> {
+        self.quiet().await?;
+        self.reads(pr, text).await
+    }
+
     /// Waits for a check run of a commit to end, and gives it.
     pub async fn check(&self, sha: &str, name: &str) -> anyhow::Result<CheckRun> {
         self.world
@@ -253,6 +272,163 @@ impl Story {
                 comment.reactions.iter().any(signed).then_some(())
             })
             .await
+    }
+
+    /// Starts the bot anew with another piece of text in its settings.
+    pub async fn with_settings(&mut self, from: &str, to: &str) -> anyhow::Result<()> {
+        self.settings.push((from.to_owned(), to.to_owned()));
+        self.stop_bot().await?;
+        self.start_bot().await
+    }
+
+    /// Waits until every delivery is worked off, no run can go on and every report is written.
+    /// What happens after that was caused by nothing that was done before it.
+    pub async fn quiet(&self) -> anyhow::Result<()> {
+        self.world.github.idle(PATIENCE).await?;
+        let store = self.store().await?;
+        let waiting = async {
+            loop {
+                let (deliveries, runs, reports): (i64, i64, i64) = sqlx::query_as(
+                    "SELECT (SELECT COUNT(*) FROM inbox WHERE state = 'stored'),
+                            (SELECT COUNT(*) FROM runs WHERE state IN ('queued', 'running')),
+                            (SELECT COUNT(*) FROM reports WHERE sent_version < version)",
+                )
+                .fetch_one(&store)
+                .await?;
+                if deliveries + runs + reports == 0 {
+                    return anyhow::Ok(());
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, waiting)
+            .await
+            .map_err(|_| anyhow::anyhow!("the bot never came to rest"))?
+    }
+
+    /// The bot's database, to look at.
+    pub async fn store(&self) -> anyhow::Result<sqlx::SqlitePool> {
+        let options = sqlx::sqlite::SqliteConnectOptions::new()
+            .filename(self.data_dir().join("slipway.db"))
+            .read_only(true);
+        Ok(sqlx::SqlitePool::connect_with(options).await?)
+    }
+
+    /// Everything that the bot wrote on GitHub, and what it keeps: where a secret must not be.
+    pub async fn everything_written(&self) -> anyhow::Result<String> {
+        let mut all = self.world.github.look(|model| {
+            let repository = model.repository(REPO);
+            let comments = repository.iter().flat_map(|r| r.comments.iter());
+            let checks = repository.iter().flat_map(|r| r.check_runs.iter());
+            let mut all = String::new();
+            comments.for_each(|comment| all.push_str(&comment.body));
+            checks.for_each(|check| all.push_str(&format!("{:?}\n", check)));
+            all
+        });
+        let runs: Vec<(String,)> = sqlx::query_as("SELECT id FROM runs")
+            .fetch_all(&self.store().await?)
+            .await?;
+        for (run,) in runs {
+            let page = reqwest::get(format!("{}/runs/{run}", self.url)).await?;
+            all.push_str(&page.error_for_status()?.text().await?);
+        }
+        for entry in std::fs::read_dir(self.data_dir())? {
+            let path = entry?.path();
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            if name.starts_with("slipway.db") {
+                all.push_str(&String::from_utf8_lossy(&std::fs::read(&path)?));
+            }
+        }
+        Ok(all)
+    }
+
+    /// What the bot reacted with to a comment, in order.
+    pub fn reactions(&self, comment: u64) -> Vec<String> {
+        self.world.github.look(|model| {
+            let bot = model.bot_login();
+            let repository = model.repository(REPO);
+            let comments = repository.into_iter().flat_map(|r| r.comments.iter());
+            comments
+                .filter(|c| c.id == comment)
+                .flat_map(|c| c.reactions.iter())
+                .filter(|reaction| reaction.user == bot)
+                .map(|reaction| reaction.content.clone())
+                .collect()
+        })
+    }
+
+    /// The bot's comments on an issue or a pull request.
+    pub fn replies(&self, number: u64) -> Vec<Comment> {
+        let bot = self.world.github.bot_login();
+        let mut comments = self.world.github.comments(REPO, number);
+        comments.retain(|comment| comment.author == bot);
+        comments
+    }
+
+    /// The check runs of the bot on a commit, each as `name: conclusion, title`.
+    pub fn checks(&self, sha: &str) -> String {
+        let app = self.world.github.app_id();
+        let mut lines: Vec<String> = self
+            .world
+            .github
+            .check_runs(REPO, sha)
+            .into_iter()
+            .filter(|check| check.app == app)
+            .map(|check| {
+                let end = check.conclusion.as_deref().unwrap_or(&check.status);
+                let title = check.output.title.as_deref().unwrap_or_default();
+                format!("{}: {end}, {title}", check.name)
+            })
+            .collect();
+        lines.sort();
+        plain(&lines.join("\n"), &self.world, &self.url)
+    }
+
+    /// What a check run shows, as a snapshot.
+    pub fn shown(&self, check: &CheckRun) -> String {
+        let output = &check.output;
+        let mut text = format!(
+            "{}: {}\n# {}\n{}",
+            check.name,
+            check.conclusion.as_deref().unwrap_or(&check.status),
+            output.title.as_deref().unwrap_or_default(),
+            output.summary.as_deref().unwrap_or_default(),
+        );
+        if let Some(more) = &output.text {
+            text.push_str(&format!("\n---\n{more}"));
+        }
+        for note in &output.annotations {
+            text.push_str(&format!(
+                "\n@ {}:{}-{} {}: {}: {}",
+                note.path,
+                note.start_line,
+                note.end_line,
+                note.level,
+                note.title.as_deref().unwrap_or_default(),
+                note.message
+            ));
+        }
+        plain(&text, &self.world, &self.url)
+    }
+
+    /// What Terraform's state holds for a stack: its inputs by resource, its outputs; nothing if it
+    /// was never applied.
+    pub fn state(&self, env: &str, stack: &str) -> anyhow::Result<Option<serde_json::Value>> {
+        let bucket = &self.world.place(env)?.bucket;
+        let Some(bytes) = self.world.aws.object(bucket, &format!("{stack}.tfstate")) else {
+            return Ok(None);
+        };
+        let state: serde_json::Value = serde_json::from_slice(&bytes)?;
+        Ok(state
+            .pointer("/resources/0/instances/0/attributes/input/value")
+            .cloned())
+    }
+
+    /// The names of the roles that were assumed so far, in order.
+    pub fn roles(&self) -> Vec<String> {
+        let assumed = self.world.aws.assumed();
+        let name = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
+        assumed.iter().map(|role| name(&role.role_arn)).collect()
     }
 
     /// Lets time pass once the bot has nothing at hand: work that it has in hand at that moment

@@ -3,10 +3,15 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod applying;
 mod bot;
+mod commands;
 mod deploying;
 mod faults;
 mod merging;
 mod planning;
+mod terraform;
+mod valve;
 mod rollback;
 mod ship;
+mod webhooks;

@@ -167,6 +167,10 @@ fn one_failed_and_its_dependant_is_skipped() {
     assert_eq!(check.annotations[0].start_line, 7);
 }
 
+fn pending() -> ApplyState {
+    ApplyState::Pending("waits for apply of eks".to_owned())
+}
+
 #[test]
 fn under_way_and_other_ends() {
     let running = ApplyState::Running {
@@ -174,14 +178,14 @@ fn under_way_and_other_ends() {
         total: 5,
         elapsed: Duration::from_secs(31),
     };
-    insta::assert_snapshot!(apply(vec![("eks", running), ("dns", ApplyState::Pending)]).markdown(), @"
+    insta::assert_snapshot!(apply(vec![("eks", running), ("dns", pending())]).markdown(), @"
     <!-- slipway:apply:dev -->
     ### 🔄 Applying `abc1234` in dev · asked for by `ana`
 
     | stack | outcome |
     | --- | --- |
     | eks | 🔄 2 of 5 done, 31 s |
-    | dns | ⏳ waits for the stacks before it |
+    | dns | ⏳ waits for apply of eks |
 
     as `slipway-apply` in 111111111111 (session `slipway-1a2b3c4d`) · next: `/deploy dev` · [run](https://slipway.example.com/runs/1a2b3c4d)
     ");
@@ -226,7 +230,7 @@ fn a_title_never_tells_of_success_that_was_not() {
         "1 of 2 stacks failed"
     );
     assert_eq!(
-        title(vec![("a", ApplyState::Pending)]),
+        title(vec![("a", pending())]),
         "Applying: 0 of 1 stack done"
     );
     assert_eq!(

@@ -3,7 +3,7 @@
 use super::super::GitHub;
 use super::super::auth::Level;
 use super::super::git::{Change, Sha};
-use super::super::model::{Permission, Protection};
+use super::super::model::{Model, Permission, Protection};
 use super::super::refusal::Refusal;
 use super::own;
 
@@ -63,7 +63,7 @@ impl GitHub {
     /// # Errors
     /// When there is no such repository.
     pub async fn uninstall(&self, repo: &str) -> anyhow::Result<()> {
-        self.act_in(repo, |model, id| model.uninstall(id)).await
+        self.act_in(repo, Model::uninstall).await
     }
 
     /// Changes what every installation grants the App, such as `("checks", None)`.

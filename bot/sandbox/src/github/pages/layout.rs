@@ -2,15 +2,22 @@
 
 use http::StatusCode;
 
-use super::super::model::{AccountKind, CheckRun, Model, Repository};
+use super::super::model::{CheckRun, Repository};
 use super::super::server::Reply;
+use super::Visit;
 use super::markdown::{escape, markdown};
 
 const STYLE: &str = include_str!("style.css");
 const LIVE: &str = include_str!("live.js");
 
 /// A whole page. `live` refreshes itself; `rest` (forms) does not.
-pub(super) fn page(title: &str, trail: &[(String, String)], live: &str, rest: &str) -> Reply {
+pub(super) fn page(
+    visit: &Visit<'_>,
+    title: &str,
+    trail: &[(String, String)],
+    live: &str,
+    rest: &str,
+) -> Reply {
     let trail: String = trail
         .iter()
         .map(|(name, url)| {
@@ -25,21 +32,22 @@ pub(super) fn page(title: &str, trail: &[(String, String)], live: &str, rest: &s
         "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
          <meta name=\"viewport\" content=\"width=device-width\"><title>{}</title>\
          <style>{STYLE}</style></head><body>\
-         <header><a href=\"/\">Sandbox GitHub</a>{trail}</header>\
+         <header><a href=\"/\">Sandbox GitHub</a>{trail}{}</header>\
          <main><div id=\"live\">{live}</div>{rest}</main><script>{LIVE}</script></body></html>",
-        escape(title)
+        escape(title),
+        choose_person(visit)
     );
     reply(StatusCode::OK, html)
 }
 
 /// A page that says why something was not done.
-pub(super) fn oops(status: StatusCode, why: &str, back: &str) -> Reply {
+pub(super) fn oops(visit: &Visit<'_>, status: StatusCode, why: &str, back: &str) -> Reply {
     let live = format!(
         "<p class=\"oops\">{}</p><p><a href=\"{}\">Back</a></p>",
         escape(why),
         escape(back)
     );
-    let mut page = page("Not done", &[], &live, "");
+    let mut page = page(visit, "Not done", &[], &live, "");
     page.status = status;
     page
 }
@@ -76,25 +84,41 @@ pub(super) fn commit_link(repo: &Repository, sha: &str) -> String {
     )
 }
 
-/// The people to choose from, with what they may do.
-pub(super) fn choose_person(model: &Model, repo: &Repository) -> String {
-    let people: String = model
-        .accounts
-        .values()
-        .filter(|account| account.kind == AccountKind::User)
-        .map(|account| {
-            let login = escape(&account.login);
-            let may = model.permission(repo.id, &account.login).role();
-            format!("<option value=\"{login}\">{login} ({may})</option>")
+/// The hidden field that says who presses a button.
+pub(super) fn actor(visit: &Visit<'_>) -> String {
+    format!(
+        "<input type=\"hidden\" name=\"user\" value=\"{}\">",
+        escape(&visit.viewer)
+    )
+}
+
+/// The people to choose from, to act as; with what each may do in a repository, where there is one.
+fn choose_person(visit: &Visit<'_>) -> String {
+    let people: String = visit
+        .people()
+        .map(|login| {
+            let chosen = if login == visit.viewer {
+                " selected"
+            } else {
+                ""
+            };
+            let may = visit.repo.map_or_else(String::new, |repo| {
+                format!(" ({})", visit.model.permission(repo, login).role())
+            });
+            let login = escape(login);
+            format!("<option value=\"{login}\"{chosen}>{login}{may}</option>")
         })
         .collect();
-    format!("as <select name=\"user\">{people}</select>")
+    format!(
+        "<form class=\"who\" method=\"post\" action=\"/-/as\">You are \
+         <select name=\"user\" onchange=\"this.form.submit()\">{people}</select> \
+         <noscript><button>Switch</button></noscript></form>"
+    )
 }
 
 /// A form of one button.
 pub(super) fn button(
-    model: &Model,
-    repo: &Repository,
+    visit: &Visit<'_>,
     action: &str,
     fields: &[(&str, &str)],
     label: &str,
@@ -110,17 +134,21 @@ pub(super) fn button(
         })
         .collect();
     format!(
-        "<form class=\"inline\" method=\"post\" action=\"{}\">{hidden}\
-         <button class=\"{class}\">{}</button> {}</form>",
+        "<form class=\"inline\" method=\"post\" action=\"{}\">{}{hidden}\
+         <button class=\"{class}\">{}</button></form>",
         escape(action),
-        escape(label),
-        choose_person(model, repo)
+        actor(visit),
+        escape(label)
     )
 }
 
 /// A check run with everything that it shows.
-pub(super) fn check_card(model: &Model, repo: &Repository, run: &CheckRun) -> String {
-    let app = model.apps.get(&run.app).map_or("", |app| app.name.as_str());
+pub(super) fn check_card(visit: &Visit<'_>, repo: &Repository, run: &CheckRun) -> String {
+    let app = visit
+        .model
+        .apps
+        .get(&run.app)
+        .map_or("", |app| app.name.as_str());
     let state = run.conclusion.as_deref().unwrap_or(&run.status);
     let base = format!("/{}/runs/{}", repo.full_name(), run.id);
     let details = run.details_url.as_ref().map_or_else(String::new, |url| {
@@ -155,17 +183,10 @@ pub(super) fn check_card(model: &Model, repo: &Repository, run: &CheckRun) -> St
     for action in &run.actions {
         let fields = [("identifier", action.identifier.as_str())];
         let press = format!("{base}/press");
-        foot.push_str(&button(model, repo, &press, &fields, &action.label, ""));
+        foot.push_str(&button(visit, &press, &fields, &action.label, ""));
     }
-    if run.app == model.config.app_id {
-        foot.push_str(&button(
-            model,
-            repo,
-            &format!("{base}/rerun"),
-            &[],
-            "Re-run",
-            "",
-        ));
+    if run.app == visit.model.config.app_id {
+        foot.push_str(&button(visit, &format!("{base}/rerun"), &[], "Re-run", ""));
     }
     format!(
         "<div class=\"card\" id=\"run-{}\"><div class=\"head\">{} <a href=\"{}\"><strong>{}</strong></a> \
@@ -181,7 +202,7 @@ pub(super) fn check_card(model: &Model, repo: &Repository, run: &CheckRun) -> St
 }
 
 /// The deployments of a repository, newest first.
-pub(super) fn deployments_table(model: &Model, repo: &Repository) -> String {
+pub(super) fn deployments_table(repo: &Repository) -> String {
     let rows: String = repo
         .deployments
         .iter()
@@ -219,7 +240,6 @@ pub(super) fn deployments_table(model: &Model, repo: &Repository) -> String {
             )
         })
         .collect();
-    let _ = model;
     if rows.is_empty() {
         return "<p class=\"dim\">Nothing was deployed yet.</p>".to_owned();
     }

@@ -11,11 +11,49 @@ mod repo;
 use http::{Method, StatusCode, header};
 
 use super::git::Change;
-use super::model::{MergeMethod, Model, NewPull, Permission, ReviewState};
-use super::percent::decode;
+use super::model::{AccountKind, MergeMethod, Model, NewPull, Permission, ReviewState};
+use super::percent::{decode, encode};
 use super::refusal::{Outcome, Refusal};
 use super::rest::{is_endpoint, query};
 use super::server::{Asked, Reply};
+
+/// Someone looking at a page.
+struct Visit<'a> {
+    model: &'a Model,
+    /// Whom they chose to be.
+    viewer: String,
+    /// The repository that they look at.
+    repo: Option<u64>,
+}
+
+impl<'a> Visit<'a> {
+    fn new(model: &'a Model, asked: &Asked, repo: Option<u64>) -> Self {
+        let mut visit = Self {
+            model,
+            viewer: String::new(),
+            repo,
+        };
+        let chosen = asked
+            .header("cookie")
+            .split(';')
+            .find_map(|cookie| cookie.trim().strip_prefix("as="))
+            .map(decode);
+        let known = |login: &String| visit.people().any(|person| person == login);
+        let viewer = chosen
+            .filter(known)
+            .or_else(|| visit.people().next().map(str::to_owned));
+        visit.viewer = viewer.unwrap_or_default();
+        visit
+    }
+
+    fn people(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.model
+            .accounts
+            .values()
+            .filter(|account| account.kind == AccountKind::User)
+            .map(|account| account.login.as_str())
+    }
+}
 
 /// Answers a request for a page; nothing if it is not one.
 pub(super) fn answer(model: &mut Model, asked: &Asked) -> Option<Reply> {
@@ -31,27 +69,57 @@ pub(super) fn answer(model: &mut Model, asked: &Asked) -> Option<Reply> {
         .collect();
     let path: Vec<&str> = path.iter().map(String::as_str).collect();
     if path.is_empty() && asked.method == Method::GET {
-        return Some(repo::all(model));
+        return Some(repo::all(&Visit::new(model, asked, None)));
+    }
+    if path == ["-", "as"] && asked.method == Method::POST {
+        return Some(become_someone(model, asked));
     }
     let (&owner, &name) = (path.first()?, path.get(1)?);
     let id = model.repository(&format!("{owner}/{name}"))?.id;
     let rest = path.get(2..)?;
     let result = match asked.method {
-        Method::GET => show(model, id, rest)?,
+        Method::GET => show(&Visit::new(model, asked, Some(id)), id, rest)?,
         Method::POST => act(model, asked, id, rest)?,
         _ => return None,
     };
     let back = format!("/{owner}/{name}");
-    Some(result.unwrap_or_else(|refusal| layout::oops(refusal.status, &refusal.to_string(), &back)))
+    Some(result.unwrap_or_else(|refusal| {
+        layout::oops(
+            &Visit::new(model, asked, Some(id)),
+            refusal.status,
+            &refusal.to_string(),
+            &back,
+        )
+    }))
 }
 
-fn show(model: &Model, id: u64, path: &[&str]) -> Option<Outcome<Reply>> {
-    let repository = model.repositories.get(&id)?;
+/// Where someone came from, if it was a page here.
+fn came_from<'a>(model: &Model, asked: &'a Asked) -> Option<&'a str> {
+    asked
+        .header("referer")
+        .strip_prefix(&model.base_url)
+        .filter(|path| path.starts_with('/'))
+}
+
+/// Remembers whom someone chose to be.
+fn become_someone(model: &Model, asked: &Asked) -> Reply {
+    let form = Form(query(&String::from_utf8_lossy(&asked.body)));
+    let cookie = format!(
+        "as={}; Path=/; HttpOnly; SameSite=Strict",
+        encode(form.get("user"))
+    );
+    Reply::empty(StatusCode::SEE_OTHER)
+        .header("set-cookie", cookie)
+        .header("location", came_from(model, asked).unwrap_or("/"))
+}
+
+fn show(visit: &Visit<'_>, id: u64, path: &[&str]) -> Option<Outcome<Reply>> {
+    let repository = visit.model.repositories.get(&id)?;
     Some(match path {
-        [] => Ok(repo::show(model, repository)),
-        ["pull", number] => pull::show(model, repository, number.parse().ok()?),
-        ["commit", sha] => repo::commit(model, repository, sha),
-        ["runs", run] => repo::run(model, repository, run.parse().ok()?),
+        [] => Ok(repo::show(visit, repository)),
+        ["pull", number] => pull::show(visit, repository, number.parse().ok()?),
+        ["commit", sha] => repo::commit(visit, repository, sha),
+        ["runs", run] => repo::run(visit, repository, run.parse().ok()?),
         _ => return None,
     })
 }
@@ -98,11 +166,7 @@ fn act(model: &mut Model, asked: &Asked, id: u64, path: &[&str]) -> Option<Outco
         ["open"] => (open(model, id, &form), format!("/{name}")),
         _ => return None,
     };
-    let referer = asked.header("referer");
-    let back = match referer.strip_prefix(&model.base_url) {
-        Some(path) if path.starts_with('/') => path.to_owned(),
-        _ => back,
-    };
+    let back = came_from(model, asked).map_or(back, str::to_owned);
     Some(done.map(|()| Reply::empty(StatusCode::SEE_OTHER).header("location", back)))
 }
 

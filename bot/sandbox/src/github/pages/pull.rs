@@ -1,31 +1,36 @@
 //! The page of a pull request.
 
-use super::super::model::{Comment, Model, PullRequest, Repository, stamp};
+use super::super::model::{Comment, PullRequest, Repository, stamp};
 use super::super::refusal::Outcome;
 use super::super::server::Reply;
-use super::layout::{
-    button, check_card, choose_person, commit_link, deployments_table, page, pill,
-};
+use super::Visit;
+use super::layout::{actor, button, check_card, commit_link, deployments_table, page, pill};
 use super::markdown::{escape, markdown};
 use super::repo::{push_form, trail};
 
-pub(super) fn show(model: &Model, repo: &Repository, number: u64) -> Outcome<Reply> {
-    let pull = model.pull(repo.id, number)?;
-    let mut live = heading(model, repo, pull)?;
+pub(super) fn show(visit: &Visit<'_>, repo: &Repository, number: u64) -> Outcome<Reply> {
+    let pull = visit.model.pull(repo.id, number)?;
+    let mut live = heading(visit, repo, pull)?;
     live.push_str(&description(pull));
     for comment in repo.comments(number) {
-        live.push_str(&comment_card(model, comment));
+        live.push_str(&comment_card(visit, comment));
     }
     live.push_str(&reviews(pull));
     live.push_str("<h2>Checks</h2>");
-    live.push_str(&checks(model, repo, pull));
+    live.push_str(&checks(visit, repo, pull));
     live.push_str("<h2>Deployments</h2>");
-    live.push_str(&deployments_table(model, repo));
+    live.push_str(&deployments_table(repo));
     let title = format!("#{number} {}", pull.title);
-    Ok(page(&title, &trail(repo), &live, &forms(model, repo, pull)))
+    Ok(page(
+        visit,
+        &title,
+        &trail(repo),
+        &live,
+        &forms(visit, repo, pull),
+    ))
 }
 
-fn heading(model: &Model, repo: &Repository, pull: &PullRequest) -> Outcome<String> {
+fn heading(visit: &Visit<'_>, repo: &Repository, pull: &PullRequest) -> Outcome<String> {
     let state = match (&pull.merged, pull.is_open()) {
         (Some(_), _) => "merged",
         (None, true) => "open",
@@ -38,7 +43,7 @@ fn heading(model: &Model, repo: &Repository, pull: &PullRequest) -> Outcome<Stri
             escape(&merged.by),
             commit_link(repo, &merged.sha)
         ),
-        None if pull.is_open() => model.mergeable_state(repo, pull)?.to_owned(),
+        None if pull.is_open() => visit.model.mergeable_state(repo, pull)?.to_owned(),
         None => String::new(),
     };
     Ok(format!(
@@ -81,8 +86,8 @@ fn emoji(content: &str) -> &str {
     }
 }
 
-fn comment_card(model: &Model, comment: &Comment) -> String {
-    let bot = if comment.author == model.bot_login() {
+fn comment_card(visit: &Visit<'_>, comment: &Comment) -> String {
+    let bot = if comment.author == visit.model.bot_login() {
         " bot"
     } else {
         ""
@@ -134,13 +139,13 @@ fn reviews(pull: &PullRequest) -> String {
 }
 
 /// The checks of the head, and after a merge those of the merge commit.
-fn checks(model: &Model, repo: &Repository, pull: &PullRequest) -> String {
+fn checks(visit: &Visit<'_>, repo: &Repository, pull: &PullRequest) -> String {
     let merge = pull.merged.as_ref().map(|merged| merged.sha.as_str());
     let cards: String = merge
         .into_iter()
         .chain([pull.head.sha.as_str()])
         .flat_map(|sha| repo.check_runs(sha))
-        .map(|run| check_card(model, repo, run))
+        .map(|run| check_card(visit, repo, run))
         .collect();
     if cards.is_empty() {
         return "<p class=\"dim\">No checks yet.</p>".to_owned();
@@ -148,18 +153,18 @@ fn checks(model: &Model, repo: &Repository, pull: &PullRequest) -> String {
     cards
 }
 
-fn forms(model: &Model, repo: &Repository, pull: &PullRequest) -> String {
+fn forms(visit: &Visit<'_>, repo: &Repository, pull: &PullRequest) -> String {
     let base = format!("/{}/pull/{}", repo.full_name(), pull.number);
-    let person = choose_person(model, repo);
     let mut forms = format!(
         "<h2>Say or do</h2><form method=\"post\" action=\"{}/comment\">\
          <textarea name=\"body\" rows=\"3\" placeholder=\"/help\"></textarea>\
-         <button class=\"go\">Comment</button> {person}</form>",
-        escape(&base)
+         <button class=\"go\">Comment</button>{}</form>",
+        escape(&base),
+        actor(visit)
     );
     let mut add = |action: &str, fields: &[(&str, &str)], label: &str, class: &str| {
         let action = format!("{base}/{action}");
-        forms.push_str(&button(model, repo, &action, fields, label, class));
+        forms.push_str(&button(visit, &action, fields, label, class));
     };
     if pull.is_open() {
         add("review", &[("verdict", "approve")], "Approve", "");
@@ -175,7 +180,7 @@ fn forms(model: &Model, repo: &Repository, pull: &PullRequest) -> String {
         add("merge", &[], "Merge", "go");
         add("close", &[], "Close", "");
         forms.push_str("<h2>Push another commit</h2>");
-        forms.push_str(&push_form(model, repo, &pull.head.branch));
+        forms.push_str(&push_form(visit, repo, &pull.head.branch));
     } else if pull.merged.is_none() {
         add("reopen", &[], "Reopen", "");
     }

@@ -1,13 +1,15 @@
 //! The list of repositories, a repository, a commit, a check run.
 
-use super::super::model::{Model, Repository, stamp};
+use super::super::model::{Repository, stamp};
 use super::super::refusal::{Outcome, Refusal};
 use super::super::server::Reply;
-use super::layout::{check_card, choose_person, commit_link, deployments_table, page, pill};
+use super::Visit;
+use super::layout::{actor, check_card, commit_link, deployments_table, page, pill};
 use super::markdown::escape;
 
-pub(super) fn all(model: &Model) -> Reply {
-    let rows: String = model
+pub(super) fn all(visit: &Visit<'_>) -> Reply {
+    let rows: String = visit
+        .model
         .repositories
         .values()
         .map(|repo| {
@@ -20,7 +22,7 @@ pub(super) fn all(model: &Model) -> Reply {
         "<h1>Repositories</h1><table class=\"wide\"><tr><th>repository</th>\
          <th>pull requests</th></tr>{rows}</table>"
     );
-    page("Sandbox GitHub", &[], &live, "")
+    page(visit, "Sandbox GitHub", &[], &live, "")
 }
 
 pub(super) fn trail(repo: &Repository) -> Vec<(String, String)> {
@@ -28,7 +30,7 @@ pub(super) fn trail(repo: &Repository) -> Vec<(String, String)> {
     vec![(name.clone(), format!("/{name}"))]
 }
 
-pub(super) fn show(model: &Model, repo: &Repository) -> Reply {
+pub(super) fn show(visit: &Visit<'_>, repo: &Repository) -> Reply {
     let name = repo.full_name();
     let rows: String = repo
         .pulls
@@ -61,37 +63,37 @@ pub(super) fn show(model: &Model, repo: &Repository) -> Reply {
          <table class=\"wide\">{rows}</table><h2>Deployments</h2>{}",
         escape(&name),
         escape(&repo.default_branch),
-        deployments_table(model, repo)
+        deployments_table(repo)
     );
-    let person = choose_person(model, repo);
     let rest = format!(
         "<div class=\"columns\"><div><h2>Push a commit</h2>{}</div><div><h2>Open a pull request</h2>\
          <form method=\"post\" action=\"/{}/open\">\
          <input type=\"text\" name=\"head\" placeholder=\"from branch\">\
          <input type=\"text\" name=\"title\" placeholder=\"title\">\
-         <button class=\"go\">Open</button> {person}</form></div></div>",
-        push_form(model, repo, ""),
-        escape(&name)
+         <button class=\"go\">Open</button>{}</form></div></div>",
+        push_form(visit, repo, ""),
+        escape(&name),
+        actor(visit)
     );
-    page(&name, &trail(repo), &live, &rest)
+    page(visit, &name, &trail(repo), &live, &rest)
 }
 
 /// A form that commits one file on a branch.
-pub(super) fn push_form(model: &Model, repo: &Repository, branch: &str) -> String {
+pub(super) fn push_form(visit: &Visit<'_>, repo: &Repository, branch: &str) -> String {
     format!(
         "<form method=\"post\" action=\"/{}/push\">\
          <input type=\"text\" name=\"branch\" placeholder=\"branch\" value=\"{}\">\
          <input type=\"text\" name=\"path\" placeholder=\"path of the file\">\
          <textarea class=\"code\" name=\"content\" rows=\"5\" placeholder=\"content\"></textarea>\
          <input type=\"text\" name=\"message\" placeholder=\"message\">\
-         <button>Push</button> {}</form>",
+         <button>Push</button>{}</form>",
         escape(&repo.full_name()),
         escape(branch),
-        choose_person(model, repo)
+        actor(visit)
     )
 }
 
-pub(super) fn commit(model: &Model, repo: &Repository, sha: &str) -> Outcome<Reply> {
+pub(super) fn commit(visit: &Visit<'_>, repo: &Repository, sha: &str) -> Outcome<Reply> {
     let sha = repo.git.tip(sha)?.ok_or_else(Refusal::not_found)?;
     let commit = repo.git.show(&sha)?;
     let files: String = match commit.parents.first() {
@@ -113,7 +115,7 @@ pub(super) fn commit(model: &Model, repo: &Repository, sha: &str) -> Outcome<Rep
     };
     let checks: String = repo
         .check_runs(&sha)
-        .map(|run| check_card(model, repo, run))
+        .map(|run| check_card(visit, repo, run))
         .collect();
     let live = format!(
         "<h1>{}</h1><p class=\"dim\">{} committed <span class=\"sha\">{sha}</span> at {}</p>\
@@ -122,15 +124,15 @@ pub(super) fn commit(model: &Model, repo: &Repository, sha: &str) -> Outcome<Rep
         escape(&commit.author.name),
         stamp(commit.committer.at)
     );
-    Ok(page(&sha, &trail(repo), &live, ""))
+    Ok(page(visit, &sha, &trail(repo), &live, ""))
 }
 
-pub(super) fn run(model: &Model, repo: &Repository, id: u64) -> Outcome<Reply> {
-    let run = model.run(repo.id, id)?;
+pub(super) fn run(visit: &Visit<'_>, repo: &Repository, id: u64) -> Outcome<Reply> {
+    let run = visit.model.run(repo.id, id)?;
     let live = format!(
         "<h1>{}</h1>{}",
         escape(&run.name),
-        check_card(model, repo, run)
+        check_card(visit, repo, run)
     );
-    Ok(page(&run.name, &trail(repo), &live, ""))
+    Ok(page(visit, &run.name, &trail(repo), &live, ""))
 }

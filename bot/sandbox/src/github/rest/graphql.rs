@@ -115,19 +115,9 @@ fn find_comment(model: &Model, subject: &str) -> Option<(u64, u64)> {
 
 fn may_minimize(model: &Model, caller: &Caller, repo: u64) -> bool {
     match caller {
-        Caller::Installation {
-            repositories,
-            permissions,
-            ..
-        } => {
-            let writes = |name: &str| {
-                permissions
-                    .get(name)
-                    .is_some_and(|level| *level >= Level::Write)
-            };
-            repositories.contains(&repo) && (writes("issues") || writes("pull_requests"))
-        }
         Caller::Person(login) => model.permission(repo, login) >= Permission::Write,
-        Caller::Nobody | Caller::App => false,
+        caller => ["issues", "pull_requests"]
+            .iter()
+            .any(|name| caller.is_granted(repo, name, Level::Write)),
     }
 }

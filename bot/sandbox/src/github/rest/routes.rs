@@ -198,65 +198,73 @@ impl Route {
     /// Lets a caller in, or not, in GitHub's order: credentials, repository, permission. Gives the
     /// repository in the path.
     pub(super) fn admit(&self, model: &Model, call: &Call<'_>) -> Outcome<u64> {
+        if matches!(self.needs, Needs::Jwt) && !matches!(call.caller, Caller::App) {
+            return Err(Refusal::unauthorized(
+                "A JSON web token could not be decoded",
+            ));
+        }
         match (&self.needs, &call.caller) {
             (Needs::Nothing, _) => return Ok(0),
-            (Needs::Jwt, Caller::App) => {
-                return match call.param("repo") {
-                    "" => Ok(0),
-                    name => model.find(&format!("{}/{name}", call.param("owner"))),
-                };
-            }
-            (Needs::Jwt, _) => {
-                return Err(Refusal::unauthorized(
-                    "A JSON web token could not be decoded",
-                ));
-            }
+            (Needs::Jwt, Caller::App) | (_, Caller::Installation { .. } | Caller::Person(_)) => {}
             (_, Caller::App) => {
                 return Err(Refusal::forbidden("Resource not accessible by integration"));
             }
             (_, Caller::Nobody) => {
                 return Err(Refusal::unauthorized("Requires authentication"));
             }
-            (_, Caller::Installation { .. } | Caller::Person(_)) => {}
         }
         let repo = match call.param("repo") {
             "" => 0,
             name => model.find(&format!("{}/{name}", call.param("owner")))?,
         };
-        let Needs::Any(choices) = self.needs else {
-            return Ok(repo);
-        };
+        if let Needs::Any(choices) = self.needs {
+            self.admit_to(model, call, repo, choices)?;
+        }
+        Ok(repo)
+    }
+
+    fn admit_to(
+        &self,
+        model: &Model,
+        call: &Call<'_>,
+        repo: u64,
+        choices: &[(&str, Level)],
+    ) -> Outcome<()> {
+        let reads = choices.iter().all(|(_, level)| *level == Level::Read);
         match &call.caller {
-            Caller::Person(login) if repo != 0 => {
-                let writes = choices.iter().any(|(_, level)| *level > Level::Read);
-                let comments = self.pattern.contains("/issues/");
-                let least = if writes && !comments {
-                    Permission::Write
-                } else {
+            Caller::Person(_) if repo == 0 => Ok(()),
+            Caller::Person(login) => {
+                // Whoever may read may also comment.
+                let least = if reads || self.pattern.contains("/issues/") {
                     Permission::Read
+                } else {
+                    Permission::Write
                 };
-                model.require(repo, login, least)?;
+                model.require(repo, login, least)
             }
             Caller::Installation {
                 repositories,
                 permissions,
                 ..
             } => {
-                let inside = repo == 0 || repositories.contains(&repo);
-                let public = model.repo(repo).is_ok_and(|found| !found.private);
-                let reads = choices.iter().all(|(_, level)| *level == Level::Read);
-                if !(inside || public && reads) {
-                    return Err(Refusal::not_found());
+                if repo != 0 && !repositories.contains(&repo) {
+                    let public = !model.repo(repo)?.private;
+                    return if public && reads {
+                        Ok(())
+                    } else {
+                        Err(Refusal::not_found())
+                    };
                 }
                 let granted = choices
                     .iter()
                     .any(|(name, level)| permissions.get(*name).is_some_and(|has| has >= level));
-                if inside && !granted {
-                    return Err(Refusal::forbidden("Resource not accessible by integration"));
+                if granted {
+                    Ok(())
+                } else {
+                    Err(Refusal::forbidden("Resource not accessible by integration"))
                 }
             }
-            Caller::Person(_) | Caller::Nobody | Caller::App => {}
+            Caller::Nobody | Caller::App => Ok(()),
         }
-        Ok(repo)
     }
 }

@@ -199,3 +199,33 @@ async fn forms_of_other_sites_are_refused() {
     assert_eq!(response.status().as_u16(), 403);
     assert!(world.github.pull_request(REPO, number).unwrap().is_open());
 }
+
+#[tokio::test]
+async fn a_visitor_chooses_whom_to_be() {
+    let world = World::new().await;
+    world.pull().await;
+    let got = send(&world, "/-/as", &[("user", "bo")]).await;
+    let cookie = got.headers["set-cookie"]
+        .to_str()
+        .unwrap()
+        .split(';')
+        .next()
+        .unwrap();
+    let path = "/acme/shop/pull/1";
+    let got = world
+        .call("GET", path, "", None, &[("cookie", cookie)])
+        .await;
+    assert!(
+        got.text.contains("value=\"bo\" selected>bo (admin)"),
+        "{}",
+        got.text
+    );
+    assert!(got.text.contains("name=\"user\" value=\"bo\""));
+    let got = world
+        .call("GET", path, "", None, &[("cookie", "as=<b>")])
+        .await;
+    assert!(
+        got.text.contains("value=\"ana\" selected"),
+        "an unknown one is nobody"
+    );
+}

@@ -384,3 +384,21 @@ async fn installing_is_reported() {
     );
     assert_eq!(world.get("/repos/acme/second").await.status, 404);
 }
+
+#[tokio::test]
+async fn only_subscribed_events_are_sent() {
+    let world = World::with(|config| config.events.retain(|event| event != "push")).await;
+    let hook = world.hook().await;
+    world.pull().await;
+    world
+        .github
+        .open_issue(REPO, "ana", "Broken", "")
+        .await
+        .unwrap();
+    world.idle().await;
+    let names = hook.names();
+    assert_eq!(
+        names,
+        ["ping", "check_suite.requested", "pull_request.opened"]
+    );
+}

@@ -24,6 +24,49 @@ pub(super) fn permissions_json(permissions: &Permissions) -> Value {
     Value::Object(map)
 }
 
+/// The links of a repository, by what follows its address.
+const LINKS: [(&str, &str); 36] = [
+    ("forks_url", "/forks"),
+    ("keys_url", "/keys{/key_id}"),
+    ("collaborators_url", "/collaborators{/collaborator}"),
+    ("teams_url", "/teams"),
+    ("hooks_url", "/hooks"),
+    ("issue_events_url", "/issues/events{/number}"),
+    ("events_url", "/events"),
+    ("assignees_url", "/assignees{/user}"),
+    ("branches_url", "/branches{/branch}"),
+    ("tags_url", "/tags"),
+    ("blobs_url", "/git/blobs{/sha}"),
+    ("git_tags_url", "/git/tags{/sha}"),
+    ("git_refs_url", "/git/refs{/sha}"),
+    ("trees_url", "/git/trees{/sha}"),
+    ("statuses_url", "/statuses/{sha}"),
+    ("languages_url", "/languages"),
+    ("stargazers_url", "/stargazers"),
+    ("contributors_url", "/contributors"),
+    ("subscribers_url", "/subscribers"),
+    ("subscription_url", "/subscription"),
+    ("commits_url", "/commits{/sha}"),
+    ("git_commits_url", "/git/commits{/sha}"),
+    ("comments_url", "/comments{/number}"),
+    ("issue_comment_url", "/issues/comments{/number}"),
+    ("contents_url", "/contents/{+path}"),
+    ("compare_url", "/compare/{base}...{head}"),
+    ("merges_url", "/merges"),
+    ("archive_url", "/{archive_format}{/ref}"),
+    ("downloads_url", "/downloads"),
+    ("issues_url", "/issues{/number}"),
+    ("pulls_url", "/pulls{/number}"),
+    ("milestones_url", "/milestones{/number}"),
+    (
+        "notifications_url",
+        "/notifications{?since,all,participating}",
+    ),
+    ("labels_url", "/labels{/name}"),
+    ("releases_url", "/releases{/id}"),
+    ("deployments_url", "/deployments"),
+];
+
 impl Model {
     /// The address of something in the API.
     pub(super) fn api(&self, path: &str) -> String {
@@ -154,50 +197,9 @@ impl Model {
             "fork": repo.parent.is_some(),
             "url": url,
         });
-        const LINKS: [(&str, &str); 35] = [
-            ("forks_url", "/forks"),
-            ("keys_url", "/keys{/key_id}"),
-            ("collaborators_url", "/collaborators{/collaborator}"),
-            ("teams_url", "/teams"),
-            ("hooks_url", "/hooks"),
-            ("issue_events_url", "/issues/events{/number}"),
-            ("events_url", "/events"),
-            ("assignees_url", "/assignees{/user}"),
-            ("branches_url", "/branches{/branch}"),
-            ("tags_url", "/tags"),
-            ("blobs_url", "/git/blobs{/sha}"),
-            ("git_tags_url", "/git/tags{/sha}"),
-            ("git_refs_url", "/git/refs{/sha}"),
-            ("trees_url", "/git/trees{/sha}"),
-            ("statuses_url", "/statuses/{sha}"),
-            ("languages_url", "/languages"),
-            ("stargazers_url", "/stargazers"),
-            ("contributors_url", "/contributors"),
-            ("subscribers_url", "/subscribers"),
-            ("subscription_url", "/subscription"),
-            ("commits_url", "/commits{/sha}"),
-            ("git_commits_url", "/git/commits{/sha}"),
-            ("comments_url", "/comments{/number}"),
-            ("issue_comment_url", "/issues/comments{/number}"),
-            ("contents_url", "/contents/{+path}"),
-            ("compare_url", "/compare/{base}...{head}"),
-            ("merges_url", "/merges"),
-            ("archive_url", "/{archive_format}{/ref}"),
-            ("downloads_url", "/downloads"),
-            ("issues_url", "/issues{/number}"),
-            ("pulls_url", "/pulls{/number}"),
-            ("milestones_url", "/milestones{/number}"),
-            (
-                "notifications_url",
-                "/notifications{?since,all,participating}",
-            ),
-            ("labels_url", "/labels{/name}"),
-            ("releases_url", "/releases{/id}"),
-        ];
         for (name, tail) in LINKS {
             value[name] = json!(format!("{url}{tail}"));
         }
-        value["deployments_url"] = json!(format!("{url}/deployments"));
         Ok(value)
     }
 

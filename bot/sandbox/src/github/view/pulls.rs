@@ -1,8 +1,11 @@
 //! Pull requests, issues, comments, reactions and reviews.
 
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
-use super::super::model::{Comment, Model, PullRequest, Reaction, Review, Side, node_id, stamp};
+use super::super::model::{
+    Comment, Issue, Model, PullRequest, Reaction, Review, Side, node_id, stamp,
+};
 use super::super::refusal::{Outcome, Refusal};
 
 impl Model {
@@ -50,7 +53,7 @@ impl Model {
             "locked": false,
             "title": pull.title,
             "user": self.user_json(&pull.author),
-            "body": if pull.body.is_empty() { Value::Null } else { json!(pull.body) },
+            "body": text_or_null(&pull.body),
             "created_at": stamp(pull.created_at),
             "updated_at": stamp(pull.updated_at),
             "closed_at": pull.closed_at.map(stamp),
@@ -110,26 +113,11 @@ impl Model {
         let url = self.api(&format!("/repos/{full_name}/issues/{number}"));
         let pull = found.pulls.get(&number);
         let issue = found.issues.get(&number);
-        let (id, title, body, author, created, updated, closed) = match (pull, issue) {
-            (Some(p), _) => (
-                p.id,
-                &p.title,
-                &p.body,
-                &p.author,
-                p.created_at,
-                p.updated_at,
-                p.closed_at,
-            ),
-            (None, Some(i)) => (
-                i.id,
-                &i.title,
-                &i.body,
-                &i.author,
-                i.created_at,
-                i.created_at,
-                None,
-            ),
-            (None, None) => return Err(Refusal::not_found()),
+        let Some(facts) = pull
+            .map(IssueFacts::of_pull)
+            .or(issue.map(IssueFacts::of_issue))
+        else {
+            return Err(Refusal::not_found());
         };
         let kind = if pull.is_some() { "pull" } else { "issues" };
         let html = self.html(&format!("/{full_name}/{kind}/{number}"));
@@ -140,24 +128,24 @@ impl Model {
             "comments_url": format!("{url}/comments"),
             "events_url": format!("{url}/events"),
             "html_url": html,
-            "id": id,
-            "node_id": node_id(if pull.is_some() { "PR" } else { "I" }, id),
+            "id": facts.id,
+            "node_id": node_id(if pull.is_some() { "PR" } else { "I" }, facts.id),
             "number": number,
-            "title": title,
-            "user": self.user_json(author),
+            "title": facts.title,
+            "user": self.user_json(facts.author),
             "labels": [],
-            "state": if closed.is_some() { "closed" } else { "open" },
+            "state": if facts.closed.is_some() { "closed" } else { "open" },
             "locked": false,
             "assignee": null,
             "assignees": [],
             "milestone": null,
             "comments": found.comments(number).count(),
-            "created_at": stamp(created),
-            "updated_at": stamp(updated),
-            "closed_at": closed.map(stamp),
-            "author_association": self.association(repo, author),
+            "created_at": stamp(facts.created),
+            "updated_at": stamp(facts.updated),
+            "closed_at": facts.closed.map(stamp),
+            "author_association": self.association(repo, facts.author),
             "active_lock_reason": null,
-            "body": if body.is_empty() { Value::Null } else { json!(body) },
+            "body": text_or_null(facts.body),
             "reactions": reactions_json(&format!("{url}/reactions"), &[]),
             "timeline_url": format!("{url}/timeline"),
             "performed_via_github_app": null,
@@ -264,5 +252,50 @@ fn reactions_json(url: &str, reactions: &[Reaction]) -> Value {
 pub(crate) fn merge_into(value: &mut Value, more: Value) {
     if let (Some(into), Value::Object(fields)) = (value.as_object_mut(), more) {
         into.extend(fields);
+    }
+}
+
+fn text_or_null(text: &str) -> Value {
+    if text.is_empty() {
+        Value::Null
+    } else {
+        json!(text)
+    }
+}
+
+/// What an issue and a pull request have in common.
+struct IssueFacts<'a> {
+    id: u64,
+    title: &'a str,
+    body: &'a str,
+    author: &'a str,
+    created: Timestamp,
+    updated: Timestamp,
+    closed: Option<Timestamp>,
+}
+
+impl<'a> IssueFacts<'a> {
+    fn of_pull(pull: &'a PullRequest) -> Self {
+        Self {
+            id: pull.id,
+            title: &pull.title,
+            body: &pull.body,
+            author: &pull.author,
+            created: pull.created_at,
+            updated: pull.updated_at,
+            closed: pull.closed_at,
+        }
+    }
+
+    fn of_issue(issue: &'a Issue) -> Self {
+        Self {
+            id: issue.id,
+            title: &issue.title,
+            body: &issue.body,
+            author: &issue.author,
+            created: issue.created_at,
+            updated: issue.created_at,
+            closed: None,
+        }
     }
 }

@@ -208,6 +208,35 @@ async fn nobody_listening_is_a_passing_failure() {
 }
 
 #[tokio::test]
+async fn a_bot_without_credentials_says_so() {
+    use aws_credential_types::credential_fn::provide_credentials_fn;
+    use aws_credential_types::provider::error::CredentialsError;
+    let world = World::with_role(|_| {}).await;
+    let cloud = world.cloud();
+    let nothing = provide_credentials_fn(|| async {
+        Err(CredentialsError::not_loaded(
+            "no providers in chain provided credentials",
+        ))
+    });
+    cloud
+        .own
+        .set(SharedCredentialsProvider::new(nothing))
+        .unwrap();
+    let error = cloud.assume(&world.request()).await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::Denied);
+    insta::assert_snapshot!(error, @"AWS STS: assuming arn:aws:iam::111111111111:role/slipway-deploy: the bot has no AWS credentials of its own: no providers in chain provided credentials");
+
+    let cloud = world.cloud();
+    let slow = provide_credentials_fn(|| async {
+        Err(CredentialsError::provider_timed_out(Duration::from_secs(1)))
+    });
+    cloud.own.set(SharedCredentialsProvider::new(slow)).unwrap();
+    let error = cloud.assume(&world.request()).await.unwrap_err();
+    assert!(error.is_passing(), "{error}");
+    assert!(world.aws.journal().is_empty());
+}
+
+#[tokio::test]
 async fn signatures_follow_the_clock_port() {
     let world = World::with_role(|_| {}).await;
     world.clock.advance(Duration::from_secs(3 * 3600));

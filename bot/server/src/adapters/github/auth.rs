@@ -95,6 +95,9 @@ impl Dated {
     }
 }
 
+/// The right to ask for a token of one scope: many reads begin at once, and one token does.
+pub(super) type Turn = Arc<tokio::sync::Mutex<()>>;
+
 #[derive(Serialize)]
 struct Claims {
     iat: i64,
@@ -108,6 +111,7 @@ pub(super) struct Credentials {
     key: EncodingKey,
     clock: Arc<dyn Clock>,
     held: Mutex<HashMap<Scope, Dated>>,
+    turns: Mutex<HashMap<Scope, Turn>>,
 }
 
 impl Credentials {
@@ -123,6 +127,7 @@ impl Credentials {
             key,
             clock,
             held: Mutex::default(),
+            turns: Mutex::default(),
         })
     }
 
@@ -133,6 +138,13 @@ impl Credentials {
         held.get(scope)
             .filter(|dated| dated.is_good(now))
             .map(|dated| dated.secret.clone())
+    }
+
+    /// The turn of a scope, to be waited for before a token is asked for.
+    pub(super) fn turn(&self, scope: &Scope) -> Turn {
+        let mut turns = self.turns.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.retain(|_, turn| Arc::strong_count(turn) > 1);
+        Arc::clone(turns.entry(scope.clone()).or_default())
     }
 
     /// Forgets a credential that GitHub refused; not one that replaced it meanwhile.
@@ -183,44 +195,39 @@ impl Credentials {
 
 /// What a refusal to give out a token means for the people who installed the App.
 pub(super) fn explain_refusal(failure: Failure, repo: &RepoRef, access: Access) -> Failure {
-    let name = &repo.name;
+    let (name, owner) = (&repo.name, repo.name.owner());
     if failure.is_not_found() {
-        return failure.explained(
+        return Failure::new(
             PortErrorKind::NotFound,
             format!(
-                "the App is not installed on {name} (any more): an owner of {} installs it and gives it this repository",
-                name.owner()
+                "the App is not installed on {name} (any more): an owner of {owner} installs it and gives it this repository"
             ),
         );
     }
     if failure.says("suspended") {
-        return failure.explained(
+        return Failure::new(
             PortErrorKind::Denied,
             format!(
-                "the installation of the App on {} is suspended: an owner lifts that in its settings under \"GitHub Apps\"",
-                name.owner()
+                "the installation of the App on {owner} is suspended: an owner lifts that in its settings under \"GitHub Apps\""
             ),
         );
     }
-    if failure.is(http::StatusCode::UNPROCESSABLE_ENTITY) {
-        return if failure.says("permission") {
-            failure.explained(
-                PortErrorKind::Denied,
-                format!(
-                    "the App lacks a permission on {name}; this takes {}: set it in the settings of the App, and have an owner of {} accept it",
-                    access.names(),
-                    name.owner()
-                ),
-            )
-        } else {
-            failure.explained(
-                PortErrorKind::NotFound,
-                format!(
-                    "the App is installed on {}, but not on {name}: an owner adds this repository to the installation",
-                    name.owner()
-                ),
-            )
-        };
+    if !failure.is(http::StatusCode::UNPROCESSABLE_ENTITY) {
+        return failure.on_the_way();
     }
-    failure
+    if failure.says("permission") {
+        return Failure::new(
+            PortErrorKind::Denied,
+            format!(
+                "the App lacks a permission on {name}; this takes {}: set it in the settings of the App, and have an owner of {owner} accept it",
+                access.names()
+            ),
+        );
+    }
+    Failure::new(
+        PortErrorKind::NotFound,
+        format!(
+            "the App is installed on {owner}, but not on {name}: an owner adds this repository to the installation"
+        ),
+    )
 }

@@ -21,12 +21,15 @@ struct Attempt {
     id: u64,
     guid: String,
     delivered_at: Timestamp,
-    status_code: u16,
+    /// Nothing or 0 if there was no answer.
+    #[serde(default)]
+    status_code: Option<u16>,
 }
 
 impl Attempt {
     fn succeeded(&self) -> bool {
-        (200..300).contains(&self.status_code)
+        self.status_code
+            .is_some_and(|code| (200..300).contains(&code))
     }
 }
 

@@ -20,7 +20,8 @@ const LONGEST_QUOTE: usize = 500;
 /// A call that failed, before it is said what it was for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Failure {
-    /// The status, if GitHub answered at all.
+    /// The status of the answer to the very thing that was asked; nothing if there was no answer,
+    /// or if it was about something on the way, such as the token.
     pub(super) status: Option<StatusCode>,
     /// What GitHub said, or what went wrong on the way.
     pub(super) said: String,
@@ -91,12 +92,11 @@ impl Failure {
             .contains(&words.to_ascii_lowercase())
     }
 
-    /// Says what is to be done about it, in place of GitHub's own words.
-    pub(super) fn explained(self, kind: PortErrorKind, said: impl Into<String>) -> Self {
+    /// The same on the way to something else: its status says nothing about that.
+    pub(super) fn on_the_way(self) -> Self {
         Self {
-            status: self.status,
-            said: said.into(),
-            kind,
+            status: None,
+            ..self
         }
     }
 

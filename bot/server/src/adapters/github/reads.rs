@@ -55,7 +55,7 @@ pub(super) async fn installation(github: &GitHub, repo: &RepoName) -> Outcome<In
     let request = Request::get(github.repo_url(repo, &["installation"]));
     let found: Installation = match github.call(&Scope::App, &request).await {
         Err(failure) if failure.is_not_found() => {
-            return Err(failure.explained(
+            return Err(Failure::new(
                 PortErrorKind::NotFound,
                 format!(
                     "the App is not installed on {repo}: an owner of {} installs it and gives it this repository",
@@ -234,12 +234,13 @@ pub(super) async fn required_checks(
 ) -> Outcome<Vec<String>> {
     let branch = branch(github, repo, name).await?;
     let mut required = Vec::new();
-    match branch.protection {
-        Some(protection) => {
-            if let Some(checks) = protection.required_status_checks {
-                required.extend(checks.contexts);
-                required.extend(checks.checks.into_iter().map(|check| check.context));
-            }
+    let shown = branch
+        .protection
+        .and_then(|protection| protection.required_status_checks);
+    match shown {
+        Some(checks) => {
+            required.extend(checks.contexts);
+            required.extend(checks.checks.into_iter().map(|check| check.context));
         }
         None if branch.protected => {
             return Err(Failure::unexpected(
@@ -356,14 +357,11 @@ pub(super) async fn is_team_member(
     let url = github.url(&["orgs", org, "teams", team, "memberships", login.as_str()]);
     let scope = Scope::Repo(repo.clone(), Access::Members);
     let membership: Membership = match github.call(&scope, &Request::get(url)).await {
-        // A 404 of the membership, not of the token, which says what is missing.
-        Err(failure) if failure.is_not_found() && !failure.says("not installed") => {
-            return Ok(false);
-        }
+        Err(failure) if failure.is_not_found() => return Ok(false),
         Err(failure)
             if failure.is(StatusCode::FORBIDDEN) && failure.kind == PortErrorKind::Denied =>
         {
-            return Err(failure.explained(
+            return Err(Failure::new(
                 PortErrorKind::Denied,
                 format!(
                     "the App may not see teams: give it the organization permission `members: read`, and have an owner of {org} accept it"

@@ -94,13 +94,21 @@ impl Doing<'_> {
 
     /// Admission (quotas, webhooks) refuses with the same code as RBAC, and another message.
     fn forbidden(&self, connection: &Connection, status: &Status) -> Option<String> {
-        status.message.contains("cannot ").then(|| {
-            format!(
-                "give the deploy role an EKS access entry whose policy, or a RoleBinding in \
-                 namespace {} whose Role, allows `{}` on `{}`",
-                connection.namespace, self.verb, self.resource
-            )
-        })
+        if !status.message.contains("cannot ") {
+            return None;
+        }
+        let namespace = &connection.namespace;
+        if self.resource == "namespaces" {
+            return Some(format!(
+                "no access entry for one namespace allows this: create {namespace} with a stack \
+                 and leave its manifest out"
+            ));
+        }
+        Some(format!(
+            "give the deploy role an EKS access entry whose policy, or a RoleBinding in namespace \
+             {namespace} whose Role, allows `{}` on `{}`",
+            self.verb, self.resource
+        ))
     }
 }
 

@@ -174,11 +174,11 @@ mod tests {
 
     use super::*;
 
-    fn pod(status: Value) -> Pod {
+    fn pod(status: &Value) -> Pod {
         serde_json::from_value(json!({"metadata": {"name": "shop-1"}, "status": status})).unwrap()
     }
 
-    fn container(state: Value, last: Value) -> Value {
+    fn container(state: &Value, last: &Value) -> Value {
         json!({
             "name": "main", "image": "i", "imageID": "", "ready": false, "restartCount": 2,
             "state": state, "lastState": last,
@@ -187,7 +187,7 @@ mod tests {
 
     fn waiting(reason: &str) -> Pod {
         let state = json!({"waiting": {"reason": reason, "message": "m"}});
-        pod(json!({"containerStatuses": [container(state, json!({}))]}))
+        pod(&json!({"containerStatuses": [container(&state, &json!({}))]}))
     }
 
     #[test]
@@ -198,7 +198,7 @@ mod tests {
         for reason in ["ContainerCreating", "PodInitializing"] {
             assert_eq!(trouble(&waiting(reason)), None);
         }
-        assert_eq!(trouble(&pod(json!({}))), None);
+        assert_eq!(trouble(&pod(&json!({}))), None);
     }
 
     #[test]
@@ -206,7 +206,7 @@ mod tests {
         let state = json!({"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s"}});
         let last = json!({"terminated": {"exitCode": 137, "reason": "OOMKilled"}});
         let found = trouble(&pod(
-            json!({"initContainerStatuses": [container(state, last)]}),
+            &json!({"initContainerStatuses": [container(&state, &last)]}),
         ));
         let found = found.unwrap();
         assert_eq!(
@@ -233,12 +233,12 @@ mod tests {
     fn a_late_pod_says_where_it_is() {
         let running = json!({"running": {}});
         let late = not_ready(&pod(
-            json!({"containerStatuses": [container(running, json!({}))]}),
+            &json!({"containerStatuses": [container(&running, &json!({}))]}),
         ));
         let late = late.unwrap();
         assert_eq!(late.message, "container main runs but is not ready");
         assert_eq!(late.log, LogOf::Current);
-        let pending = not_ready(&pod(json!({"phase": "Pending"}))).unwrap();
+        let pending = not_ready(&pod(&json!({"phase": "Pending"}))).unwrap();
         assert_eq!(
             (pending.message.as_str(), pending.log),
             ("the pod is Pending", LogOf::Nothing)

@@ -296,6 +296,11 @@ async fn refusals_say_what_to_grant() {
     assert_eq!(denied.kind, PortErrorKind::Denied);
     insta::assert_snapshot!(denied, @r#"Kubernetes: applying Deployment/shop (0 of 1 were applied): deployments.apps "shop" is forbidden: User "viewer" cannot patch resource "deployments" in API group "apps" in the namespace "shop" (give the deploy role an EKS access entry whose policy, or a RoleBinding in namespace shop whose Role, allows `patch` on `deployments`)"#);
 
+    let namespace = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}});
+    let denied = world.apply(&[namespace]).await.unwrap_err();
+    assert_eq!(denied.kind, PortErrorKind::Denied);
+    assert!(denied.said.contains("create shop with a stack"), "{denied}");
+
     world.access.token = "unknown".to_owned().into();
     let denied = error(&world).await;
     assert_eq!(denied.kind, PortErrorKind::Denied);

@@ -204,7 +204,7 @@ mod tests {
 
     use super::*;
 
-    fn object<K: DeserializeOwned>(spec: Value, status: Value) -> K {
+    fn object<K: DeserializeOwned>(spec: Value, status: &Value) -> K {
         let mut spec = spec;
         spec["selector"] = json!({});
         spec["template"] = json!({});
@@ -213,7 +213,7 @@ mod tests {
         serde_json::from_value(whole).unwrap()
     }
 
-    fn standing_of(status: Value) -> Standing {
+    fn standing_of(status: &Value) -> Standing {
         deployment(&object(json!({"replicas": 3}), status))
     }
 
@@ -222,7 +222,7 @@ mod tests {
         let done = json!({
             "observedGeneration": 2, "replicas": 3, "updatedReplicas": 3, "availableReplicas": 3,
         });
-        let standing = standing_of(done.clone());
+        let standing = standing_of(&done);
         assert!(standing.done && standing.observed && standing.ready == 3);
         for (field, value) in [
             ("observedGeneration", 1),
@@ -232,14 +232,14 @@ mod tests {
         ] {
             let mut status = done.clone();
             status[field] = json!(value);
-            assert!(!standing_of(status).done, "{field}");
+            assert!(!standing_of(&status).done, "{field}");
         }
-        assert!(!standing_of(json!({})).observed);
+        assert!(!standing_of(&json!({})).observed);
     }
 
     #[test]
     fn old_pods_do_not_count_as_ready() {
-        let standing = standing_of(json!({
+        let standing = standing_of(&json!({
             "observedGeneration": 2, "replicas": 4, "updatedReplicas": 1, "availableReplicas": 3,
         }));
         assert_eq!((standing.ready, standing.wanted), (0, 3));
@@ -248,7 +248,7 @@ mod tests {
     #[test]
     fn a_deployment_says_why_it_gave_up() {
         let failed = |kind: &str, status: &str, reason: &str| {
-            let standing = standing_of(json!({
+            let standing = standing_of(&json!({
                 "observedGeneration": 2,
                 "conditions": [{"type": kind, "status": status, "reason": reason, "message": "m"}],
             }));
@@ -262,7 +262,7 @@ mod tests {
         );
         assert_eq!(failed("ReplicaFailure", "False", "FailedCreate"), None);
         assert_eq!(failed("Progressing", "True", "ReplicaSetUpdated"), None);
-        let paused = object(json!({"paused": true}), json!({"observedGeneration": 2}));
+        let paused = object(json!({"paused": true}), &json!({"observedGeneration": 2}));
         assert_eq!(
             deployment(&paused).failed.unwrap().reason,
             "DeploymentPaused"
@@ -278,7 +278,7 @@ mod tests {
         let standing = |strategy: Value| {
             stateful_set(&object(
                 json!({"replicas": 3, "serviceName": "a", "updateStrategy": strategy}),
-                status.clone(),
+                &status,
             ))
         };
         assert!(!standing(json!({"type": "RollingUpdate"})).done);
@@ -289,7 +289,7 @@ mod tests {
             "observedGeneration": 2, "replicas": 3, "readyReplicas": 3, "availableReplicas": 3,
             "currentRevision": "b", "updateRevision": "b",
         });
-        assert!(stateful_set(&object(json!({"replicas": 3, "serviceName": "a"}), over)).done);
+        assert!(stateful_set(&object(json!({"replicas": 3, "serviceName": "a"}), &over)).done);
     }
 
     #[test]
@@ -297,7 +297,7 @@ mod tests {
         let standing = |updated: i32, available: i32| {
             daemon_set(&object(
                 json!({}),
-                json!({
+                &json!({
                     "observedGeneration": 2, "desiredNumberScheduled": 2, "currentNumberScheduled": 2,
                     "numberMisscheduled": 0, "numberReady": 2,
                     "updatedNumberScheduled": updated, "numberAvailable": available,

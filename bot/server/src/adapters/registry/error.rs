@@ -94,7 +94,8 @@ impl Call {
 fn how_to_be_let_in(host: &str) -> String {
     if host == "ghcr.io" {
         "ghcr.io takes no token of a GitHub App: give the bot a user and a personal access token \
-         (classic) with `read:packages` for it, or make the package public"
+         (classic) with `read:packages` for it, or make the package public; a package that was \
+         never pushed answers the same"
             .to_owned()
     } else {
         format!("give the bot a user of {host} that may pull this image")

@@ -74,7 +74,7 @@ mod tests {
         })
     }
 
-    fn chosen(manifests: serde_json::Value) -> Option<String> {
+    fn chosen(manifests: &serde_json::Value) -> Option<String> {
         let index = json!({"schemaVersion": 2, "manifests": manifests});
         let index: OciImageIndex = serde_json::from_value(index).unwrap();
         platform(&index).map(str::to_owned)
@@ -85,12 +85,15 @@ mod tests {
         let attestation = entry("a", "unknown", "unknown");
         let arm = entry("b", "linux", "arm64");
         let amd = entry("c", "linux", "amd64");
-        assert_eq!(chosen(json!([attestation, arm, amd])).as_deref(), Some("c"));
-        assert_eq!(chosen(json!([attestation, arm])).as_deref(), Some("b"));
-        assert_eq!(chosen(json!([attestation])), None);
+        assert_eq!(
+            chosen(&json!([attestation, arm, amd])).as_deref(),
+            Some("c")
+        );
+        assert_eq!(chosen(&json!([attestation, arm])).as_deref(), Some("b"));
+        assert_eq!(chosen(&json!([attestation])), None);
         let mut marked = entry("d", "linux", "amd64");
         marked["annotations"] = json!({"vnd.docker.reference.type": "attestation-manifest"});
-        assert_eq!(chosen(json!([marked, arm])).as_deref(), Some("b"));
+        assert_eq!(chosen(&json!([marked, arm])).as_deref(), Some("b"));
     }
 
     #[test]

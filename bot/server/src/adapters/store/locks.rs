@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use slipway_core::event::RepoRef;
 use slipway_core::facts::{Hold, Lock, LockTarget};
-use slipway_core::ids::{EnvName, RepoName, StackName};
+use slipway_core::ids::{EnvName, Login, RepoName, StackName};
 use sqlx::sqlite::SqliteRow;
 
 use super::error::Result;
@@ -125,7 +125,7 @@ pub(super) async fn holds(store: &SqlStore, repo: &RepoRef) -> Result<Vec<Hold>>
             let row = Reading::named(row, "a hold in", "repo")?;
             Ok(Hold {
                 env: row.parsed("env")?,
-                by: row.parsed("set_by")?,
+                by: row.maybe_parsed("set_by")?,
                 reason: row.get("reason")?,
                 since: row.at("since")?,
             })
@@ -142,7 +142,7 @@ pub(super) async fn hold(conn: &mut Conn, repo: &RepoName, hold: &Hold) -> Resul
     )
     .bind(repo.as_str())
     .bind(hold.env.as_str())
-    .bind(hold.by.as_str())
+    .bind(hold.by.as_ref().map(Login::as_str))
     .bind(&hold.reason)
     .bind(ms(hold.since))
     .execute(conn)

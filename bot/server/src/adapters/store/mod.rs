@@ -34,7 +34,7 @@ use slipway_core::event::{Event, RepoRef};
 use slipway_core::facts::{Hold, Lock, Release};
 use slipway_core::ids::{CommitSha, DeliveryId, EnvName, RunId, ServiceName};
 use slipway_core::intent::{Content, Intent, ReportKey};
-use slipway_core::outcome::Progress;
+use slipway_core::outcome::{Outcome, Progress};
 use slipway_core::ports::{
     Delivery, LogChunk, PortResult, RunEnd, RunsOf, SentReport, StopRequest, Store, TakenReport,
     TakenRun, Touched, WorkerId,

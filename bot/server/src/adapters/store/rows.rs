@@ -85,6 +85,14 @@ impl<'r> Reading<'r> {
             .map_err(|error| self.unreadable(column, &error))
     }
 
+    /// A value that may be missing.
+    pub(super) fn maybe_parsed<T: FromStr<Err: Display>>(&self, column: &str) -> Result<Option<T>> {
+        match self.get::<Option<String>>(column)? {
+            None => Ok(None),
+            Some(_) => self.parsed(column).map(Some),
+        }
+    }
+
     /// A value kept as JSON.
     pub(super) fn json<T: DeserializeOwned>(&self, column: &str) -> Result<T> {
         let text: &str = self.get(column)?;

@@ -3,6 +3,10 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use slipway_core::event::PullRequestAction;
+use slipway_core::ids::{CheckRunId, CommentId, PrNumber};
+
+use super::pulls::LONGEST_COMMENT;
 use super::*;
 
 const APP: u64 = 4242;
@@ -423,4 +427,62 @@ proptest! {
     ) {
         let _ = translate(event, body.to_string().as_bytes(), APP);
     }
+}
+
+/// What the sandbox GitHub sends, in the order in which it happens.
+#[tokio::test]
+async fn deliveries_of_a_whole_github_are_understood() {
+    use slipway_sandbox::github::{DeliveryFault, GitHub, GitHubConfig};
+    const REPO: &str = "acme/shop";
+    let github = GitHub::start(GitHubConfig::default()).await.unwrap();
+    github.delivery_fault(DeliveryFault::Hold { event: None });
+    github.set_hook_url("http://127.0.0.1:9/");
+    github.create_repo(REPO, &[("a", "b")]).await.unwrap();
+    github.set_permission(REPO, "ana", "admin").await.unwrap();
+    github.set_permission(REPO, "bo", "write").await.unwrap();
+    let files = [("x", Some("y"))];
+    let head = github.commit(REPO, "topic", "ana", "Add", &files).await;
+    let head = CommitSha::parse(head.unwrap()).unwrap();
+    let number = github
+        .open_pull_request(REPO, "ana", "topic", "main", "Add", true)
+        .await
+        .unwrap();
+    let pr = PrNumber(number);
+    github.mark_ready(REPO, number, "ana").await.unwrap();
+    github.set_title(REPO, number, "ana", "New").await.unwrap();
+    let comment = github.comment(REPO, number, "ana", "/plan").await.unwrap();
+    github.review(REPO, number, "bo", "approve").await.unwrap();
+    let merged = github.merge(REPO, number, "ana").await.unwrap();
+
+    let patience = std::time::Duration::from_secs(20);
+    github.idle(patience).await.unwrap();
+    let kinds: Vec<EventKind> = github
+        .held_deliveries()
+        .iter()
+        .filter_map(
+            |(event, payload)| match translated(event, payload).unwrap() {
+                Translated::Event(event) => Some(event.kind),
+                Translated::Ignored(_) | Translated::Ping => None,
+            },
+        )
+        .collect();
+    let pull = |action| EventKind::PullRequest { number: pr, action };
+    let push = |branch: &str, after: CommitSha| EventKind::Push {
+        branch: branch.to_owned(),
+        after,
+    };
+    let expected = [
+        push("topic", head),
+        pull(PullRequestAction::Opened),
+        pull(PullRequestAction::Ready),
+        EventKind::Comment {
+            pr,
+            comment: CommentId(comment),
+            body: "/plan".to_owned(),
+        },
+        EventKind::Review { pr },
+        pull(PullRequestAction::Closed),
+        push("main", CommitSha::parse(merged).unwrap()),
+    ];
+    assert_eq!(kinds, expected);
 }

@@ -5,7 +5,14 @@ mod reads;
 mod tokens;
 mod writes;
 
-use slipway_core::ports::{PortError, PortErrorKind};
+use jiff::Timestamp;
+use slipway_core::facts::{Permission, PullRequest};
+use slipway_core::ids::{CommentId, CommitSha, EnvName, InstallationId, Login, PrNumber};
+use slipway_core::ports::{
+    DeploymentStatus, Forge, ForgeWriter, NewDeployment, PortError, PortErrorKind, PortResult,
+    Reaction,
+};
+use slipway_core::report::check::CheckOutput;
 use slipway_sandbox::clock::WorldClock;
 use slipway_sandbox::github::{Caller, GitHub as Sandbox, GitHubConfig, JournalEntry};
 

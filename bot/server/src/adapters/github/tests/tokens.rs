@@ -106,6 +106,16 @@ async fn tokens_and_jwts_are_renewed_before_they_end() {
 }
 
 #[tokio::test]
+async fn many_reads_at_once_take_one_token() {
+    let world = World::new().await;
+    let reads = (0..10).map(|_| world.github.repository(&world.repo));
+    for read in futures::future::join_all(reads).await {
+        read.unwrap();
+    }
+    assert_eq!(world.statuses("/access_tokens"), [201]);
+}
+
+#[tokio::test]
 async fn a_token_that_github_forgot_is_replaced_once() {
     let world = World::new().await;
     let (pr, _) = world.pull().await;
@@ -146,6 +156,18 @@ async fn a_missing_installation_says_what_to_do() {
     let error = failed(world.github.repository(&world.repo).await);
     assert_eq!(error.kind, PortErrorKind::NotFound);
     insta::assert_snapshot!(error, @"GitHub: reading acme/shop: the App is installed on acme, but not on acme/shop: an owner adds this repository to the installation");
+    // Nothing about the token is taken for a fact about what was asked.
+    let (github, repo) = (&world.github, &world.repo);
+    let ana = login("ana");
+    let errors = [
+        failed(github.file(repo, "deploy.toml", "main").await),
+        failed(github.commit(repo, "main").await),
+        failed(github.permission(repo, &ana).await),
+        failed(github.is_team_member(repo, "acme", "ops", &ana).await),
+    ];
+    for error in errors {
+        assert!(error.said.contains("but not on acme/shop"), "{error}");
+    }
     let gone = RepoRef {
         installation: InstallationId(1),
         name: world.repo.name.clone(),

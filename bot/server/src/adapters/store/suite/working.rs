@@ -312,7 +312,7 @@ pub(super) async fn locks_holds_and_blessings_are_kept(world: World) {
     let eks = lock(target("dev", Some("eks")), "bob", Some(2));
     let hold = |reason: &str| Hold {
         env: env("prod"),
-        by: login("slipway[bot]"),
+        by: Some(login("ana")),
         reason: reason.into(),
         since: at(0),
     };

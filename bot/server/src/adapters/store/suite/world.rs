@@ -160,6 +160,7 @@ pub(super) fn deploy(pr: u64, name: &str) -> NewRun {
             url: None,
             production: false,
             image: ImageToDeploy::Tag("sha-a".into()),
+            brought_by: Some(PrNumber(pr)),
             rollback: None,
             roll_back_on_failure: true,
         }),

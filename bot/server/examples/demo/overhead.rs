@@ -1,0 +1,140 @@
+//! What the bot adds to a plan: from the delivery to the finished comment, less what the same git
+//! and Terraform commands take by themselves. And how fast it acknowledges deliveries meanwhile.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, ensure};
+use slipway_sandbox::world::REPO;
+use tokio::process::Command;
+
+use crate::narrator::Narrator;
+
+/// What the bot is to add at the most.
+const ADDED: Duration = Duration::from_millis(500);
+
+/// How fast a delivery is to be acknowledged while plans run.
+const ACKNOWLEDGED: Duration = Duration::from_millis(50);
+
+pub(crate) async fn measure(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::Result<()> {
+    n.step("What does the bot add to a plan?");
+    let github = &n.world.github;
+    let files = [(
+        "infra/01-network/dev.tfvars",
+        Some("environment = \"dev\"\ncidr        = \"10.13.0.0/16\"\n"),
+    )];
+    let title = "One stack in one environment";
+    github.commit(REPO, "measured", "ana", title, &files).await?;
+    let sent = n.world.clock.now();
+    let pr = github
+        .open_pull_request(REPO, "ana", "measured", "main", title, false)
+        .await?;
+    let done = github
+        .until("the plan of the measured pull request", Duration::from_secs(60), |model| {
+            let bot = model.bot_login();
+            let repository = model.repository(REPO)?;
+            repository
+                .comments(pr)
+                .find(|comment| comment.author == bot && comment.body.contains("valid until"))
+                .map(|comment| comment.updated_at)
+        })
+        .await?;
+    let whole = done.duration_since(sent).unsigned_abs();
+    github.idle(Duration::from_secs(10)).await?;
+    let acknowledged: Vec<Duration> = github
+        .deliveries()
+        .iter()
+        .filter(|delivery| delivery.succeeded() && delivery.event != "ping")
+        .map(|delivery| Duration::from_secs_f64(delivery.duration))
+        .collect();
+    let slowest = acknowledged.iter().max().copied().unwrap_or_default();
+    let bare = bare(n, terraform).await?;
+    let added = whole.saturating_sub(bare);
+    let ms = |time: Duration| time.as_millis();
+    // Figures, not conditions: a busy machine makes any figure large.
+    let verdict = |time: Duration, limit: Duration| {
+        let word = if time < limit { "under" } else { "OVER" };
+        format!("{} ms, {word} the aim of {} ms", ms(time), ms(limit))
+    };
+    n.seen(&format!(
+        "from delivery to comment {} ms; git, init, plan and show alone {} ms; the bot adds {}",
+        ms(whole),
+        ms(bare),
+        verdict(added, ADDED)
+    ));
+    n.seen(&format!(
+        "the slowest of {} deliveries was acknowledged within {}",
+        acknowledged.len(),
+        verdict(slowest, ACKNOWLEDGED)
+    ));
+    github.close(REPO, pr, "ana").await?;
+    Ok(())
+}
+
+/// The same work by hand: bring the commit, check it out, init, plan, show.
+async fn bare(n: &Narrator<'_>, terraform: &Path) -> anyhow::Result<Duration> {
+    let dir = tempfile::tempdir()?;
+    let keys = n.world.aws.session_keys(
+        "arn:aws:iam::111111111111:role/slipway-plan",
+        "by-hand",
+        Duration::from_secs(900),
+    )?;
+    let path = dir.path();
+    let mirror = path.join("mirror.git");
+    let token = n.world.github.installation_token(REPO).await?;
+    let url = n.world.github.clone_url(REPO);
+    let url = url.replace("http://", &format!("http://x-access-token:{token}@"));
+    // The bot has its mirror already: the first clone is not part of a plan.
+    run("git", &["clone", "--quiet", "--mirror", &url, &mirror.to_string_lossy()], path, &[]).await?;
+    let tree = path.join("tree");
+    std::fs::create_dir(&tree)?;
+    let env = [
+        ("AWS_ACCESS_KEY_ID", keys.access_key_id),
+        ("AWS_SECRET_ACCESS_KEY", keys.secret_access_key),
+        ("AWS_SESSION_TOKEN", keys.session_token.context("a session has a token")?),
+        ("AWS_REGION", "eu-central-1".to_owned()),
+        ("TF_IN_AUTOMATION", "1".to_owned()),
+        ("CHECKPOINT_DISABLE", "1".to_owned()),
+    ];
+    let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let began = Instant::now();
+    let git_dir = format!("--git-dir={}", mirror.display());
+    let work_tree = format!("--work-tree={}", tree.display());
+    run("git", &[&git_dir, "fetch", "--quiet"], path, &[]).await?;
+    run("git", &[&git_dir, "merge-tree", "--write-tree", "main", "measured"], path, &[]).await?;
+    run("git", &[&git_dir, &work_tree, "checkout", "--force", "--quiet", "measured"], path, &[]).await?;
+    let stack = tree.join("infra/01-network");
+    let program = terraform.to_string_lossy();
+    let backend = "-backend-config=dev.s3.tfbackend";
+    run(&program, &["init", "-input=false", "-no-color", backend], &stack, &env).await?;
+    let plan = ["plan", "-input=false", "-no-color", "-json", "-out=plan", "-var-file=dev.tfvars"];
+    run(&program, &plan, &stack, &env).await?;
+    run(&program, &["show", "-json", "plan"], &stack, &env).await?;
+    Ok(began.elapsed())
+}
+
+async fn run(
+    program: &str,
+    args: &[&str],
+    dir: &Path,
+    env: &[(&str, &str)],
+) -> anyhow::Result<()> {
+    let output = Command::new(program)
+        .args(args)
+        .current_dir(dir)
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("HOME", dir)
+        .envs(env.iter().copied())
+        .output()
+        .await
+        .with_context(|| format!("starting {program}"))?;
+    ensure!(
+        output.status.success(),
+        "{program} {} failed:\n{}{}",
+        args.join(" "),
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(())
+}
