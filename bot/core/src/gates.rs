@@ -389,10 +389,11 @@ fn window(env: &Environment, now: Timestamp) -> Option<Gate> {
         return Some(Gate::open("window", "open"));
     }
     let opening = env.next_opening(now);
-    let opens = opening.map_or_else(
-        || "never: no window opens again".to_owned(),
-        |moment| format!("by itself at {}", time(moment)),
-    );
+    let opens = match (opening, env.outside) {
+        (None, _) => "never: no window opens again".to_owned(),
+        (Some(moment), Outside::Queue) => format!("by itself at {}", time(moment)),
+        (Some(moment), Outside::Refuse) => format!("opens at {}: ask again then", time(moment)),
+    };
     let gate = Gate::closed("window", "outside the windows", opens);
     Some(match (env.outside, opening) {
         (Outside::Queue, Some(moment)) => gate.waiting(OpensByItself::At(moment)),
@@ -496,7 +497,7 @@ fn soak(env: &Environment, before: &EnvName, release: &Release, now: Timestamp) 
     Gate::closed(
         "soak",
         format!("{} of {} in {before}", duration(since), duration(env.soak)),
-        format!("by itself in {}", duration(env.soak - since)),
+        format!("time: ask again in {}", duration(env.soak - since)),
     )
 }
 

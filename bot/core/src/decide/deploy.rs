@@ -8,13 +8,24 @@ use crate::facts::{Facts, PullFacts, PullState};
 use crate::gates::{self, Asked, Verdicts};
 use crate::ids::{CommitSha, EnvName, PrNumber, ServiceName};
 use crate::intent::{Decision, Intent};
+use crate::outcome::{Outcome, Stopped};
 use crate::ports::Reaction;
 use crate::report::markdown::{code, text};
 use crate::report::refusal::refusal;
 use crate::run::{DeployWork, ImageToDeploy, Move, Run, RunState};
 
 /// How long a run waits for its second step.
-pub(super) const CONFIRM_WITHIN: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+pub const CONFIRM_WITHIN: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+
+/// What becomes of a run whose second step nobody took in time.
+#[must_use]
+pub fn unconfirmed() -> Outcome {
+    Outcome::Stopped(Box::new(Stopped {
+        what: "nobody confirmed it within 10 minutes".to_owned(),
+        fix: "say the command again".to_owned(),
+        ..Stopped::default()
+    }))
+}
 
 /// `/deploy`.
 pub(super) fn on_command(
@@ -69,9 +80,10 @@ pub(super) fn on_promote(
     let mut said = Vec::new();
     let named = |candidate: &&Service| service.is_none_or(|name| candidate.name == *name);
     for service in ask.config.services_in(to).filter(named) {
-        let Some(release) = gates::live(ask.facts, from, &service.name) else {
+        let live = gates::live(ask.facts, from, &service.name);
+        let Some(release) = live.filter(|release| release.good) else {
             said.push(format!(
-                "### ⛔ Not promoted to {to}\n\nNo release of {} is live in {from}. `/deploy {from} {}` first.",
+                "### ⛔ Not promoted to {to}\n\nNo good release of {} is live in {from}. `/deploy {from} {}` first.",
                 service.name, service.name
             ));
             continue;
@@ -130,12 +142,11 @@ pub(super) fn on_confirm(ask: Ask<'_>, given: &ConfirmCode) -> Decision {
     }
     let mut draft = Draft::new(ask.facts, ask.cause);
     if ask.facts.now.duration_since(run.created_at) > CONFIRM_WITHIN {
-        draft.end(
-            &run.id,
-            Move::Cancel,
-            "the code ran out",
-            "say the command again",
-        );
+        draft.push(Intent::End {
+            run: run.id.clone(),
+            mv: Move::Cancel,
+            outcome: Some(unconfirmed()),
+        });
         draft.react(ask.trigger, Reaction::ThumbsDown);
         draft.reply(
             ask.pr,
@@ -145,6 +156,7 @@ pub(super) fn on_confirm(ask: Ask<'_>, given: &ConfirmCode) -> Decision {
         return draft.done("the code ran out");
     }
     draft.push(Intent::Confirm(run.id.clone()));
+    draft.react(ask.trigger, Reaction::Rocket);
     draft.done("confirmed")
 }
 
@@ -198,7 +210,6 @@ pub(super) fn supersede(
 
 /// Whether a run under way has not found its image yet, so that nothing was changed.
 fn is_waiting_for_image(run: &Run) -> bool {
-    use crate::outcome::Outcome;
     run.state == RunState::Running
         && match &run.outcome {
             Some(Outcome::Progress(progress)) => progress.digest.is_none(),
@@ -312,8 +323,7 @@ pub(super) fn after_merge(
             Verdicts::Queue { not_before } => not_before,
             Verdicts::Pass => None,
         };
-        let Some(mut order) = draft.deploy_order(env, service, Some(pr), what, asker)
-        else {
+        let Some(mut order) = draft.deploy_order(env, service, Some(pr), what, asker) else {
             continue;
         };
         order.not_before = not_before;

@@ -182,9 +182,7 @@ async fn cluster(
 ) -> Result<ClusterAccess, Halt> {
     hand.step(StepName::Cluster, async {
         let (cloud, name) = (&hand.runner.ports.cloud, &work.service.cluster);
-        let access = hand
-            .patiently(async || cloud.cluster(session, name).await)
-            .await?;
+        let access = hand.patiently(|| cloud.cluster(session, name)).await?;
         let line = format!("{} at {}", access.name, access.endpoint);
         Ok((access, line))
     })
@@ -202,7 +200,7 @@ async fn apply(
         let namespace = &work.service.namespace;
         // Server-side apply of the same manifests once more changes nothing.
         let names = hand
-            .patiently(async || cluster.apply(access, namespace, manifests).await)
+            .patiently(|| cluster.apply(access, namespace, manifests))
             .await?;
         Ok(((), format!("applied {}", names.join(", "))))
     })

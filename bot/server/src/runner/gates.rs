@@ -57,7 +57,7 @@ impl Hand<'_> {
     }
 
     async fn facts(&self) -> Result<Facts, Halt> {
-        self.patiently(async || self.runner.gather.for_run(self.run).await)
+        self.patiently(|| self.runner.gather.for_run(self.run))
             .await
     }
 

@@ -366,6 +366,7 @@ impl Hand<'_> {
             stopped.what = format!("{} in the middle of its effect", stopped.what);
             stopped.fix = "look at what was done before you go on: see the run's log".to_owned();
         }
+        let release = self.broken_release(&so_far);
         stopped.evidence = so_far.evidence;
         stopped.digest = so_far.digest;
         stopped.step = so_far.step;
@@ -373,7 +374,7 @@ impl Hand<'_> {
         RunEnd {
             mv,
             outcome: Outcome::Stopped(Box::new(stopped)),
-            release: self.broken_release(&so_far),
+            release,
         }
     }
 
@@ -381,10 +382,10 @@ impl Hand<'_> {
 
     /// Tries again, for about a minute, what failed in passing: GitHub, AWS and Kubernetes have
     /// such minutes. Only for what does no harm when it is repeated.
-    async fn patiently<T>(
-        &self,
-        attempt: impl AsyncFn() -> Result<T, PortError>,
-    ) -> Result<T, Halt> {
+    async fn patiently<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, Halt>
+    where
+        F: Future<Output = Result<T, PortError>>,
+    {
         let clock = &self.runner.ports.clock;
         let began = clock.now();
         let mut pause = FIRST_PAUSE;
@@ -422,7 +423,7 @@ impl Hand<'_> {
             let ports = &self.runner.ports;
             let stop = &*self.stop;
             let worktree = self
-                .patiently(async || {
+                .patiently(|| async {
                     let access = ports.forge.clone_access(repo).await?;
                     let checkout = ports.source.checkout(repo, &access, &revision, stop);
                     match (checkout.await, &revision) {
@@ -457,7 +458,7 @@ impl Hand<'_> {
         self.step(StepName::Credentials, async {
             let cloud = &self.runner.ports.cloud;
             let role = assume(&self.run.order);
-            let session = self.patiently(async || cloud.assume(&role).await).await?;
+            let session = self.patiently(|| cloud.assume(&role)).await?;
             self.remember(|so_far| so_far.evidence = Some(session.evidence.clone()));
             let line = format!(
                 "{} in {} as {}",

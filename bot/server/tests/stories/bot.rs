@@ -469,6 +469,7 @@ pub fn plain(text: &str, world: &World, bot: &str) -> String {
         (r"`[0-9a-f]{7}`", "`COMMIT`"),
         (r"@[0-9a-f]{7}`", "@COMMIT`"),
         (r"`[0-9a-f]{8}`", "`RUN`"),
+        (r"/confirm [0-9a-f]+", "/confirm CODE"),
         (r"\b[0-9a-f]{7}\b", "COMMIT"),
         (r"\b\d+(\.\d+)? (s|ms)\b", "N s"),
         (r"shop-[0-9a-f]{8,10}-[0-9a-z]{5}", "shop-POD"),
