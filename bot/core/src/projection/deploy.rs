@@ -372,7 +372,8 @@ fn buttons(run: &Run, work: &DeployWork, scene: &Scene<'_>) -> Buttons {
                 &run.outcome,
                 Some(Outcome::Stopped(stopped)) if stopped.reached_the_world
             );
-            if changed && serving(run, work, scene).is_some() {
+            let still_there = changed && !is_superseded(run, work, scene);
+            if still_there && serving(run, work, scene).is_some() {
                 push(
                     "Roll back",
                     "The release before, and a hold",

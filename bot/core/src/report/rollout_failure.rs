@@ -61,7 +61,11 @@ impl RolloutFailure {
     }
 
     pub(super) fn sections(&self, cause: Cause) -> Vec<Section> {
-        let mut sections = vec![Section::lines(1, self.containers_table())];
+        let mut sections = Vec::new();
+        // The check run has the table in its summary.
+        if cause != Cause::Open {
+            sections.push(Section::lines(1, self.containers_table()));
+        }
         if cause == Cause::Left {
             return sections;
         }

@@ -11,8 +11,84 @@ fn a_crashing_image_is_told_early_and_rolled_back() {
     tell(|mut story| async {
         let (_, good, digest) = story.live("first").await?;
         let (pr, bad, _) = story.ship("second", Build::Crashing).await?;
-        insta::assert_snapshot!(story.reads(pr, "is back on").await?, @"");
-        insta::assert_snapshot!(story.sees_check(&bad, "dev").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "is back on").await?, @r#"
+        ### ↩️ shop in dev is back on `COMMIT` (#1): `COMMIT` (#2) failed
+
+        Deployment/shop, container shop: CrashLoopBackOff: exit code 3 (Error), restarted once.
+
+        ⏸️ Automatic deploys to dev are on hold until `/resume dev`.
+
+        | pod | container | reason | exit code | restarts |
+        | --- | --- | --- | --- | --- |
+        | `shop-7fgkqrdm4b-2ghhf` | `shop` | **CrashLoopBackOff**: exit code 3 (Error), restarted once | 3 | 1 |
+
+        <details><summary>Last lines of shop in shop-7fgkqrdm4b-2ghhf</summary>
+
+        ```
+        shop: starting
+        shop: reading /etc/shop/config.toml
+        shop: fatal: unknown key `currncy`
+        ```
+
+        </details>
+
+        <details><summary>Events</summary>
+
+        ```
+        Normal Scheduled: Successfully assigned shop/shop-7fgkqrdm4b-2ghhf to ip-10-0-3-10.ec2.internal
+        Normal Pulling: Pulling image "ghcr.io/acme/shop@sha256:DIGEST"
+        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: COMMIT bytes.
+        Normal Created: Created container: shop
+        Normal Started: Started container shop
+        Warning BackOff: Back-off restarting failed container shop in pod shop-7fgkqrdm4b-2ghhf_shop(68a755a7-c745-423e-8e0a-ef8327dae0fd)
+        ```
+
+        </details>
+
+        `sha256:DIGEST…` · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-2-ana`) · [run](http://HERE/runs/RUN)
+        "#);
+        insta::assert_snapshot!(story.sees_check(&bad, "dev").await?, @r#"
+        [failure] COMMIT failed; back on COMMIT
+
+        ### ↩️ shop in dev is back on `COMMIT` (#1): `COMMIT` (#2) failed
+
+        Deployment/shop, container shop: CrashLoopBackOff: exit code 3 (Error), restarted once.
+
+        ⏸️ Automatic deploys to dev are on hold until `/resume dev`.
+
+        | pod | container | reason | exit code | restarts |
+        | --- | --- | --- | --- | --- |
+        | `shop-7fgkqrdm4b-2ghhf` | `shop` | **CrashLoopBackOff**: exit code 3 (Error), restarted once | 3 | 1 |
+
+        `sha256:DIGEST…` · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-2-ana`) · [run](http://HERE/runs/RUN)
+
+
+        | pod | container | reason | exit code | restarts |
+        | --- | --- | --- | --- | --- |
+        | `shop-7fgkqrdm4b-2ghhf` | `shop` | **CrashLoopBackOff**: exit code 3 (Error), restarted once | 3 | 1 |
+
+        #### Last lines of shop in shop-7fgkqrdm4b-2ghhf
+
+        ```
+        shop: starting
+        shop: reading /etc/shop/config.toml
+        shop: fatal: unknown key `currncy`
+        ```
+
+        #### Events
+
+        ```
+        Normal Scheduled: Successfully assigned shop/shop-7fgkqrdm4b-2ghhf to ip-10-0-3-10.ec2.internal
+        Normal Pulling: Pulling image "ghcr.io/acme/shop@sha256:DIGEST"
+        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: COMMIT bytes.
+        Normal Created: Created container: shop
+        Normal Started: Started container shop
+        Warning BackOff: Back-off restarting failed container shop in pod shop-7fgkqrdm4b-2ghhf_shop(68a755a7-c745-423e-8e0a-ef8327dae0fd)
+        ```
+
+
+        ( Retry: Try the same again ) ( Roll back: The release before, and a hold )
+        "#);
         assert_eq!(story.image("dev"), Some(pinned(&digest)));
         let first = story.deployment("dev", 0, "inactive").await?;
         assert_eq!(*first.sha, *good);
@@ -50,7 +126,32 @@ fn an_image_that_nodes_cannot_pull_is_told() {
         let cluster = &story.world.dev.cluster;
         cluster.set_image_rule(&image, Outcome::ImagePullBackOff);
         story.world.announce(&sha, &image).await?;
-        insta::assert_snapshot!(story.reads(pr, "is back on").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "is back on").await?, @r#"
+        ### ↩️ shop in dev is back on `COMMIT` (#1): `COMMIT` (#2) failed
+
+        Deployment/shop, container shop: ImagePullBackOff: Back-off pulling image "ghcr.io/acme/shop@&#8203;sha256:DIGEST": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image "ghcr.io/acme/shop@&#8203;sha256:DIGEST": failed to resolve reference "ghcr.io/acme/shop@&#8203;sha256:DIGEST": ghcr.io/acme/shop@&#8203;sha256:DIGEST…
+
+        ⏸️ Automatic deploys to dev are on hold until `/resume dev`.
+
+        | pod | container | reason | exit code | restarts |
+        | --- | --- | --- | --- | --- |
+        | `shop-qzx5v2cdgx-rsss7` | `shop` | **ImagePullBackOff**: Back-off pulling image "ghcr.io/acme/shop@&#8203;sha256:DIGEST": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image "ghcr.io/acme/shop@&#8203;sha256:DIGEST": failed to resolve reference "ghcr.io/acme/shop@&#8203;sha256:DIGEST": ghcr.io/acme/shop@&#8203;sha256:DIGEST… | – | 0 |
+
+        <details><summary>Events</summary>
+
+        ```
+        Normal Scheduled: Successfully assigned shop/shop-qzx5v2cdgx-rsss7 to ip-10-0-3-10.ec2.internal
+        Normal Pulling: Pulling image "ghcr.io/acme/shop@sha256:DIGEST"
+        Warning Failed: Failed to pull image "ghcr.io/acme/shop@sha256:DIGEST": rpc error: code = NotFound desc = failed to pull and unpack image "ghcr.io/acme/shop@sha256:DIGEST": failed to resolve reference "ghcr.io/acme/shop@sha256:DIGEST": ghcr.io/acme/shop@sha256:DIGEST…
+        Warning Failed: Error: ErrImagePull
+        Normal BackOff: Back-off pulling image "ghcr.io/acme/shop@sha256:DIGEST"
+        Warning Failed: Error: ImagePullBackOff
+        ```
+
+        </details>
+
+        `sha256:DIGEST…` · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-2-ana`) · [run](http://HERE/runs/RUN)
+        "#);
         assert_eq!(story.image("dev"), Some(pinned(&digest)));
         Ok(story)
     });
@@ -62,11 +163,120 @@ fn an_image_that_is_never_ready_meets_its_deadline() {
         let changes = [("rollout      = \"2m\"", "rollout = \"2s\"")];
         story.configure(&changes).await?;
         let (pr, sha, _) = story.ship("first", Build::NeverReady).await?;
-        insta::assert_snapshot!(story.reads(pr, "no earlier good release").await?, @"");
-        insta::assert_snapshot!(story.sees_check(&sha, "dev").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "no earlier good release").await?, @r#"
+        ### ❌ shop did not go live in dev: `COMMIT` (#1)
+
+        Not ready within 2s: 0 of 2 ready.
+
+        There is no earlier good release to go back to: mend it and merge, or deploy another commit.
+
+        | pod | container | reason | exit code | restarts |
+        | --- | --- | --- | --- | --- |
+        | `shop-mf8cjw8gxp-nwg8h` | `shop` | **NotReady**: container shop runs but is not ready | – | 0 |
+        | `shop-mf8cjw8gxp-v8j5c` | `shop` | **NotReady**: container shop runs but is not ready | – | 0 |
+
+        <details><summary>Last lines of shop in shop-mf8cjw8gxp-nwg8h</summary>
+
+        ```
+        starting ghcr.io/acme/shop@sha256:DIGEST
+        not ready: a dependency does not answer
+        ```
+
+        </details>
+
+        <details><summary>Last lines of shop in shop-mf8cjw8gxp-v8j5c</summary>
+
+        ```
+        starting ghcr.io/acme/shop@sha256:DIGEST
+        not ready: a dependency does not answer
+        ```
+
+        </details>
+
+        <details><summary>Events</summary>
+
+        ```
+        Normal Scheduled: Successfully assigned shop/shop-mf8cjw8gxp-nwg8h to ip-10-0-3-10.ec2.internal
+        Normal Pulling: Pulling image "ghcr.io/acme/shop@sha256:DIGEST"
+        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: COMMIT bytes.
+        Normal Created: Created container: shop
+        Normal Started: Started container shop
+        Warning Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503
+        Normal Scheduled: Successfully assigned shop/shop-mf8cjw8gxp-v8j5c to ip-10-0-1-10.ec2.internal
+        Normal Pulling: Pulling image "ghcr.io/acme/shop@sha256:DIGEST"
+        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: COMMIT bytes.
+        Normal Created: Created container: shop
+        Normal Started: Started container shop
+        Warning Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503
+        ```
+
+        </details>
+
+        `sha256:DIGEST…` · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-1-ana`) · [run](http://HERE/runs/RUN)
+        "#);
+        insta::assert_snapshot!(story.sees_check(&sha, "dev").await?, @r#"
+        [failure] Not ready within 2s: 0 of 2 ready
+
+        ### ❌ shop did not go live in dev: `COMMIT` (#1)
+
+        Not ready within 2s: 0 of 2 ready.
+
+        There is no earlier good release to go back to: mend it and merge, or deploy another commit.
+
+        | pod | container | reason | exit code | restarts |
+        | --- | --- | --- | --- | --- |
+        | `shop-mf8cjw8gxp-nwg8h` | `shop` | **NotReady**: container shop runs but is not ready | – | 0 |
+        | `shop-mf8cjw8gxp-v8j5c` | `shop` | **NotReady**: container shop runs but is not ready | – | 0 |
+
+        `sha256:DIGEST…` · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-1-ana`) · [run](http://HERE/runs/RUN)
+
+
+        | pod | container | reason | exit code | restarts |
+        | --- | --- | --- | --- | --- |
+        | `shop-mf8cjw8gxp-nwg8h` | `shop` | **NotReady**: container shop runs but is not ready | – | 0 |
+        | `shop-mf8cjw8gxp-v8j5c` | `shop` | **NotReady**: container shop runs but is not ready | – | 0 |
+
+        #### Last lines of shop in shop-mf8cjw8gxp-nwg8h
+
+        ```
+        starting ghcr.io/acme/shop@sha256:DIGEST
+        not ready: a dependency does not answer
+        ```
+
+        #### Last lines of shop in shop-mf8cjw8gxp-v8j5c
+
+        ```
+        starting ghcr.io/acme/shop@sha256:DIGEST
+        not ready: a dependency does not answer
+        ```
+
+        #### Events
+
+        ```
+        Normal Scheduled: Successfully assigned shop/shop-mf8cjw8gxp-nwg8h to ip-10-0-3-10.ec2.internal
+        Normal Pulling: Pulling image "ghcr.io/acme/shop@sha256:DIGEST"
+        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: COMMIT bytes.
+        Normal Created: Created container: shop
+        Normal Started: Started container shop
+        Warning Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503
+        Normal Scheduled: Successfully assigned shop/shop-mf8cjw8gxp-v8j5c to ip-10-0-1-10.ec2.internal
+        Normal Pulling: Pulling image "ghcr.io/acme/shop@sha256:DIGEST"
+        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: COMMIT bytes.
+        Normal Created: Created container: shop
+        Normal Started: Started container shop
+        Warning Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503
+        ```
+
+
+        ( Retry: Try the same again )
+        "#);
         story.deployment("dev", 0, "failure").await?;
         story.say("ana", pr, "/rollback dev").await?;
-        insta::assert_snapshot!(story.reads(pr, "is not rolled back").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "is not rolled back").await?, @r"
+        ### ⛔ shop is not rolled back in dev
+
+        There is no earlier good release to go back to; `COMMIT` is the first. Roll forward: merge a fix, or `/deploy dev shop --sha SHA`.
+        ");
         Ok(story)
     });
 }
@@ -80,19 +290,37 @@ fn a_person_rolls_back_and_forth() {
         let asked = story
             .say("ana", pr, &format!("/rollback dev --to {}", &first[..8]))
             .await?;
-        insta::assert_snapshot!(story.reads(pr, "is back in dev").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "is back in dev").await?, @r"
+        ### ↩️ shop is back in dev: `COMMIT` (#1), `sha256:DIGEST…`, in N s
+
+        ⏸️ Automatic deploys to dev are on hold until `/resume dev`.
+
+        was `COMMIT` (#3) · 2 of 2 ready · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-3-ana`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](http://HERE/runs/RUN)
+        ");
         story.sees(asked, "rocket").await?;
         assert_eq!(story.image("dev"), Some(pinned(&old)));
         story.deployment("dev", 2, "inactive").await?;
         let back = story.deployment("dev", 3, "success").await?;
         assert_eq!(*back.sha, *first);
         story.say("ana", pr, "/rollback dev --to 0123456").await?;
-        insta::assert_snapshot!(story.reads(pr, "No good release of that commit").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "No good release of that commit").await?, @r"
+        ### ⛔ shop is not rolled back in dev
+
+        No good release of that commit. The latest ones:
+
+        - `COMMIT` live since TIME: `/rollback dev shop --to COMMIT`
+        ");
         story.say("ana", pr, "/resume dev").await?;
         story.reads(pr, "is resumed").await?;
         // What was rolled back from is deployed again only because somebody says so.
         story.say("ana", pr, "/deploy dev").await?;
-        insta::assert_snapshot!(story.reads(pr, "is live in dev").await?, @"");
+        story.deployment("dev", 4, "success").await?;
+        story.reads_all(pr, "is live in dev").await?;
+        insta::assert_snapshot!(story.reads(pr, "(#1) · 2 of 2").await?, @r"
+        ### 🚀 shop is live in dev: `COMMIT` (#3), `sha256:DIGEST…`, in N s
+
+        was `COMMIT` (#2) · 2 of 2 ready · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-3-ana`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](http://HERE/runs/RUN) · undo: `/rollback dev`
+        ");
         assert_eq!(story.image("dev"), Some(pinned(&new)));
         Ok(story)
     });
@@ -103,13 +331,27 @@ fn there_is_nothing_to_go_back_to() {
     tell(|mut story| async {
         let pr = story.greet("ana", "hello", "Hello.\n").await?;
         let asked = story.say("ana", pr, "/rollback dev").await?;
-        insta::assert_snapshot!(story.reads(pr, "ever released").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "ever released").await?, @r"
+        ### ⛔ shop is not rolled back in dev
+
+        Nothing of it was ever released there.
+        ");
         story.sees(asked, "-1").await?;
         let (pr, _, _) = story.live("first").await?;
         story.say("ana", pr, "/rollback dev").await?;
-        insta::assert_snapshot!(story.reads(pr, "no earlier good release").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "no earlier good release").await?, @r"
+        ### ⛔ shop is not rolled back in dev
+
+        There is no earlier good release to go back to; `COMMIT` is the first. Roll forward: merge a fix, or `/deploy dev shop --sha SHA`.
+        ");
         story.say("mallory", pr, "/rollback dev").await?;
-        insta::assert_snapshot!(story.reads(pr, "mallory").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "mallory").await?, @r"
+        ### ⛔ Not rolled back in dev
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | right | mallory may not deploy in dev | somebody of `write` |
+        ");
         Ok(story)
     });
 }
@@ -129,12 +371,24 @@ fn buttons_do_what_their_commands_do() {
                 .is_err()
         );
         github.press_button("ana", check.id, "rollback").await?;
-        insta::assert_snapshot!(story.reads(pr, "is back in dev").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "is back in dev").await?, @r"
+        ### ↩️ shop is back in dev: `COMMIT` (#1), `sha256:DIGEST…`, in N s
+
+        ⏸️ Automatic deploys to dev are on hold until `/resume dev`.
+
+        was `COMMIT` (#2) · 2 of 2 ready · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-2-ana`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](http://HERE/runs/RUN)
+        ");
         assert_eq!(story.image("dev"), Some(pinned(&old)));
         story.deployment("dev", 1, "inactive").await?;
         // Its check offers nothing any more that is not true.
         let shown = story.check(&sha, "deploy shop to dev").await?;
-        insta::assert_snapshot!(story.seen(&shown), @"");
+        insta::assert_snapshot!(story.seen(&shown), @r"
+        [success] COMMIT is live after N s
+
+        ### 🚀 shop is live in dev: `COMMIT` (#2), `sha256:DIGEST…`, in N s
+
+        was `COMMIT` (#1) · 2 of 2 ready · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-2-ana`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](http://HERE/runs/RUN) · undo: `/rollback dev`
+        ");
         assert_ne!(old, new);
         Ok(story)
     });
@@ -156,7 +410,13 @@ fn a_press_is_refused_to_who_may_not() {
             .github
             .press_button("ana", check.id, "rollback")
             .await?;
-        insta::assert_snapshot!(story.reads(pr, "Not rolled back").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "Not rolled back").await?, @r"
+        ### ⛔ Not rolled back in dev
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | right | ana may not deploy in dev | somebody of `maintain` |
+        ");
         assert_eq!(story.image("dev"), Some(pinned(&digest)));
         assert_eq!(
             story
@@ -198,9 +458,50 @@ fn where_nothing_is_rolled_back_by_itself_a_person_does() {
         story.configure(&changes).await?;
         let (_, _, digest) = story.live("first").await?;
         let (pr, _, _) = story.ship("second", Build::Crashing).await?;
-        insta::assert_snapshot!(story.reads(pr, "Nothing is rolled back").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "Nothing is rolled back").await?, @r#"
+        ### ❌ shop did not go live in dev: `COMMIT` (#2)
+
+        Deployment/shop, container shop: CrashLoopBackOff: exit code 3 (Error), restarted once.
+
+        Nothing is rolled back by itself here: `/rollback dev` goes back to `COMMIT`.
+
+        | pod | container | reason | exit code | restarts |
+        | --- | --- | --- | --- | --- |
+        | `shop-tlzc9fj4x7-5kcbn` | `shop` | **CrashLoopBackOff**: exit code 3 (Error), restarted once | 3 | 1 |
+
+        <details><summary>Last lines of shop in shop-tlzc9fj4x7-5kcbn</summary>
+
+        ```
+        shop: starting
+        shop: reading /etc/shop/config.toml
+        shop: fatal: unknown key `currncy`
+        ```
+
+        </details>
+
+        <details><summary>Events</summary>
+
+        ```
+        Normal Scheduled: Successfully assigned shop/shop-tlzc9fj4x7-5kcbn to ip-10-0-2-10.ec2.internal
+        Normal Pulling: Pulling image "ghcr.io/acme/shop@sha256:DIGEST"
+        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: COMMIT bytes.
+        Normal Created: Created container: shop
+        Normal Started: Started container shop
+        Warning BackOff: Back-off restarting failed container shop in pod shop-tlzc9fj4x7-5kcbn_shop(c5865a30-0ec9-4500-8c25-df66ec429521)
+        ```
+
+        </details>
+
+        `sha256:DIGEST…` · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-2-ana`) · [run](http://HERE/runs/RUN)
+        "#);
         story.say("ana", pr, "/rollback dev").await?;
-        insta::assert_snapshot!(story.reads(pr, "is back in dev").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "is back in dev").await?, @r"
+        ### ↩️ shop is back in dev: `COMMIT` (#1), `sha256:DIGEST…`, in N s
+
+        ⏸️ Automatic deploys to dev are on hold until `/resume dev`.
+
+        was `COMMIT` (#2) · 2 of 2 ready · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-2-ana`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](http://HERE/runs/RUN)
+        ");
         assert_eq!(story.image("dev"), Some(pinned(&digest)));
         let last = story.deployment("dev", 2, "success").await?;
         assert_eq!(Story::history(&last), ["queued", "in_progress", "success"]);

@@ -273,10 +273,10 @@ pub(super) async fn end_by_worker(
         let live = releases::live(&mut tx, repo, &release.env, &release.service).await?;
         releases::add(&mut tx, repo, release).await?;
         // What was live before is shown as inactive from now on.
-        if let Some(before) = live
-            && let Some(before) = load(&mut tx, &before).await?
-        {
-            reports::touch_run(&mut tx, &before, now).await?;
+        for before in live {
+            if let Some(before) = load(&mut tx, &before).await? {
+                reports::touch_run(&mut tx, &before, now).await?;
+            }
         }
     }
     Ok(tx.commit().await?)
