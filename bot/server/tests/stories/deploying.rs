@@ -498,11 +498,9 @@ fn a_question_is_taken_back_with_its_button() {
             .press_button("ben", check.id, "cancel")
             .await?;
         insta::assert_snapshot!(story.reads(pr, "✋ Cancelled").await?, @r"
-        ### 🛑 shop `COMMIT` (#1) does not go to prod
+        ### ✋ Cancelled
 
-        Cancelled by ben. `/retry` runs it again.
-
-        [run](http://HERE/runs/RUN)
+        - deploy of `shop` in prod (`RUN`)
         ");
         insta::assert_snapshot!(story.reads(pr, "does not go to prod").await?, @r"
         ### 🛑 shop `COMMIT` (#1) does not go to prod
@@ -781,11 +779,9 @@ fn a_field_of_somebody_else_is_not_taken() {
         insta::assert_snapshot!(story.reads(pr, "did not succeed either").await?, @r#"
         ### ❌ shop did not go live in dev: `COMMIT` (#2)
 
-        Kubernetes: applying Deployment/shop (1 of 2 were applied): Apply failed with 1 conflict: conflict with "keda" using apps/v1 at : .spec.replicas (`.spec.replicas`: conflict with "keda" using apps/v1 at ; take the field out of the manifest, or hand it over: `kubectl apply --server-side --force-conflicts --field-manager=slipway`).
+        Kubernetes: applying Deployment/shop (1 of 2 were applied): Apply failed with 1 conflict: conflict with "keda" using apps/v1 at 2026-03-02T09:00:00Z: .spec.replicas (`.spec.replicas`: conflict with "keda" using apps/v1 at 2026-03-02T09:00:00Z; take the field out of the manifest, or hand it over: `kubectl apply --server-side --force-conflicts --field-manager=slipway`).
 
-        Mend the cause, then `/retry`.
-
-        ↩️ It is being rolled back.
+        ⚠️ The rollback to `COMMIT` did not succeed either. Kubernetes: applying Deployment/shop (1 of 2 were applied): Apply failed with 1 conflict: conflict with "keda" using apps/v1 at 2026-03-02T09:00:00Z: .spec.replicas (`.spec.replicas`: conflict with "keda" using apps/v1 at 2026-03-02T09:00:00Z; take the field out of the manifest, or hand it over: `kubectl apply --server-side --force-conflicts --field-manager=slipway`). Mend the cause, then `/retry`.
 
         `sha256:DIGEST…` · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-2-ana`) · [run](http://HERE/runs/RUN)
         "#);

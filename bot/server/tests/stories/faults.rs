@@ -203,7 +203,17 @@ fn kubernetes_does_not_recover() {
             })
             .await?;
         story.pass(Duration::from_secs(61)).await?;
-        insta::assert_snapshot!(story.reads(pr, "did not go live").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "did not go live").await?, @r"
+        ### ❌ shop did not go live in dev: `COMMIT` (#1)
+
+        Kubernetes: applying Service/shop (0 of 2 were applied): Internal error occurred: the sandbox was told to fail.
+
+        It may pass: `/retry`.
+
+        There is no earlier good release to go back to: mend it and merge, or deploy another commit.
+
+        `sha256:DIGEST…` · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-1-ana`) · [run](http://HERE/runs/RUN)
+        ");
         story.deployment("dev", 0, "failure").await?;
         Ok(story)
     });
@@ -215,7 +225,17 @@ fn sts_refuses_the_role() {
         let role = "arn:aws:iam::111111111111:role/slipway-deploy";
         story.world.aws.change_role(role, |role| role.trust.principals.clear())?;
         let (pr, sha, _) = story.ship("hello", Build::Good).await?;
-        insta::assert_snapshot!(story.reads(pr, "did not go live").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "did not go live").await?, @r"
+        ### ❌ shop did not go live in dev: `COMMIT` (#1)
+
+        AWS STS: assuming arn:aws:iam::111111111111:role/slipway-deploy: AccessDenied: User: arn:aws:iam::999999999999:user/slipway is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::111111111111:role/slipway-deploy (the role must exist and its trust policy allow `sts:AssumeRole` and `sts:SetSourceIdentity` to arn:aws:iam::999999999999:user/slipway; its condition on `sts:ExternalId` must be the `external_id` of deploy.toml).
+
+        Nothing was deployed.
+
+        Grant the right, then `/retry`.
+
+        `sha256:DIGEST…` · [run](http://HERE/runs/RUN)
+        ");
         story.sees_check(&sha, "dev").await?;
         let failed = story.deployment("dev", 0, "failure").await?;
         assert_eq!(Story::history(&failed), ["queued", "in_progress", "failure"]);
@@ -230,7 +250,17 @@ fn sts_answers_with_another_account() {
         let other = story.world.aws.add_account("333333333333")?;
         story.world.aws.change_role(role, |role| role.answers_as = Some(other))?;
         let (pr, _, _) = story.ship("hello", Build::Good).await?;
-        insta::assert_snapshot!(story.reads(pr, "did not go live").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "did not go live").await?, @r"
+        ### ❌ shop did not go live in dev: `COMMIT` (#1)
+
+        AWS STS: proving who arn:aws:iam::111111111111:role/slipway-deploy is: the credentials are of account 333333333333, deploy.toml says 111111111111; nothing was run with them.
+
+        Nothing was deployed.
+
+        Grant the right, then `/retry`.
+
+        `sha256:DIGEST…` · [run](http://HERE/runs/RUN)
+        ");
         assert_eq!(story.wanted("dev"), None);
         Ok(story)
     });
@@ -278,7 +308,17 @@ fn a_registry_that_stays_away_is_given_up() {
         let (pr, sha, _) = story.ship("hello", Build::Good).await?;
         story.titled(&sha, "dev", "Waiting for the image").await?;
         story.pass(Duration::from_secs(121)).await?;
-        insta::assert_snapshot!(story.reads(pr, "did not go live").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "did not go live").await?, @r"
+        ### ❌ shop did not go live in dev: `COMMIT` (#1)
+
+        `ghcr.io/acme/shop:sha-COMMIT` did not come within 2 min: the image registry: reading ghcr.io/acme/shop:sha-COMMIT: 503 Service Unavailable.
+
+        Nothing was deployed.
+
+        Look at the workflow that publishes it, then `/retry`.
+
+        [run](http://HERE/runs/RUN)
+        ");
         Ok(story)
     });
 }

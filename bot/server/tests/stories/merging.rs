@@ -26,8 +26,37 @@ fn stacks_are_applied_before_the_service_is_deployed() {
         story.check(&story.head(pr), "plan prod").await?;
         let sha = story.merge("ana", pr).await?;
         let digest = story.world.publish(&sha, Build::Good).await?;
-        insta::assert_snapshot!(story.reads(pr, "is live in dev").await?, @"");
-        insta::assert_snapshot!(story.reads(pr, "Applied").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "is live in dev").await?, @r"
+        ### 🚀 shop is live in dev: `COMMIT` (#1), `sha256:DIGEST…`, in N s
+
+        2 of 2 ready · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-1-ana`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](http://HERE/runs/RUN) · undo: `/rollback dev`
+        ");
+        insta::assert_snapshot!(story.reads(pr, "Applied").await?, @r#"
+        ### ✅ Applied `COMMIT` in dev
+
+        | stack | outcome |
+        | --- | --- |
+        | network | ✅ applied +1 in N s |
+        | database | ✅ applied +1 in N s |
+
+        <details><summary>network: outputs</summary>
+
+        ```hcl
+        vpc = "shop-dev"
+        ```
+
+        </details>
+
+        <details><summary>database: outputs</summary>
+
+        ```hcl
+        endpoint = "shop-dev.db.example.com:5432"
+        ```
+
+        </details>
+
+        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · [run](http://HERE/runs/RUN)
+        "#);
         story.check(&sha, "apply dev").await?;
         story.check(&sha, "deploy shop to dev").await?;
         assert_eq!(story.image("dev"), Some(pinned(&digest)));
@@ -91,8 +120,22 @@ fn of_three_merges_in_a_row_the_newest_is_deployed() {
         story.reads(last, "is live in dev").await?;
         assert_eq!(story.image("dev"), Some(pinned(&digest)));
         let (first, sha) = &merged[0];
-        insta::assert_snapshot!(story.reads(*first, "does not go to dev").await?, @"");
-        insta::assert_snapshot!(story.sees_check(sha, "dev").await?, @"");
+        insta::assert_snapshot!(story.reads(*first, "does not go to dev").await?, @r"
+        ### 🛑 shop `COMMIT` (#1) does not go to dev
+
+        Overtaken by a newer deploy.
+
+        [run](http://HERE/runs/RUN)
+        ");
+        insta::assert_snapshot!(story.sees_check(sha, "dev").await?, @r"
+        [cancelled] Overtaken by a newer deploy
+
+        ### 🛑 shop `COMMIT` (#1) does not go to dev
+
+        Overtaken by a newer deploy.
+
+        [run](http://HERE/runs/RUN)
+        ");
         story.reads(merged[1].0, "does not go to dev").await?;
         for place in [0, 1] {
             let overtaken = story.deployment("dev", place, "inactive").await?;
@@ -109,7 +152,13 @@ fn a_lock_makes_a_merge_wait_visibly() {
         story.say("ben", other, "/lock dev Migration").await?;
         story.reads(other, "🔒").await?;
         let (pr, sha, digest) = story.ship("hello", Build::Good).await?;
-        insta::assert_snapshot!(story.reads(pr, "waits to go to dev").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "waits to go to dev").await?, @r"
+        ### ⏳ shop waits to go to dev: `COMMIT` (#2)
+
+        1st in line: dev is held by ben (#&#8203;1\) for N s: “Migration”
+
+        [run](http://HERE/runs/RUN)
+        ");
         story.titled(&sha, "dev", "locked").await?;
         assert_eq!(story.wanted("dev"), None);
         story.say("ben", other, "/unlock dev").await?;
@@ -132,7 +181,13 @@ fn an_apply_that_fails_stops_the_deploy() {
         story.world.aws.change_role(role, |role| role.trust.principals.clear())?;
         let sha = story.merge("ana", pr).await?;
         let digest = story.world.publish(&sha, Build::Good).await?;
-        insta::assert_snapshot!(story.reads(pr, "does not go to dev").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "does not go to dev").await?, @r"
+        ### 🛑 shop `COMMIT` (#1) does not go to dev
+
+        Apply of `database` failed. `/retry` once the cause is mended.
+
+        [run](http://HERE/runs/RUN)
+        ");
         insta::assert_snapshot!(story.reads(pr, "Not applied").await?, @"");
         insta::assert_snapshot!(story.sees_check(&sha, "dev").await?, @"");
         assert_eq!(story.wanted("dev"), None);

@@ -20,9 +20,9 @@ fn a_crashing_image_is_told_early_and_rolled_back() {
 
         | pod | container | reason | exit code | restarts |
         | --- | --- | --- | --- | --- |
-        | `shop-7fgkqrdm4b-2ghhf` | `shop` | **CrashLoopBackOff**: exit code 3 (Error), restarted once | 3 | 1 |
+        | `shop-POD` | `shop` | **CrashLoopBackOff**: exit code 3 (Error), restarted once | 3 | 1 |
 
-        <details><summary>Last lines of shop in shop-7fgkqrdm4b-2ghhf</summary>
+        <details><summary>Last lines of shop in shop-POD</summary>
 
         ```
         shop: starting
@@ -35,12 +35,12 @@ fn a_crashing_image_is_told_early_and_rolled_back() {
         <details><summary>Events</summary>
 
         ```
-        Normal Scheduled: Successfully assigned shop/shop-7fgkqrdm4b-2ghhf to ip-10-0-3-10.ec2.internal
+        Normal Scheduled: Successfully assigned shop/shop-POD to NODE
         Normal Pulling: Pulling image "ghcr.io/acme/shop@sha256:DIGEST"
-        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: COMMIT bytes.
+        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: N bytes.
         Normal Created: Created container: shop
         Normal Started: Started container shop
-        Warning BackOff: Back-off restarting failed container shop in pod shop-7fgkqrdm4b-2ghhf_shop(68a755a7-c745-423e-8e0a-ef8327dae0fd)
+        Warning BackOff: Back-off restarting failed container shop in pod shop-POD_shop(UID)
         ```
 
         </details>
@@ -58,16 +58,12 @@ fn a_crashing_image_is_told_early_and_rolled_back() {
 
         | pod | container | reason | exit code | restarts |
         | --- | --- | --- | --- | --- |
-        | `shop-7fgkqrdm4b-2ghhf` | `shop` | **CrashLoopBackOff**: exit code 3 (Error), restarted once | 3 | 1 |
+        | `shop-POD` | `shop` | **CrashLoopBackOff**: exit code 3 (Error), restarted once | 3 | 1 |
 
         `sha256:DIGEST…` · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-2-ana`) · [run](http://HERE/runs/RUN)
 
 
-        | pod | container | reason | exit code | restarts |
-        | --- | --- | --- | --- | --- |
-        | `shop-7fgkqrdm4b-2ghhf` | `shop` | **CrashLoopBackOff**: exit code 3 (Error), restarted once | 3 | 1 |
-
-        #### Last lines of shop in shop-7fgkqrdm4b-2ghhf
+        #### Last lines of shop in shop-POD
 
         ```
         shop: starting
@@ -78,16 +74,16 @@ fn a_crashing_image_is_told_early_and_rolled_back() {
         #### Events
 
         ```
-        Normal Scheduled: Successfully assigned shop/shop-7fgkqrdm4b-2ghhf to ip-10-0-3-10.ec2.internal
+        Normal Scheduled: Successfully assigned shop/shop-POD to NODE
         Normal Pulling: Pulling image "ghcr.io/acme/shop@sha256:DIGEST"
-        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: COMMIT bytes.
+        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: N bytes.
         Normal Created: Created container: shop
         Normal Started: Started container shop
-        Warning BackOff: Back-off restarting failed container shop in pod shop-7fgkqrdm4b-2ghhf_shop(68a755a7-c745-423e-8e0a-ef8327dae0fd)
+        Warning BackOff: Back-off restarting failed container shop in pod shop-POD_shop(UID)
         ```
 
 
-        ( Retry: Try the same again ) ( Roll back: The release before, and a hold )
+        ( Retry: Try the same again )
         "#);
         assert_eq!(story.image("dev"), Some(pinned(&digest)));
         let first = story.deployment("dev", 0, "inactive").await?;
@@ -99,13 +95,27 @@ fn a_crashing_image_is_told_early_and_rolled_back() {
 
         // The hold keeps the next merge off until somebody lifts it.
         let (held, third, newest) = story.ship("third", Build::Good).await?;
-        insta::assert_snapshot!(story.reads(held, "Not deployed to dev").await?, @"");
+        insta::assert_snapshot!(story.reads(held, "Not deployed to dev").await?, @r"
+        ### ⛔ Not deployed to dev
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | hold | set by Slipway: rollout of COMMIT failed | `/resume dev` |
+        ");
         assert_eq!(story.image("dev"), Some(pinned(&digest)));
         let asked = story.say("ana", held, "/resume dev").await?;
-        insta::assert_snapshot!(story.reads(held, "is resumed").await?, @"");
+        insta::assert_snapshot!(story.reads(held, "is resumed").await?, @r"
+        ### ▶️ dev is resumed
+
+        The hold that Slipway set at TIME (rollout of COMMIT failed) is lifted: the next merge deploys by itself again. What was merged meanwhile is not deployed by itself: `/deploy dev`.
+        ");
         story.sees(asked, "rocket").await?;
         story.say("ana", held, "/deploy dev").await?;
-        insta::assert_snapshot!(story.reads(held, "is live in dev").await?, @"");
+        insta::assert_snapshot!(story.reads(held, "is live in dev").await?, @r"
+        ### 🚀 shop is live in dev: `COMMIT` (#3), `sha256:DIGEST…`, in N s
+
+        was `COMMIT` (#1) · 2 of 2 ready · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-3-ana`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](http://HERE/runs/RUN) · undo: `/rollback dev`
+        ");
         assert_eq!(story.image("dev"), Some(pinned(&newest)));
         story.deployment("dev", 2, "inactive").await?;
         let third = story.sees_check(&third, "dev").await?;
@@ -135,12 +145,12 @@ fn an_image_that_nodes_cannot_pull_is_told() {
 
         | pod | container | reason | exit code | restarts |
         | --- | --- | --- | --- | --- |
-        | `shop-qzx5v2cdgx-rsss7` | `shop` | **ImagePullBackOff**: Back-off pulling image "ghcr.io/acme/shop@&#8203;sha256:DIGEST": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image "ghcr.io/acme/shop@&#8203;sha256:DIGEST": failed to resolve reference "ghcr.io/acme/shop@&#8203;sha256:DIGEST": ghcr.io/acme/shop@&#8203;sha256:DIGEST… | – | 0 |
+        | `shop-POD` | `shop` | **ImagePullBackOff**: Back-off pulling image "ghcr.io/acme/shop@&#8203;sha256:DIGEST": ErrImagePull: rpc error: code = NotFound desc = failed to pull and unpack image "ghcr.io/acme/shop@&#8203;sha256:DIGEST": failed to resolve reference "ghcr.io/acme/shop@&#8203;sha256:DIGEST": ghcr.io/acme/shop@&#8203;sha256:DIGEST… | – | 0 |
 
         <details><summary>Events</summary>
 
         ```
-        Normal Scheduled: Successfully assigned shop/shop-qzx5v2cdgx-rsss7 to ip-10-0-3-10.ec2.internal
+        Normal Scheduled: Successfully assigned shop/shop-POD to NODE
         Normal Pulling: Pulling image "ghcr.io/acme/shop@sha256:DIGEST"
         Warning Failed: Failed to pull image "ghcr.io/acme/shop@sha256:DIGEST": rpc error: code = NotFound desc = failed to pull and unpack image "ghcr.io/acme/shop@sha256:DIGEST": failed to resolve reference "ghcr.io/acme/shop@sha256:DIGEST": ghcr.io/acme/shop@sha256:DIGEST…
         Warning Failed: Error: ErrImagePull
@@ -166,16 +176,16 @@ fn an_image_that_is_never_ready_meets_its_deadline() {
         insta::assert_snapshot!(story.reads(pr, "no earlier good release").await?, @r#"
         ### ❌ shop did not go live in dev: `COMMIT` (#1)
 
-        Not ready within 2s: 0 of 2 ready.
+        Not ready within N s: 0 of 2 ready.
 
         There is no earlier good release to go back to: mend it and merge, or deploy another commit.
 
         | pod | container | reason | exit code | restarts |
         | --- | --- | --- | --- | --- |
-        | `shop-mf8cjw8gxp-nwg8h` | `shop` | **NotReady**: container shop runs but is not ready | – | 0 |
-        | `shop-mf8cjw8gxp-v8j5c` | `shop` | **NotReady**: container shop runs but is not ready | – | 0 |
+        | `shop-POD` | `shop` | **NotReady**: container shop runs but is not ready | – | 0 |
+        | `shop-POD` | `shop` | **NotReady**: container shop runs but is not ready | – | 0 |
 
-        <details><summary>Last lines of shop in shop-mf8cjw8gxp-nwg8h</summary>
+        <details><summary>Last lines of shop in shop-POD</summary>
 
         ```
         starting ghcr.io/acme/shop@sha256:DIGEST
@@ -184,7 +194,7 @@ fn an_image_that_is_never_ready_meets_its_deadline() {
 
         </details>
 
-        <details><summary>Last lines of shop in shop-mf8cjw8gxp-v8j5c</summary>
+        <details><summary>Last lines of shop in shop-POD</summary>
 
         ```
         starting ghcr.io/acme/shop@sha256:DIGEST
@@ -196,15 +206,15 @@ fn an_image_that_is_never_ready_meets_its_deadline() {
         <details><summary>Events</summary>
 
         ```
-        Normal Scheduled: Successfully assigned shop/shop-mf8cjw8gxp-nwg8h to ip-10-0-3-10.ec2.internal
+        Normal Scheduled: Successfully assigned shop/shop-POD to NODE
         Normal Pulling: Pulling image "ghcr.io/acme/shop@sha256:DIGEST"
-        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: COMMIT bytes.
+        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: N bytes.
         Normal Created: Created container: shop
         Normal Started: Started container shop
         Warning Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503
-        Normal Scheduled: Successfully assigned shop/shop-mf8cjw8gxp-v8j5c to ip-10-0-1-10.ec2.internal
+        Normal Scheduled: Successfully assigned shop/shop-POD to NODE
         Normal Pulling: Pulling image "ghcr.io/acme/shop@sha256:DIGEST"
-        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: COMMIT bytes.
+        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: N bytes.
         Normal Created: Created container: shop
         Normal Started: Started container shop
         Warning Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503
@@ -215,35 +225,30 @@ fn an_image_that_is_never_ready_meets_its_deadline() {
         `sha256:DIGEST…` · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-1-ana`) · [run](http://HERE/runs/RUN)
         "#);
         insta::assert_snapshot!(story.sees_check(&sha, "dev").await?, @r#"
-        [failure] Not ready within 2s: 0 of 2 ready
+        [failure] Not ready within N s: 0 of 2 ready
 
         ### ❌ shop did not go live in dev: `COMMIT` (#1)
 
-        Not ready within 2s: 0 of 2 ready.
+        Not ready within N s: 0 of 2 ready.
 
         There is no earlier good release to go back to: mend it and merge, or deploy another commit.
 
         | pod | container | reason | exit code | restarts |
         | --- | --- | --- | --- | --- |
-        | `shop-mf8cjw8gxp-nwg8h` | `shop` | **NotReady**: container shop runs but is not ready | – | 0 |
-        | `shop-mf8cjw8gxp-v8j5c` | `shop` | **NotReady**: container shop runs but is not ready | – | 0 |
+        | `shop-POD` | `shop` | **NotReady**: container shop runs but is not ready | – | 0 |
+        | `shop-POD` | `shop` | **NotReady**: container shop runs but is not ready | – | 0 |
 
         `sha256:DIGEST…` · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-1-ana`) · [run](http://HERE/runs/RUN)
 
 
-        | pod | container | reason | exit code | restarts |
-        | --- | --- | --- | --- | --- |
-        | `shop-mf8cjw8gxp-nwg8h` | `shop` | **NotReady**: container shop runs but is not ready | – | 0 |
-        | `shop-mf8cjw8gxp-v8j5c` | `shop` | **NotReady**: container shop runs but is not ready | – | 0 |
-
-        #### Last lines of shop in shop-mf8cjw8gxp-nwg8h
+        #### Last lines of shop in shop-POD
 
         ```
         starting ghcr.io/acme/shop@sha256:DIGEST
         not ready: a dependency does not answer
         ```
 
-        #### Last lines of shop in shop-mf8cjw8gxp-v8j5c
+        #### Last lines of shop in shop-POD
 
         ```
         starting ghcr.io/acme/shop@sha256:DIGEST
@@ -253,15 +258,15 @@ fn an_image_that_is_never_ready_meets_its_deadline() {
         #### Events
 
         ```
-        Normal Scheduled: Successfully assigned shop/shop-mf8cjw8gxp-nwg8h to ip-10-0-3-10.ec2.internal
+        Normal Scheduled: Successfully assigned shop/shop-POD to NODE
         Normal Pulling: Pulling image "ghcr.io/acme/shop@sha256:DIGEST"
-        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: COMMIT bytes.
+        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: N bytes.
         Normal Created: Created container: shop
         Normal Started: Started container shop
         Warning Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503
-        Normal Scheduled: Successfully assigned shop/shop-mf8cjw8gxp-v8j5c to ip-10-0-1-10.ec2.internal
+        Normal Scheduled: Successfully assigned shop/shop-POD to NODE
         Normal Pulling: Pulling image "ghcr.io/acme/shop@sha256:DIGEST"
-        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: COMMIT bytes.
+        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: N bytes.
         Normal Created: Created container: shop
         Normal Started: Started container shop
         Warning Unhealthy: Readiness probe failed: HTTP probe failed with statuscode: 503
@@ -319,7 +324,7 @@ fn a_person_rolls_back_and_forth() {
         insta::assert_snapshot!(story.reads(pr, "(#1) · 2 of 2").await?, @r"
         ### 🚀 shop is live in dev: `COMMIT` (#3), `sha256:DIGEST…`, in N s
 
-        was `COMMIT` (#2) · 2 of 2 ready · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-3-ana`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](http://HERE/runs/RUN) · undo: `/rollback dev`
+        was `COMMIT` (#1) · 2 of 2 ready · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-3-ana`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](http://HERE/runs/RUN) · undo: `/rollback dev`
         ");
         assert_eq!(story.image("dev"), Some(pinned(&new)));
         Ok(story)
@@ -467,9 +472,9 @@ fn where_nothing_is_rolled_back_by_itself_a_person_does() {
 
         | pod | container | reason | exit code | restarts |
         | --- | --- | --- | --- | --- |
-        | `shop-tlzc9fj4x7-5kcbn` | `shop` | **CrashLoopBackOff**: exit code 3 (Error), restarted once | 3 | 1 |
+        | `shop-POD` | `shop` | **CrashLoopBackOff**: exit code 3 (Error), restarted once | 3 | 1 |
 
-        <details><summary>Last lines of shop in shop-tlzc9fj4x7-5kcbn</summary>
+        <details><summary>Last lines of shop in shop-POD</summary>
 
         ```
         shop: starting
@@ -482,12 +487,12 @@ fn where_nothing_is_rolled_back_by_itself_a_person_does() {
         <details><summary>Events</summary>
 
         ```
-        Normal Scheduled: Successfully assigned shop/shop-tlzc9fj4x7-5kcbn to ip-10-0-2-10.ec2.internal
+        Normal Scheduled: Successfully assigned shop/shop-POD to NODE
         Normal Pulling: Pulling image "ghcr.io/acme/shop@sha256:DIGEST"
-        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: COMMIT bytes.
+        Normal Pulled: Successfully pulled image "ghcr.io/acme/shop@sha256:DIGEST" in 1.204s (1.204s including waiting). Image size: N bytes.
         Normal Created: Created container: shop
         Normal Started: Started container shop
-        Warning BackOff: Back-off restarting failed container shop in pod shop-tlzc9fj4x7-5kcbn_shop(c5865a30-0ec9-4500-8c25-df66ec429521)
+        Warning BackOff: Back-off restarting failed container shop in pod shop-POD_shop(UID)
         ```
 
         </details>
