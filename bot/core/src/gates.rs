@@ -180,6 +180,11 @@ pub fn right(operation: Operation, env: &Environment, actor: Option<&ActorFacts>
         return gate;
     }
     let names: Vec<String> = allowed.iter().map(|who| code(&who.to_string())).collect();
+    let somebody = match names.split_last() {
+        None => "nothing: nobody may".to_owned(),
+        Some((last, [])) => format!("somebody with {last}"),
+        Some((last, rest)) => format!("somebody with {} or {last}", rest.join(", ")),
+    };
     Gate::closed(
         "right",
         format!(
@@ -187,7 +192,7 @@ pub fn right(operation: Operation, env: &Environment, actor: Option<&ActorFacts>
             text(actor.login.as_str()),
             env.name
         ),
-        format!("somebody of {}", names.join(", ")),
+        somebody,
     )
 }
 
@@ -388,16 +393,13 @@ fn window(env: &Environment, now: Timestamp) -> Option<Gate> {
     if env.is_open(now) {
         return Some(Gate::open("window", "open"));
     }
-    let opening = env.next_opening(now);
-    let opens = match (opening, env.outside) {
-        (None, _) => "never: no window opens again".to_owned(),
-        (Some(moment), Outside::Queue) => format!("by itself at {}", time(moment)),
-        (Some(moment), Outside::Refuse) => format!("opens at {}: ask again then", time(moment)),
-    };
-    let gate = Gate::closed("window", "outside the windows", opens);
-    Some(match (env.outside, opening) {
-        (Outside::Queue, Some(moment)) => gate.waiting(OpensByItself::At(moment)),
-        _ => gate,
+    let closed = |opens: String| Gate::closed("window", "outside the windows", opens);
+    Some(match (env.outside, env.next_opening(now)) {
+        (Outside::Queue, Some(moment)) => {
+            closed(format!("by itself at {}", time(moment))).waiting(OpensByItself::At(moment))
+        }
+        (Outside::Refuse, Some(moment)) => closed(format!("ask again at {}", time(moment))),
+        (_, None) => closed("never: no window opens again".to_owned()),
     })
 }
 
@@ -433,7 +435,8 @@ fn lock(env: &EnvName, actor: Option<&Login>, facts: &Facts) -> Gate {
 }
 
 /// Whether automatic deploys are on hold.
-fn hold(env: &EnvName, facts: &Facts) -> Gate {
+#[must_use]
+pub fn hold(env: &EnvName, facts: &Facts) -> Gate {
     facts
         .store
         .holds
@@ -497,7 +500,7 @@ fn soak(env: &Environment, before: &EnvName, release: &Release, now: Timestamp) 
     Gate::closed(
         "soak",
         format!("{} of {} in {before}", duration(since), duration(env.soak)),
-        format!("time: ask again in {}", duration(env.soak - since)),
+        format!("ask again in {}", duration(env.soak - since)),
     )
 }
 
@@ -624,3 +627,6 @@ pub fn stack_lock<'f>(facts: &'f Facts, env: &EnvName, stack: &StackName) -> Opt
         lock.target.env == *env && lock.target.stack.as_ref() == Some(stack) && lock.pr != pr
     })
 }
+
+#[cfg(test)]
+mod tests;

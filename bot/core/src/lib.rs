@@ -23,3 +23,6 @@ pub mod run;
 pub mod session;
 pub mod spec;
 pub mod stacks;
+
+#[cfg(test)]
+mod testing;

@@ -83,3 +83,6 @@ fn visit<'c>(
     }
     ordered.push(stack);
 }
+
+#[cfg(test)]
+mod tests;

@@ -130,6 +130,9 @@ pub struct Limits {
     /// How long a stopped process has between one signal and the next harder one.
     #[serde(deserialize_with = "duration")]
     pub stop_grace: Duration,
+    /// How long Terraform waits for a state that somebody else has locked.
+    #[serde(deserialize_with = "duration")]
+    pub state_lock_timeout: Duration,
     /// How long effects under way may take to end after SIGTERM.
     #[serde(deserialize_with = "duration")]
     pub shutdown_grace: Duration,
@@ -154,6 +157,7 @@ impl Default for Limits {
             plan_timeout: minutes(30),
             apply_timeout: minutes(120),
             stop_grace: Duration::from_secs(30),
+            state_lock_timeout: minutes(1),
             shutdown_grace: minutes(10),
             call_timeout: Duration::from_secs(30),
             report_interval: Duration::from_secs(2),

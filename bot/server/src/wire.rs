@@ -205,6 +205,7 @@ async fn ports(
             init: limits.init_timeout,
             plan: limits.plan_timeout,
             apply: limits.apply_timeout,
+            state_lock: limits.state_lock_timeout,
             ..Timeouts::default()
         },
         grace: limits.stop_grace,

@@ -741,3 +741,13 @@ proptest! {
         prop_assert!(ShaPrefix::parse(&commit.as_str()[..length]).unwrap().matches(&commit));
     }
 }
+
+#[test]
+fn the_docs_show_the_table_word_for_word() {
+    let docs = include_str!("../../../../docs/commands.md");
+    assert!(
+        docs.contains(docs_table().trim_end()),
+        "docs/commands.md is behind the table; it should hold:\n{}",
+        docs_table()
+    );
+}

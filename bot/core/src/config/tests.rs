@@ -7,6 +7,15 @@ use super::*;
 /// Documents every key; see the file.
 const EXAMPLE: &str = include_str!("example.toml");
 
+#[test]
+fn the_reference_shows_the_example_word_for_word() {
+    let reference = include_str!("../../../../docs/deploy-toml.md");
+    assert!(
+        reference.contains(EXAMPLE.trim_end()),
+        "docs/deploy-toml.md is behind bot/core/src/config/example.toml"
+    );
+}
+
 const SMALL: &str = r#"version = 1
 [environments.dev.aws]
 region = "eu-central-1"

@@ -42,17 +42,27 @@ pub(super) fn on_command(
     named_env: Option<&EnvName>,
     named: &[StackName],
 ) -> Decision {
-    let mut draft = Draft::new(ask.facts, ask.cause);
-    let mut said = Vec::new();
+    let mut targets = plan::Targets::new();
     for env in environments(ask.config, named_env) {
         let names = wanted(ask, env, named);
-        if names.is_empty() {
-            if named_env.is_some() {
-                said.push(nothing(env, named));
-            }
-            continue;
+        if !names.is_empty() {
+            targets.insert(env.name.clone(), names);
+        } else if named_env.is_some() {
+            let body = nothing(env, named);
+            return ask.answer(body, Reaction::ThumbsDown, "nothing to apply there");
         }
-        said.extend(apply_in(&mut draft, ask, env, &names));
+    }
+    on_targets(ask, &targets)
+}
+
+/// Applies these stacks.
+pub(super) fn on_targets(ask: Ask<'_>, targets: &plan::Targets) -> Decision {
+    let mut draft = Draft::new(ask.facts, ask.cause);
+    let mut said = Vec::new();
+    for env in environments(ask.config, None) {
+        if let Some(names) = targets.get(&env.name) {
+            said.extend(apply_in(&mut draft, ask, env, names));
+        }
     }
     if draft.starts == 0 && said.is_empty() {
         said.push(
@@ -126,9 +136,10 @@ fn apply_in(
                     ask.into(),
                     true,
                 );
-                body.push_str(
-                    "\n\nPlanning again now: look at the new plan, then `/apply` once more.",
-                );
+                let command = code(&format!("/apply {}", env.name));
+                body.push_str(&format!(
+                    "\nPlanning now: look at the new plan, then {command} once more."
+                ));
             }
             return Some(body);
         }
@@ -211,6 +222,11 @@ fn plan_state<'f>(
         state,
         opens: opens.to_owned(),
     };
+    match applied_after_merge(facts, pr, env, stack) {
+        Some(apply) if apply.state == RunState::Succeeded => return PlanState::Applied,
+        Some(apply) if !apply.state.is_final() => return PlanState::Applying,
+        _ => {}
+    }
     let Some(run) = latest_plan(facts, env, stack) else {
         return PlanState::Not(row("not planned".to_owned(), "`/plan`"), Again::Yes);
     };
@@ -225,7 +241,15 @@ fn plan_state<'f>(
         );
         return PlanState::Not(row(state, "a new plan"), Again::Yes);
     }
-    if work.base != pr.base || work.base_ref != pr.pull.base_ref {
+    if work.base_ref != pr.pull.base_ref {
+        let state = format!(
+            "onto {}, the base is {} now",
+            code(&work.base_ref),
+            code(&pr.pull.base_ref)
+        );
+        return PlanState::Not(row(state, "a new plan"), Again::Yes);
+    }
+    if work.base != pr.base {
         let state = format!(
             "onto {}, {} is at {} now",
             code(work.base.short()),
@@ -259,6 +283,28 @@ fn plan_state<'f>(
         _ if planned.plan.is_noop() => PlanState::Nothing,
         _ => PlanState::Fresh(run),
     }
+}
+
+/// The latest apply of a stack on the merge commit.
+fn applied_after_merge<'f>(
+    facts: &'f Facts,
+    pr: &PullFacts,
+    env: &EnvName,
+    stack: &StackName,
+) -> Option<&'f Run> {
+    let PullState::Merged(merge) = &pr.pull.state else {
+        return None;
+    };
+    facts.store.runs.iter().find(|run| {
+        let again = matches!(
+            &run.order.work,
+            Work::Apply(work) if matches!(work.plan, PlanToApply::Again { .. })
+        );
+        again
+            && run.order.commit == *merge
+            && run.order.env == *env
+            && run.order.stack() == Some(stack)
+    })
 }
 
 /// The gates of an apply with those of its plans, for `/explain`.
@@ -335,7 +381,7 @@ fn nothing(env: &Environment, named: &[StackName]) -> String {
 
 fn no_role(env: &Environment) -> String {
     format!(
-        "### ⛔ Not applied to {}\n\n`environments.{}.aws` in deploy.toml names no `apply_role`: \
+        "### ⛔ Not applied in {}\n\n`environments.{}.aws` in deploy.toml names no `apply_role`: \
          stacks are planned there and never applied.",
         env.name, env.name
     )

@@ -1,13 +1,15 @@
 //! Buttons and re-runs of check runs: the same as the command that they stand for, with the right
 //! of whoever presses looked at like that of whoever comments.
 
-use super::{Ask, Decision, command, config};
+use super::{Ask, Decision, Draft, command, config};
 use crate::command::{Command, ConfirmCode, RunPrefix};
 use crate::facts::Facts;
-use crate::ids::DeliveryId;
+use crate::ids::{CommitSha, DeliveryId, EnvName};
 use crate::intent::ReportKey;
+use crate::ports::Reaction;
 use crate::projection::identifier;
-use crate::run::{Run, Trigger};
+use crate::report::markdown::code;
+use crate::run::{Run, Trigger, Work};
 
 /// Somebody pressed a button.
 pub(super) fn on_press(
@@ -24,7 +26,11 @@ pub(super) fn on_press(
     };
     let config = match config(facts) {
         Ok(config) => config,
-        Err(why) => return Decision::ignore(why),
+        Err(why) => {
+            let mut draft = Draft::new(facts, cause);
+            draft.reply(pr, why);
+            return draft.done("there is no good deploy.toml");
+        }
     };
     let ask = Ask {
         facts,
@@ -34,7 +40,10 @@ pub(super) fn on_press(
         trigger: Trigger::Button,
         cause,
     };
-    if let ReportKey::PlanCheck(_, _, env) = &key {
+    if let ReportKey::PlanCheck(_, head, env) = &key {
+        if pressed == identifier::APPLY && *head != pr.pull.head {
+            return outdated(ask, head, env);
+        }
         let command = match pressed {
             identifier::APPLY => Command::Apply {
                 env: Some(env.clone()),
@@ -54,7 +63,23 @@ pub(super) fn on_press(
     on_run(ask, run, pressed)
 }
 
+/// "Apply exactly the plans shown" means those of the check's own commit.
+fn outdated(ask: Ask<'_>, head: &CommitSha, env: &EnvName) -> Decision {
+    let body = format!(
+        "### ⛔ Not applied in {env}\n\nThat check shows plans of {}, the head is {} now. Press the \
+         button of the newest check, or comment {}.",
+        code(head.short()),
+        code(ask.pr.pull.head.short()),
+        code(&format!("/apply {env}"))
+    );
+    ask.answer(body, Reaction::ThumbsDown, "the check is of an older head")
+}
+
 fn on_run(ask: Ask<'_>, run: &Run, pressed: &str) -> Decision {
+    let is_apply = matches!(run.order.work, Work::Apply(_));
+    if pressed == identifier::CANCEL && is_apply {
+        return cancel_applies(ask, run);
+    }
     let env = run.order.env.clone();
     let service = run.order.service().cloned();
     let command = match pressed {
@@ -79,13 +104,33 @@ fn on_run(ask: Ask<'_>, run: &Run, pressed: &str) -> Decision {
             Ok(run) => Command::Cancel { run: Some(run) },
             Err(_) => return Decision::ignore("the run has no id"),
         },
-        _ => return command::retry(ask, run),
+        _ => return command::retry(ask, run, Some(&env)),
     };
     command::run(ask, &command)
 }
 
+/// The check of an apply shows all that one cause led to in an environment.
+fn cancel_applies(ask: Ask<'_>, run: &Run) -> Decision {
+    let shown: Vec<Run> = ask
+        .facts
+        .store
+        .active
+        .iter()
+        .filter(|other| {
+            other.order.cause == run.order.cause
+                && other.order.env == run.order.env
+                && matches!(other.order.work, Work::Apply(_))
+        })
+        .cloned()
+        .collect();
+    if shown.is_empty() {
+        return Decision::ignore("the applies of the check are over");
+    }
+    command::cancel(ask, &shown)
+}
+
 /// The environment that comes after a run's: the first that names it in `after`.
-fn next_environment(ask: Ask<'_>, run: &Run) -> Option<crate::ids::EnvName> {
+fn next_environment(ask: Ask<'_>, run: &Run) -> Option<EnvName> {
     ask.config
         .environments
         .iter()

@@ -6,7 +6,7 @@ use super::runs::active_of;
 use super::{Ask, Draft, apply, config, deploy, lock, plan, rollback};
 use crate::command::{self, Command, Parsed, RunPrefix};
 use crate::config::Environment;
-use crate::facts::{ConfigFacts, Facts, PullState};
+use crate::facts::{ConfigFacts, Facts, Permission, PullState};
 use crate::gates::{self, Asked, Candidate, Operation};
 use crate::ids::{CommentId, DeliveryId, EnvName};
 use crate::intent::Decision;
@@ -33,7 +33,12 @@ pub(super) fn on_comment(
     if let ConfigFacts::Missing | ConfigFacts::Invalid(_) = facts.config
         && request.spec().name == "help"
     {
-        return confused(comment, command::help(None), facts, cause);
+        let mut draft = Draft::new(facts, cause);
+        if let Some(pr) = &facts.pr {
+            draft.reply(pr, command::help(None));
+        }
+        draft.react_to(comment, Reaction::Rocket);
+        return draft.done("help was asked for");
     }
     let config = match config(facts) {
         Ok(config) => config,
@@ -127,7 +132,7 @@ fn on_where(ask: Ask<'_>) -> Decision {
                         .duration_since(release.live_at)
                         .max(jiff::SignedDuration::ZERO)
                         .unsigned_abs(),
-                    as_deployed: release.good,
+                    good: release.good,
                 }),
                 lock: lock.clone(),
                 hold: hold.map(|hold| hold.reason.clone()),
@@ -162,11 +167,23 @@ fn on_explain(ask: Ask<'_>, name: &EnvName) -> Decision {
             push_row(&mut rows, row, &format!("deploy {}", service.name));
         }
     }
-    ask.answer(
-        explain(name, &rows),
-        Reaction::Rocket,
-        "an explanation was asked for",
-    )
+    if env.auto_deploy {
+        push_row(
+            &mut rows,
+            gates::hold(name, ask.facts).row,
+            "deploy on merge",
+        );
+    }
+    let body = if rows.is_empty() {
+        format!(
+            "### {name}: nothing to do\n\nNo stack of this pull request is planned there, and no \
+             service is deployed there. {} plans its stacks.",
+            code(&format!("/plan {name}"))
+        )
+    } else {
+        explain(name, &rows)
+    };
+    ask.answer(body, Reaction::Rocket, "an explanation was asked for")
 }
 
 fn apply_rows(ask: Ask<'_>, env: &Environment) -> Vec<GateRow> {
@@ -219,27 +236,39 @@ fn on_cancel(ask: Ask<'_>, named: Option<&RunPrefix>) -> Decision {
         None => active_of(ask.facts, ask.pr),
     };
     if runs.is_empty() {
-        let body = named.map_or_else(
-            || {
-                "### Nothing to cancel\n\nNo run of this pull request is queued or under way."
-                    .to_owned()
-            },
-            |prefix| {
-                format!(
-                    "### Nothing to cancel\n\nNo run {} is queued or under way.",
-                    code(prefix.as_str())
-                )
-            },
-        );
-        return ask.answer(body, Reaction::ThumbsDown, "nothing to cancel");
+        return nothing_to_cancel(ask, named);
     }
+    cancel(ask, &runs)
+}
+
+fn nothing_to_cancel(ask: Ask<'_>, named: Option<&RunPrefix>) -> Decision {
+    let body = named.map_or_else(
+        || {
+            "### Nothing to cancel\n\nNo run of this pull request is queued or under way."
+                .to_owned()
+        },
+        |prefix| {
+            format!(
+                "### Nothing to cancel\n\nNo run {} is queued or under way.",
+                code(prefix.as_str())
+            )
+        },
+    );
+    ask.answer(body, Reaction::ThumbsDown, "nothing to cancel")
+}
+
+/// Stops these runs, as far as the person may.
+pub(super) fn cancel(ask: Ask<'_>, runs: &[Run]) -> Decision {
     let mut draft = Draft::new(ask.facts, ask.cause);
     let mut said = Vec::new();
-    let mut refused = Vec::new();
-    for run in &runs {
+    let mut refused: Vec<String> = Vec::new();
+    for run in runs {
         let right = right_for(ask, run);
         if let Some(row) = right {
-            refused.push(refusal("cancelled in", &run.order.env, &[row]));
+            let body = refusal("cancelled in", &run.order.env, &[row]);
+            if !refused.contains(&body) {
+                refused.push(body);
+            }
             continue;
         }
         let by = text(ask.actor.login.as_str());
@@ -284,18 +313,30 @@ fn right_for(ask: Ask<'_>, run: &Run) -> Option<GateRow> {
         Work::Apply(_) => Operation::Apply,
         Work::Deploy(_) => Operation::Deploy,
     };
-    let env = ask.config.environment(&run.order.env)?;
+    let Some(env) = ask.config.environment(&run.order.env) else {
+        // deploy.toml no longer says who may do what there.
+        let admin = ask.actor.permission == Ok(Permission::Admin);
+        return (!admin).then(|| GateRow {
+            gate: "right".to_owned(),
+            open: false,
+            state: format!("deploy.toml no longer has {}", run.order.env),
+            opens: "an admin of the repository".to_owned(),
+        });
+    };
     let gate = gates::right(operation, env, Some(ask.actor));
     (!gate.is_open()).then_some(gate.row)
 }
 
 /// `/retry`: what did not succeed of the last thing asked for, with all its gates.
 fn on_retry(ask: Ask<'_>) -> Decision {
-    let last = ask.facts.store.runs.iter().find(|run| {
-        run.state.is_final() && !matches!(run.state, RunState::Succeeded | RunState::Superseded)
+    let runs = &ask.facts.store.runs;
+    let last = runs.iter().enumerate().find(|(place, run)| {
+        // Newest first: what a newer run of the same thing is about is settled, or will be.
+        let done_since = runs[..*place].iter().any(|newer| is_same(newer, run));
+        ended_badly(run) && !done_since
     });
     match last {
-        Some(run) => retry(ask, &run.clone()),
+        Some((_, run)) => retry(ask, run, None),
         None => ask.answer(
             "### Nothing to retry\n\nNo run of this pull request has failed.".to_owned(),
             Reaction::ThumbsDown,
@@ -304,25 +345,53 @@ fn on_retry(ask: Ask<'_>) -> Decision {
     }
 }
 
-/// Does again what a run did.
-pub(super) fn retry(ask: Ask<'_>, run: &Run) -> Decision {
-    let env = &run.order.env;
+fn ended_badly(run: &Run) -> bool {
+    run.state.is_final() && !matches!(run.state, RunState::Succeeded | RunState::Superseded)
+}
+
+/// Whether a run does the same work on the same thing as another, and was not overtaken.
+fn is_same(run: &Run, other: &Run) -> bool {
+    is_same_kind(run, other)
+        && run.order.env == other.order.env
+        && run.order.subject() == other.order.subject()
+        && run.state != RunState::Superseded
+}
+
+fn is_same_kind(run: &Run, other: &Run) -> bool {
+    std::mem::discriminant(&run.order.work) == std::mem::discriminant(&other.order.work)
+}
+
+/// Does again what a run did, with all of the same cause (in one environment, or everywhere) that
+/// did not succeed either.
+pub(super) fn retry(ask: Ask<'_>, run: &Run, within: Option<&EnvName>) -> Decision {
+    let family: Vec<&Run> = ask
+        .facts
+        .store
+        .runs
+        .iter()
+        .filter(|other| {
+            other.order.cause == run.order.cause
+                && is_same_kind(other, run)
+                && ended_badly(other)
+                && within.is_none_or(|env| other.order.env == *env)
+        })
+        .collect();
+    let family = if family.is_empty() { vec![run] } else { family };
+    let mut targets = plan::Targets::new();
+    for run in &family {
+        if let Some(stack) = run.order.stack() {
+            let stacks = targets.entry(run.order.env.clone()).or_default();
+            stacks.insert(stack.clone());
+        }
+    }
     match &run.order.work {
-        Work::Plan(work) => {
-            plan::on_command(ask, Some(env), std::slice::from_ref(&work.stack.name))
-        }
-        // A plan file is spent once its apply was begun: the new plan is what is to be looked at.
+        Work::Plan(_) => plan::on_targets(ask, &targets),
         Work::Apply(work) => match &work.plan {
-            PlanToApply::Saved(_) => {
-                plan::on_command(ask, Some(env), std::slice::from_ref(&work.stack.name))
-            }
-            PlanToApply::Again { .. } => {
-                apply::on_command(ask, Some(env), std::slice::from_ref(&work.stack.name))
-            }
+            // A plan file is spent once its apply was begun: the new plan is what is to be looked at.
+            PlanToApply::Saved(_) => plan::on_targets(ask, &targets),
+            PlanToApply::Again { .. } => apply::on_targets(ask, &targets),
         },
-        Work::Deploy(work) if work.rollback.is_some() => {
-            rollback::on_command(ask, env, Some(&work.service.name), None)
-        }
-        Work::Deploy(work) => deploy::on_retry(ask, run, work),
+        Work::Deploy(work) if work.rollback.is_some() => rollback::on_retry(ask, run, work),
+        Work::Deploy(_) => deploy::on_retry(ask, &family),
     }
 }

@@ -12,7 +12,7 @@ use crate::outcome::{Outcome, Stopped};
 use crate::ports::Reaction;
 use crate::report::markdown::{code, text};
 use crate::report::refusal::refusal;
-use crate::run::{DeployWork, ImageToDeploy, Move, Run, RunState};
+use crate::run::{DeployWork, ImageToDeploy, Move, Run, RunState, Work};
 
 /// How long a run waits for its second step.
 pub const CONFIRM_WITHIN: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
@@ -78,13 +78,26 @@ pub(super) fn on_promote(
     };
     let mut draft = Draft::new(ask.facts, ask.cause);
     let mut said = Vec::new();
+    if ask.config.services_in(to).next().is_none() {
+        return ask.answer(
+            no_role(env),
+            Reaction::ThumbsDown,
+            "no service is deployed there",
+        );
+    }
     let named = |candidate: &&Service| service.is_none_or(|name| candidate.name == *name);
     for service in ask.config.services_in(to).filter(named) {
         let live = gates::live(ask.facts, from, &service.name);
         let Some(release) = live.filter(|release| release.good) else {
+            let what = if live.is_some() {
+                "What runs there is broken, or being rolled back"
+            } else {
+                "It was never released there"
+            };
             said.push(format!(
-                "### ⛔ Not promoted to {to}\n\nNo good release of {} is live in {from}. `/deploy {from} {}` first.",
-                service.name, service.name
+                "### ⛔ Not promoted to {to}\n\n{from} runs no good release of {}. {what}. {} first.",
+                service.name,
+                code(&format!("/deploy {from} {}", service.name))
             ));
             continue;
         };
@@ -94,14 +107,30 @@ pub(super) fn on_promote(
     finish(draft, ask, &said)
 }
 
+/// Deploys again what earlier runs were about.
+pub(super) fn on_retry(ask: Ask<'_>, runs: &[&Run]) -> Decision {
+    let mut draft = Draft::new(ask.facts, ask.cause);
+    let mut said = Vec::new();
+    for run in runs {
+        if let Work::Deploy(work) = &run.order.work {
+            said.extend(again(&mut draft, ask, run, work));
+        }
+    }
+    finish(draft, ask, &said)
+}
+
 /// Deploys again what an earlier run was about: its tag, or its very digest.
-pub(super) fn on_retry(ask: Ask<'_>, run: &Run, work: &DeployWork) -> Decision {
+fn again(draft: &mut Draft<'_>, ask: Ask<'_>, run: &Run, work: &DeployWork) -> Option<String> {
     let config = ask.config;
     let (Some(env), Some(service)) = (
         config.environment(&run.order.env),
         config.service(&work.service.name),
     ) else {
-        return Decision::ignore("the environment or the service is gone from deploy.toml");
+        return Some(format!(
+            "### ⛔ Not deployed to {}\n\ndeploy.toml no longer has this environment, or no longer \
+             has {}.",
+            run.order.env, work.service.name
+        ));
     };
     let what = match &work.image {
         ImageToDeploy::Tag(_) => by_tag(service, &run.order.commit, work.brought_by),
@@ -112,9 +141,7 @@ pub(super) fn on_retry(ask: Ask<'_>, run: &Run, work: &DeployWork) -> Decision {
             rollback: None,
         },
     };
-    let mut draft = Draft::new(ask.facts, ask.cause);
-    let said = deploy_one(&mut draft, ask, env, service, what);
-    finish(draft, ask, &Vec::from_iter(said))
+    deploy_one(draft, ask, env, service, what)
 }
 
 /// `/confirm`: the second step, bound to the person who took the first.
@@ -155,6 +182,21 @@ pub(super) fn on_confirm(ask: Ask<'_>, given: &ConfirmCode) -> Decision {
         );
         return draft.done("the code ran out");
     }
+    if let Some(env) = ask.config.environment(&run.order.env)
+        && let Some(service) = run
+            .order
+            .service()
+            .and_then(|name| ask.config.service(name))
+    {
+        supersede(
+            &mut draft,
+            ask.facts,
+            env,
+            service,
+            "a newer deploy",
+            |other| other.id != run.id,
+        );
+    }
     draft.push(Intent::Confirm(run.id.clone()));
     draft.react(ask.trigger, Reaction::Rocket);
     draft.done("confirmed")
@@ -179,12 +221,15 @@ fn deploy_one(
         return Some(no_role(env));
     };
     order.not_before = not_before;
-    supersede(draft, ask.facts, env, service, |_| true);
     let state = if env.confirm {
         RunState::Unconfirmed
     } else {
         RunState::Queued
     };
+    // A first step alone takes the place of other first steps; the rest follows the second.
+    supersede(draft, ask.facts, env, service, "a newer deploy", |run| {
+        state == RunState::Queued || run.state == RunState::Unconfirmed
+    });
     draft.start(order, state, Vec::new());
     None
 }
@@ -196,6 +241,7 @@ pub(super) fn supersede(
     facts: &Facts,
     env: &Environment,
     service: &Service,
+    by: &str,
     overtaken: impl Fn(&Run) -> bool,
 ) {
     for run in &facts.store.active {
@@ -203,14 +249,17 @@ pub(super) fn supersede(
         let waits = matches!(run.state, RunState::Queued | RunState::Unconfirmed)
             || is_waiting_for_image(run);
         if same && waits && overtaken(run) {
-            draft.end(&run.id, Move::Supersede, "overtaken by a newer deploy", "");
+            draft.end(&run.id, Move::Supersede, format!("overtaken by {by}"), "");
         }
     }
 }
 
-/// Whether a run under way has not found its image yet, so that nothing was changed.
-fn is_waiting_for_image(run: &Run) -> bool {
+/// Whether a run under way has not found its image yet, so that nothing was changed. One that rolls
+/// out a known digest waits for none.
+pub(super) fn is_waiting_for_image(run: &Run) -> bool {
+    let by_tag = matches!(&run.order.work, Work::Deploy(work) if matches!(work.image, ImageToDeploy::Tag(_)));
     run.state == RunState::Running
+        && by_tag
         && match &run.outcome {
             Some(Outcome::Progress(progress)) => progress.digest.is_none(),
             _ => true,
@@ -327,7 +376,7 @@ pub(super) fn after_merge(
             continue;
         };
         order.not_before = not_before;
-        supersede(draft, facts, env, service, |run| {
+        supersede(draft, facts, env, service, "a newer deploy", |run| {
             facts.store.contained.contains(&run.id)
         });
         let after = service
@@ -349,7 +398,7 @@ fn finish(mut draft: Draft<'_>, ask: Ask<'_>, said: &[String]) -> Decision {
     draft.done(because)
 }
 
-fn no_role(env: &Environment) -> String {
+pub(super) fn no_role(env: &Environment) -> String {
     format!(
         "### ⛔ Not deployed to {}\n\n`environments.{}.aws` in deploy.toml names no `deploy_role`: \
          no service is deployed there.",

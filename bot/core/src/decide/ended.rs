@@ -1,9 +1,11 @@
 //! A run came to its end: what follows from it.
 
+use super::deploy::{is_waiting_for_image, supersede};
 use super::rollback::{back_to, set_hold};
 use super::runs::{Asker, WhatToDeploy};
 use super::{Decision, Draft, config, merge};
 use crate::facts::{Facts, PullState};
+use crate::gates;
 use crate::ids::DeliveryId;
 use crate::outcome::Outcome;
 use crate::ports::Reaction;
@@ -80,6 +82,9 @@ fn roll_back(draft: &mut Draft<'_>, run: &Run, work: &DeployWork) {
     ) else {
         return;
     };
+    if is_overtaken(facts, run) {
+        return;
+    }
     let Some(release) = back_to(facts, &env.name, &service.name, &run.id) else {
         return;
     };
@@ -100,9 +105,37 @@ fn roll_back(draft: &mut Draft<'_>, run: &Run, work: &DeployWork) {
     ) else {
         return;
     };
+    // Runs start in the order in which they were made: what waits now would be undone by the rollback.
+    supersede(draft, facts, env, service, "a rollback", |_| true);
     draft.start(order, RunState::Queued, Vec::new());
     let reason = format!("rollout of {} failed", run.order.commit.short());
     set_hold(draft, env, None, &reason);
+}
+
+/// Whether another rollout of the service is under way or went live since: it replaces what failed,
+/// and a rollback would only undo it.
+fn is_overtaken(facts: &Facts, run: &Run) -> bool {
+    let same = |other: &&Run| {
+        other.order.env == run.order.env
+            && other.order.service().is_some()
+            && other.order.service() == run.order.service()
+    };
+    let rolling = facts
+        .store
+        .active
+        .iter()
+        .filter(same)
+        .any(|other| other.id != run.id && has_begun_to_roll_out(other));
+    let live_since = run.order.service().is_some_and(|service| {
+        gates::live(facts, &run.order.env, service)
+            .zip(run.ended_at)
+            .is_some_and(|(live, ended)| live.live_at > ended)
+    });
+    rolling || live_since
+}
+
+fn has_begun_to_roll_out(run: &Run) -> bool {
+    run.state == RunState::Running && !is_waiting_for_image(run)
 }
 
 /// Signs the comment that asked, once all runs that it caused are over.

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::runs::{Asker, active_of};
 use super::{Decision, Draft, apply, config, deploy};
 use crate::config::{Config, Environment};
-use crate::facts::{Facts, PullFacts};
+use crate::facts::{ConfigFacts, Facts, PullFacts};
 use crate::gates::{self, Asked, Verdicts};
 use crate::ids::{CommitSha, DeliveryId, StackName};
 use crate::intent::Intent;
+use crate::report::markdown::{code, text};
 use crate::report::refusal::refusal;
 use crate::run::{Move, PlanToApply, RunState, Trigger, Work};
 use crate::stacks;
@@ -23,12 +24,19 @@ pub(super) fn on_merge(
     let mut draft = Draft::new(facts, cause);
     end_plans(&mut draft, pr);
     if pr.pull.base_ref != facts.default_branch {
-        free_locks(&mut draft, pr);
+        free_locks_unless_busy(&mut draft, pr);
         return draft.done("merged to another branch than the default one");
     }
-    let Ok(config) = config(facts) else {
-        free_locks(&mut draft, pr);
-        return draft.done("merged, but there is no valid deploy.toml");
+    let config = match config(facts) {
+        Ok(config) => config,
+        Err(why) => {
+            free_locks_unless_busy(&mut draft, pr);
+            // Without a deploy.toml nobody expects anything of a merge.
+            if let ConfigFacts::Invalid(_) = facts.config {
+                draft.reply(pr, why);
+            }
+            return draft.done("merged, but there is no valid deploy.toml");
+        }
     };
     if facts
         .store
@@ -54,7 +62,12 @@ pub(super) fn on_merge(
                 Ok(places) => applies = places,
                 Err(why) => {
                     // A failed half stops the rest: no deploy over stacks that were not applied.
-                    said.push(why);
+                    let deploys = env.auto_deploy && !deploy::touched(config, pr, env).is_empty();
+                    said.push(if deploys {
+                        format!("{}\n\n{}", why.trim_end(), stacks_first(env))
+                    } else {
+                        why
+                    });
                     continue;
                 }
             }
@@ -66,7 +79,7 @@ pub(super) fn on_merge(
         }
     }
     if draft.starts == 0 {
-        free_locks(&mut draft, pr);
+        free_locks_unless_busy(&mut draft, pr);
     }
     if !said.is_empty() {
         draft.reply(pr, said.join("\n\n"));
@@ -75,25 +88,36 @@ pub(super) fn on_merge(
     draft.done(because)
 }
 
+fn stacks_first(env: &Environment) -> String {
+    format!(
+        "Nothing was deployed there either, since the stacks come first. When that is mended: {}, \
+         then {}.",
+        code(&format!("/apply {}", env.name)),
+        code(&format!("/deploy {}", env.name))
+    )
+}
+
 /// The pull request was closed without a merge.
 pub(super) fn on_close(pr: &PullFacts, facts: &Facts, cause: &DeliveryId) -> Decision {
     let mut draft = Draft::new(facts, cause);
     end_plans(&mut draft, pr);
-    let mut under_way = false;
     for run in active_of(facts, pr) {
-        match run.state {
-            RunState::Running => under_way = true,
-            _ if !matches!(run.order.work, Work::Plan(_)) => {
-                draft.end(&run.id, Move::Cancel, "the pull request was closed", "");
-            }
-            _ => {}
+        if run.state != RunState::Running && !matches!(run.order.work, Work::Plan(_)) {
+            draft.end(&run.id, Move::Cancel, "the pull request was closed", "");
         }
     }
-    // While a run is under way its lock stays; it is freed when the run ends.
-    if !under_way {
-        free_locks(&mut draft, pr);
-    }
+    free_locks_unless_busy(&mut draft, pr);
     draft.done("closed: cleaned up")
+}
+
+/// While an apply or a deploy is under way the locks stay; they are freed when it ends.
+fn free_locks_unless_busy(draft: &mut Draft<'_>, pr: &PullFacts) {
+    let busy = active_of(draft.facts, pr)
+        .iter()
+        .any(|run| run.state == RunState::Running && !matches!(run.order.work, Work::Plan(_)));
+    if !busy {
+        free_locks(draft, pr);
+    }
 }
 
 /// Frees the stack locks of a pull request. Locks that a person set by `/lock` are theirs to free.
@@ -125,9 +149,9 @@ fn apply_stacks(
     let facts = draft.facts;
     let files = pr.files.as_ref().map_err(|why| {
         format!(
-            "### ⛔ Nothing applied or deployed in {}\n\nThe files of this pull request could not be \
-             read ({why}). `/apply {}`, then `/deploy {}`.",
-            env.name, env.name, env.name
+            "### ⛔ Not applied in {}\n\nThe files that this pull request changes could not be read: {}",
+            env.name,
+            text(&why.to_string())
         )
     })?;
     let names: BTreeSet<StackName> = stacks::touched(config, files)

@@ -21,6 +21,7 @@ use crate::ids::{CommentId, DeliveryId, RunId};
 use crate::intent::{Content, Decision, Intent, NewRun, ReportKey};
 use crate::outcome::{Outcome, Stopped};
 use crate::ports::Reaction;
+use crate::report::markdown::prose;
 use crate::run::{Move, RunOrder, RunState, Trigger};
 
 /// What an event leads to.
@@ -173,10 +174,15 @@ fn config(facts: &Facts) -> Result<&Config, String> {
             let list: String = diagnostics
                 .iter()
                 .map(|diagnostic| {
+                    let help = diagnostic
+                        .help
+                        .as_ref()
+                        .map(|help| format!(": {}", prose(help)));
                     format!(
-                        "- line {}: {}\n",
+                        "- line {}: {}{}\n",
                         diagnostic.line,
-                        crate::report::markdown::text(&diagnostic.message)
+                        prose(&diagnostic.message),
+                        help.unwrap_or_default()
                     )
                 })
                 .collect();
@@ -188,3 +194,6 @@ fn config(facts: &Facts) -> Result<&Config, String> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

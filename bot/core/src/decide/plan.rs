@@ -15,11 +15,11 @@ use crate::report::check::{
     Annotation, AnnotationLevel, Buttons, CheckOutput, CheckStatus, Conclusion,
 };
 use crate::report::markdown::{code, text};
-use crate::run::{Move, RunState, Trigger, Work};
+use crate::run::{Move, PlanWork, RunState, Trigger, Work};
 use crate::stacks;
 
 /// Which stacks are to be planned where.
-type Targets = BTreeMap<EnvName, BTreeSet<StackName>>;
+pub(super) type Targets = BTreeMap<EnvName, BTreeSet<StackName>>;
 
 /// A pull request was opened, pushed to, made ready or retargeted.
 pub(super) fn on_change(pr: &PullFacts, facts: &Facts, cause: &DeliveryId) -> Decision {
@@ -29,7 +29,11 @@ pub(super) fn on_change(pr: &PullFacts, facts: &Facts, cause: &DeliveryId) -> De
         ConfigFacts::Valid(config) => config,
         ConfigFacts::Missing => return draft.done("the default branch has no deploy.toml"),
         ConfigFacts::Invalid(diagnostics) => {
-            say_config(&mut draft, pr, diagnostics, &facts.default_branch);
+            // The check of one commit is about one file: the proposed one, which may mend this one.
+            if pr.proposed_config.is_none() {
+                let whose = Whose::Branch(&facts.default_branch);
+                say_config(&mut draft, pr, diagnostics, whose);
+            }
             return draft.done("deploy.toml of the default branch has errors");
         }
     };
@@ -99,18 +103,26 @@ pub(super) fn on_command(
     } else {
         all_of(ask.config, named)
     };
-    let envs: Vec<&Environment> = environments(ask.config, named_env)
+    let wanted: Targets = targets
         .into_iter()
-        .filter(|env| targets.contains_key(&env.name))
+        .filter(|(env, _)| named_env.is_none_or(|named| named == env))
         .collect();
-    if envs.is_empty() {
+    if wanted.is_empty() {
         let body = nothing_to_plan(ask.config, named_env);
         return ask.answer(body, Reaction::ThumbsDown, "nothing to plan");
     }
+    on_targets(ask, &wanted)
+}
+
+/// Plans these stacks anew, because a person asks for it.
+pub(super) fn on_targets(ask: Ask<'_>, targets: &Targets) -> Decision {
     let mut draft = Draft::new(ask.facts, ask.cause);
     let mut refused = Vec::new();
-    let mut blessed = false;
-    for env in envs {
+    let mut allowed = false;
+    for env in environments(ask.config, None) {
+        let Some(names) = targets.get(&env.name) else {
+            continue;
+        };
         let right = gates::right(gates::Operation::Plan, env, Some(ask.actor));
         if !right.is_open() {
             refused.push(crate::report::refusal::refusal(
@@ -120,15 +132,12 @@ pub(super) fn on_command(
             ));
             continue;
         }
-        if !blessed {
-            // The word covers this head commit and no later one.
-            draft.push(Intent::Bless(ask.pr.pull.head.clone()));
+        if !allowed {
+            bless(&mut draft, ask);
             supersede_older(&mut draft, ask.pr);
-            blessed = true;
+            allowed = true;
         }
-        if let Some(names) = targets.get(&env.name) {
-            start(&mut draft, ask.config, env, names, ask.pr, ask.into(), true);
-        }
+        start(&mut draft, ask.config, env, names, ask.pr, ask.into(), true);
     }
     if !refused.is_empty() {
         draft.reply(ask.pr, refused.join("\n\n"));
@@ -136,6 +145,14 @@ pub(super) fn on_command(
     }
     let because = format!("{} plan runs asked for", draft.starts);
     draft.done(because)
+}
+
+/// Lets this head commit, and no later one, be planned by itself from now on. A blessing counts in
+/// every environment, so it takes somebody who may plan in every one.
+fn bless(draft: &mut Draft<'_>, ask: Ask<'_>) {
+    if with_stacks(ask.config).all(|env| gates::may_plan(env, ask.actor)) {
+        draft.push(Intent::Bless(ask.pr.pull.head.clone()));
+    }
 }
 
 /// All checks of the head were asked for again.
@@ -172,7 +189,7 @@ pub(super) fn start(
     for stack in stacks::in_order(config, names) {
         if let Some(old) = latest_plan(draft.facts, &env.name, &stack.name)
             && old.order.commit == pr.pull.head
-            && matches!(&old.order.work, Work::Plan(work) if work.base == pr.base)
+            && matches!(&old.order.work, Work::Plan(work) if is_onto(work, pr))
         {
             if !anew && (planned(old).is_some() || !old.state.is_final()) {
                 continue;
@@ -195,13 +212,18 @@ pub(super) fn start(
     draft.push(Intent::Refresh(ReportKey::PlanComment(pr.pull.number)));
 }
 
+/// Whether a plan was made onto the base that the pull request has now.
+fn is_onto(work: &PlanWork, pr: &PullFacts) -> bool {
+    work.base == pr.base && work.base_ref == pr.pull.base_ref
+}
+
 /// Ends plans of older heads and bases: they must never report over newer ones.
 fn supersede_older(draft: &mut Draft<'_>, pr: &PullFacts) {
     for run in active_of(draft.facts, pr) {
         let Work::Plan(work) = &run.order.work else {
             continue;
         };
-        if run.order.commit != pr.pull.head || work.base != pr.base {
+        if run.order.commit != pr.pull.head || !is_onto(work, pr) {
             draft.end(
                 &run.id,
                 Move::Supersede,
@@ -256,6 +278,7 @@ fn with_stacks(config: &Config) -> impl Iterator<Item = &Environment> {
 
 fn nothing_to_plan(config: &Config, env: Option<&EnvName>) -> String {
     let place = env.map_or_else(String::new, |env| format!(" in {env}"));
+    let there = env.map_or("", |_| " there");
     let stacks: Vec<String> = config
         .stacks
         .iter()
@@ -268,7 +291,7 @@ fn nothing_to_plan(config: &Config, env: Option<&EnvName>) -> String {
         })
         .collect();
     format!(
-        "### Nothing to plan{place}\n\nThis pull request touches no stack there. Stacks: {}. \
+        "### Nothing to plan{place}\n\nThis pull request touches no stack{there}. Stacks: {}. \
          Plan one all the same: `/plan ENV STACK`.",
         stacks.join(", ")
     )
@@ -288,27 +311,31 @@ fn say_check(draft: &mut Draft<'_>, pr: &PullFacts, env: &EnvName, verdict: &Ver
     let (conclusion, title, summary) = match verdict {
         Verdict::Nothing => (
             Conclusion::Success,
-            "nothing to do".to_owned(),
+            "Nothing to do".to_owned(),
             format!("This change touches no stack in {env}."),
         ),
         Verdict::Draft => (
             Conclusion::Neutral,
-            "a draft is not planned".to_owned(),
+            "A draft is not planned".to_owned(),
             "Comment `/plan`, or mark the pull request ready for review.".to_owned(),
         ),
         Verdict::Untrusted => (
             Conclusion::ActionRequired,
-            "waits for somebody's /plan".to_owned(),
+            "Waits for somebody's /plan".to_owned(),
             format!(
-                "The author may not plan in {env}, or the head lives in a fork. Somebody who may \
-                 plan looks at the change and comments `/plan`; that covers `{}` and no later \
-                 commit.",
-                pr.pull.head.short()
+                "{}. Somebody who may plan looks at the change and comments `/plan`; that covers {} \
+                 and no later commit.",
+                if pr.pull.fork {
+                    "The head lives in a fork".to_owned()
+                } else {
+                    format!("{} may not plan in {env}", text(pr.pull.author.as_str()))
+                },
+                code(pr.pull.head.short()),
             ),
         ),
         Verdict::Unread(why) => (
             Conclusion::Failure,
-            "the changed files could not be read".to_owned(),
+            "The changed files could not be read".to_owned(),
             format!("{}. Comment `/plan` to try again.", text(why)),
         ),
     };
@@ -336,7 +363,7 @@ fn say_check(draft: &mut Draft<'_>, pr: &PullFacts, env: &EnvName, verdict: &Ver
 fn check_proposed_config(draft: &mut Draft<'_>, pr: &PullFacts) {
     match &pr.proposed_config {
         None => {}
-        Some(Ok(diagnostics)) => say_config(draft, pr, diagnostics, "this pull request"),
+        Some(Ok(diagnostics)) => say_config(draft, pr, diagnostics, Whose::Proposed),
         Some(Err(why)) => {
             let output = config_output(
                 Conclusion::Failure,
@@ -349,7 +376,16 @@ fn check_proposed_config(draft: &mut Draft<'_>, pr: &PullFacts) {
     }
 }
 
-fn say_config(draft: &mut Draft<'_>, pr: &PullFacts, diagnostics: &[Diagnostic], of: &str) {
+/// Which deploy.toml is spoken of.
+#[derive(Clone, Copy)]
+enum Whose<'a> {
+    /// The one that the pull request would bring.
+    Proposed,
+    /// The one that counts, on this branch.
+    Branch(&'a str),
+}
+
+fn say_config(draft: &mut Draft<'_>, pr: &PullFacts, diagnostics: &[Diagnostic], whose: Whose<'_>) {
     let errors = diagnostics
         .iter()
         .filter(|d| d.severity == Severity::Error)
@@ -365,10 +401,17 @@ fn say_config(draft: &mut Draft<'_>, pr: &PullFacts, diagnostics: &[Diagnostic],
             ),
         )
     };
-    let summary = format!(
-        "deploy.toml of {}. Its rules count once they are on the default branch.",
-        code(of)
-    );
+    let summary = match whose {
+        Whose::Proposed => {
+            "deploy.toml as this pull request changes it. Its rules count once they \
+                            are on the default branch."
+                .to_owned()
+        }
+        Whose::Branch(branch) => format!(
+            "deploy.toml on {}. Nothing is planned, applied or deployed until it is mended.",
+            code(branch)
+        ),
+    };
     let annotations = diagnostics
         .iter()
         .map(|diagnostic| Annotation {

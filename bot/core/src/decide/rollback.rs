@@ -6,12 +6,24 @@ use crate::command::ShaPrefix;
 use crate::config::{Environment, Service};
 use crate::facts::{Facts, Hold, Release};
 use crate::gates::{self, Verdicts};
-use crate::ids::{EnvName, Login, RunId, ServiceName};
+use crate::ids::{CommitSha, Digest, EnvName, Login, RunId, ServiceName};
 use crate::intent::{Decision, Intent};
+use crate::outcome::Outcome;
 use crate::ports::Reaction;
 use crate::report::markdown::{code, text, time};
 use crate::report::refusal::refusal;
-use crate::run::{Rollback, RunState};
+use crate::run::{DeployWork, ImageToDeploy, Rollback, Run, RunState};
+
+/// Which release to go back to.
+#[derive(Clone, Copy)]
+enum To<'a> {
+    /// The good one before.
+    Previous,
+    /// The one of a commit that a person named.
+    Commit(&'a ShaPrefix),
+    /// The very one that an earlier rollback was to put back.
+    Digest(&'a Digest),
+}
 
 /// `/rollback`.
 pub(super) fn on_command(
@@ -20,6 +32,19 @@ pub(super) fn on_command(
     service: Option<&ServiceName>,
     to: Option<&ShaPrefix>,
 ) -> Decision {
+    go_back(ask, env, service, to.map_or(To::Previous, To::Commit))
+}
+
+/// Rolls back again to what an earlier rollback did not get to.
+pub(super) fn on_retry(ask: Ask<'_>, run: &Run, work: &DeployWork) -> Decision {
+    let to = match &work.image {
+        ImageToDeploy::Digest(digest) => To::Digest(digest),
+        ImageToDeploy::Tag(_) => To::Previous,
+    };
+    go_back(ask, &run.order.env, Some(&work.service.name), to)
+}
+
+fn go_back(ask: Ask<'_>, env: &EnvName, service: Option<&ServiceName>, to: To<'_>) -> Decision {
     let Some(env) = ask.config.environment(env) else {
         return Decision::ignore("the environment is gone");
     };
@@ -30,11 +55,13 @@ pub(super) fn on_command(
     }
     let mut draft = Draft::new(ask.facts, ask.cause);
     let mut said = Vec::new();
-    for service in services(ask, env, service) {
-        match target(ask.facts, &env.name, &service.name, to) {
-            Ok((live, release)) => {
-                start(&mut draft, ask, env, service, live, release);
-            }
+    let services = services(ask, env, service);
+    if services.is_empty() {
+        said.push(super::deploy::no_role(env));
+    }
+    for service in services {
+        match way(ask.facts, &env.name, &service.name, to) {
+            Ok(way) => start(&mut draft, ask, env, service, way),
             Err(body) => said.push(body),
         }
     }
@@ -100,13 +127,43 @@ fn services<'c>(ask: Ask<'c>, env: &Environment, named: Option<&ServiceName>) ->
     }
 }
 
-/// The release that is live and the one to go back to.
-fn target<'f>(
+/// From where to where.
+struct Way<'f> {
+    /// The commit that is left.
+    from: &'f CommitSha,
+    /// The good release that is left, if it is one.
+    left: Option<&'f Release>,
+    /// The release to go back to.
+    to: &'f Release,
+}
+
+/// A rollout that broke off half way after the live release was made: what runs is neither.
+fn broken<'f>(facts: &'f Facts, live: &Release) -> Option<&'f Run> {
+    facts
+        .store
+        .subject
+        .iter()
+        .chain(&facts.store.runs)
+        .find(|run| {
+            let reached_the_cluster = matches!(
+                &run.outcome,
+                Some(Outcome::Stopped(stopped)) if stopped.reached_the_world
+            );
+            reached_the_cluster
+                && run.state.is_final()
+                && run.order.env == live.env
+                && run.order.service() == Some(&live.service)
+                && run.ended_at.is_some_and(|ended| ended > live.live_at)
+        })
+}
+
+/// Finds the release to go back to, or says why there is none.
+fn way<'f>(
     facts: &'f Facts,
     env: &EnvName,
     service: &ServiceName,
-    to: Option<&ShaPrefix>,
-) -> Result<(&'f Release, &'f Release), String> {
+    to: To<'_>,
+) -> Result<Way<'f>, String> {
     let refused = |why: String| {
         Err(format!(
             "### ⛔ {service} is not rolled back in {env}\n\n{why}"
@@ -115,7 +172,9 @@ fn target<'f>(
     let Some(live) = gates::live(facts, env, service) else {
         return refused("Nothing of it was ever released there.".to_owned());
     };
-    // What failed may have the very digest of a good release: its rollback failed, too.
+    // A rollout that broke left a release that is no good, maybe of the very digest of a good one
+    // (a rollback that failed, too); the way back from it is to the latest good one.
+    let broken = broken(facts, live);
     let earlier: Vec<&Release> = facts
         .store
         .releases
@@ -124,18 +183,20 @@ fn target<'f>(
             release.env == *env
                 && release.service == *service
                 && release.good
-                && (release.digest != live.digest || !live.good)
+                && (release.digest != live.digest || broken.is_some() || !live.good)
         })
         .collect();
-    let found = match to {
-        None => earlier.first().copied(),
-        Some(prefix) => earlier
-            .iter()
-            .copied()
-            .find(|release| prefix.matches(&release.commit)),
-    };
-    if let Some(release) = found {
-        return Ok((live, release));
+    let found = earlier.iter().copied().find(|release| match to {
+        To::Previous => true,
+        To::Commit(prefix) => prefix.matches(&release.commit),
+        To::Digest(digest) => release.digest == *digest,
+    });
+    if let Some(to) = found {
+        return Ok(Way {
+            from: broken.map_or(&live.commit, |run| &run.order.commit),
+            left: Some(live).filter(|live| live.good && live.digest != to.digest),
+            to,
+        });
     }
     if earlier.is_empty() {
         return refused(format!(
@@ -166,29 +227,24 @@ fn target<'f>(
     ))
 }
 
-fn start(
-    draft: &mut Draft<'_>,
-    ask: Ask<'_>,
-    env: &Environment,
-    service: &Service,
-    live: &Release,
-    release: &Release,
-) {
+fn start(draft: &mut Draft<'_>, ask: Ask<'_>, env: &Environment, service: &Service, way: Way<'_>) {
     let rollback = Rollback {
-        from: Some(live.commit.clone()),
+        from: Some(way.from.clone()),
         failed: None,
     };
     let Some(order) = draft.deploy_order(
         env,
         service,
         Some(ask.pr),
-        WhatToDeploy::again(release, Some(rollback)),
+        WhatToDeploy::again(way.to, Some(rollback)),
         ask.into(),
     ) else {
         return;
     };
-    super::deploy::supersede(draft, ask.facts, env, service, |_| true);
-    draft.push(Intent::Disgrace(live.run.clone()));
+    super::deploy::supersede(draft, ask.facts, env, service, "a rollback", |_| true);
+    if let Some(left) = way.left {
+        draft.push(Intent::Disgrace(left.run.clone()));
+    }
     draft.start(order, RunState::Queued, Vec::new());
 }
 

@@ -424,6 +424,10 @@ pub struct TerraformJob<'a> {
     pub stop: &'a dyn Stop,
 }
 
+/// The file, in the scratch directory of a job, that holds the state after an apply if the backend
+/// would not take it. Whoever loses it loses track of what was made.
+pub const ERRORED_STATE: &str = "errored.tfstate";
+
 /// What `terraform plan` left behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanFile {

@@ -19,7 +19,7 @@ pub fn apply_comment(
     scene: &Scene<'_>,
 ) -> Option<ApplyComment> {
     let key = ReportKey::ApplyComment(pr, cause.clone(), env.clone());
-    comment(key, env, scene)
+    comment(&key, env, scene)
 }
 
 /// The check run; `None` if there are no such runs.
@@ -30,7 +30,7 @@ pub fn apply_check(
     scene: &Scene<'_>,
 ) -> Option<(crate::ids::CommitSha, CheckOutput)> {
     let key = ReportKey::ApplyCheck(cause.clone(), env.clone());
-    let comment = comment(key, env, scene)?;
+    let comment = comment(&key, env, scene)?;
     let dirs: Vec<StackDir> = applies(env, scene)
         .map(|(_, work)| StackDir {
             stack: work.stack.name.clone(),
@@ -56,7 +56,7 @@ fn applies<'s>(
         })
 }
 
-fn comment(key: ReportKey, env: &EnvName, scene: &Scene<'_>) -> Option<ApplyComment> {
+fn comment(key: &ReportKey, env: &EnvName, scene: &Scene<'_>) -> Option<ApplyComment> {
     let (first, _) = applies(env, scene).next()?;
     let stacks: Vec<StackApply> = applies(env, scene)
         .map(|(run, work)| StackApply {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Scene, identifier, identity, plan_check_name, queue};
 use crate::ids::{CommitSha, EnvName, PrNumber, StackName};
 use crate::intent::ReportKey;
-use crate::outcome::{Outcome, Planned};
+use crate::outcome::{Evidence, Outcome, Planned};
 use crate::plan::diff::DiffLimits;
 use crate::report::check::{Button, Buttons, CheckOutput};
 use crate::report::plan_check::StackDir;
@@ -63,12 +63,12 @@ fn comment(pr: PrNumber, head: &CommitSha, newest: &PlanWork, scene: &Scene<'_>)
     let mut rows = Vec::new();
     let mut identities: BTreeMap<EnvName, EnvIdentity> = BTreeMap::new();
     for ((env, stack), (run, work)) in &latest {
-        if let Some(Outcome::Planned(planned)) = &run.outcome {
+        if let Some(evidence) = evidence(run) {
             identities.insert(
                 env.clone(),
                 EnvIdentity {
                     env: env.clone(),
-                    identity: identity(&planned.evidence),
+                    identity: identity(evidence),
                 },
             );
         }
@@ -84,7 +84,8 @@ fn comment(pr: PrNumber, head: &CommitSha, newest: &PlanWork, scene: &Scene<'_>)
     let applicable = |env: &EnvName| {
         let mut all = rows.iter().filter(|row| row.env == *env);
         let done = |row: &PlanRow| !matches!(row.state, RowState::Pending(_) | RowState::Running);
-        let changes = |row: &PlanRow| matches!(&row.state, RowState::Planned(plan) if !plan.counts.is_zero());
+        let changes =
+            |row: &PlanRow| matches!(&row.state, RowState::Planned(plan) if !plan.counts.is_zero());
         all.clone().all(done) && all.any(changes)
     };
     let mut envs: Vec<EnvName> = rows.iter().map(|row| row.env.clone()).collect();
@@ -174,6 +175,15 @@ fn applied<'s>(
         };
         (of_it && run.state == RunState::Succeeded).then_some((run, applied.counts))
     })
+}
+
+/// As whom a plan was made, or was tried to be.
+fn evidence(run: &Run) -> Option<&Evidence> {
+    match &run.outcome {
+        Some(Outcome::Planned(planned)) => Some(&planned.evidence),
+        Some(Outcome::Stopped(stopped)) => stopped.evidence.as_ref(),
+        _ => None,
+    }
 }
 
 fn stopped(run: &Run) -> Option<&crate::outcome::Stopped> {

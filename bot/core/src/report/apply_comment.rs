@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::check::{Annotation, Buttons, CheckOutput, CheckStatus, Conclusion};
 use super::evidence::{Identity, Link};
 use super::fit::{Section, fit};
-use super::markdown::{code, commands, counted, duration, marker, table, text};
+use super::markdown::{code, commands, counted, duration, marker, prose, table, text};
 use super::plan_check::{StackDir, annotation};
 use super::terraform_text::{counts_markdown, diagnostic_line, diagnostics_text};
 use crate::ids::{CommitSha, EnvName, Login, StackName};
@@ -275,7 +275,7 @@ impl ApplyComment {
             } = &stack.state
             {
                 if let Some(message) = message {
-                    let _ = writeln!(lines, "- ❌ {name}: {}", text(message));
+                    let _ = writeln!(lines, "- ❌ {name}: {}", prose(message));
                 }
                 let errors = diagnostics.iter().filter(|d| d.severity == Severity::Error);
                 for error in errors.take(NAMED) {
@@ -290,7 +290,7 @@ impl ApplyComment {
                 }
             }
             if let ApplyState::Interrupted { found } = &stack.state {
-                let _ = writeln!(lines, "- ⚠️ {name}: {}", text(found));
+                let _ = writeln!(lines, "- ⚠️ {name}: {}", prose(found));
             }
         }
         lines

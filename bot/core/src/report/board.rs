@@ -36,8 +36,8 @@ pub struct LiveRelease {
     pub by: Option<Login>,
     /// How long ago.
     pub age: Duration,
-    /// False when the digest that runs is not the one that was deployed.
-    pub as_deployed: bool,
+    /// False once it is being rolled back from.
+    pub good: bool,
 }
 
 /// The board, in at most [`super::COMMENT_LIMIT`] bytes.
@@ -57,7 +57,7 @@ pub fn board(rows: &[BoardRow], page: Option<&Link>) -> String {
     fit(&sections, super::COMMENT_LIMIT, page)
 }
 
-/// Locks, holds and what runs though nobody deployed it; once for each environment.
+/// Locks, holds and what is being rolled back; once for each environment.
 fn remarks(rows: &[BoardRow]) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut add = |line: String| {
@@ -77,11 +77,9 @@ fn remarks(rows: &[BoardRow]) -> String {
                 text(why)
             ));
         }
-        if row.live.as_ref().is_some_and(|live| !live.as_deployed) {
+        if row.live.as_ref().is_some_and(|live| !live.good) {
             let place = format!("{} · {}", row.env, row.service);
-            add(format!(
-                "- ⚠️ {place}: what runs is not the digest that was deployed\n"
-            ));
+            add(format!("- ⚠️ {place}: being rolled back\n"));
         }
     }
     lines.concat()

@@ -87,7 +87,7 @@ impl LockView {
             )
         };
         let turn = match next {
-            Some(pr) => format!(" Next in line: #{pr}, which is planned again now."),
+            Some(pr) => format!(" Next in line: #{pr}."),
             None => String::new(),
         };
         format!("### 🔓 {} is free\n\n{told}{turn}\n", self.place())

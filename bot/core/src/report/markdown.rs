@@ -85,28 +85,30 @@ pub fn code(raw: &str) -> String {
     format!("{fence}{pad}{line}{pad}{fence}")
 }
 
-/// A text of the bot's own making, in which what stands between backticks is code: a sentence with
-/// a command in it. Safe for any text: what is no code is escaped like that of [`text`].
+/// A sentence of the bot's own in which backticks mark code, with parts from outside in it: as
+/// [`text`], except that what stands between two backticks is [`code`].
 #[must_use]
 pub fn prose(raw: &str) -> String {
-    let pieces: Vec<&str> = raw.split('`').collect();
-    if pieces.len().is_multiple_of(2) {
+    let parts: Vec<&str> = raw.split('`').collect();
+    if parts.len().is_multiple_of(2) {
         return text(raw);
     }
     let mut out = String::with_capacity(raw.len() + 16);
-    for (place, piece) in pieces.into_iter().enumerate() {
+    for (place, part) in parts.iter().enumerate() {
         if place % 2 == 1 {
-            out.push_str(&code(piece));
-        } else if !piece.is_empty() {
-            // `text` trims, but the spaces around code are wanted.
-            let trimmed = piece.trim_start();
-            if trimmed.len() < piece.len() {
-                out.push(' ');
-            }
-            out.push_str(&text(trimmed));
-            if !trimmed.is_empty() && trimmed.ends_with(char::is_whitespace) {
-                out.push(' ');
-            }
+            out.push_str(&code(part));
+            continue;
+        }
+        // What `text` trims belongs between words here.
+        let inner = text(part);
+        let starts = place > 0 && part.starts_with(char::is_whitespace);
+        let ends = place + 1 < parts.len() && part.ends_with(char::is_whitespace);
+        if starts {
+            out.push(' ');
+        }
+        out.push_str(&inner);
+        if ends && !(inner.is_empty() && starts) {
+            out.push(' ');
         }
     }
     out

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::markdown::{code, counted, text};
+use super::markdown::{code, counted, prose, text};
 use super::plan_comment::{Failure, PlanRow, PlanSummary, RowState};
 use super::terraform_text::diagnostic_line;
 use crate::plan::diagnostics::{Diagnostic, Severity};
@@ -94,8 +94,9 @@ fn failure_remarks(lines: &mut String, place: &str, failure: &Failure) {
         .iter()
         .filter(|d| d.severity == Severity::Error)
         .collect();
-    if let Some(message) = &failure.message {
-        let _ = writeln!(lines, "- ❌ {place} failed at {step}: {}", text(message));
+    // What Terraform says about its errors is better than what can be said about it.
+    if let Some(message) = failure.message.as_ref().filter(|_| errors.is_empty()) {
+        let _ = writeln!(lines, "- ❌ {place} failed at {step}: {}", prose(message));
     } else if errors.is_empty() {
         let _ = writeln!(lines, "- ❌ {place} failed at {step}");
     }

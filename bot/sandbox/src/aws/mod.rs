@@ -253,6 +253,26 @@ impl Aws {
         self.shared.world().object(bucket, key)
     }
 
+    /// Puts an object into a bucket, as somebody outside the story would.
+    ///
+    /// # Errors
+    /// [`SetupError::Unknown`].
+    pub fn put_object(
+        &self,
+        bucket: &str,
+        key: &str,
+        body: impl Into<Bytes>,
+    ) -> Result<(), SetupError> {
+        let at = self.shared.clock.now();
+        let mut world = self.shared.world();
+        let found = world.buckets.get_mut(bucket);
+        let found = found.ok_or_else(|| SetupError::Unknown(bucket.to_owned()))?;
+        found
+            .objects
+            .insert(key.to_owned(), s3::Object::laid(body.into(), at));
+        Ok(())
+    }
+
     /// The keys of a bucket, sorted; none if there is no such bucket.
     #[must_use]
     pub fn keys_in(&self, bucket: &str) -> Vec<String> {

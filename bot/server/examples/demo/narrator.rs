@@ -119,7 +119,7 @@ impl<'a> Narrator<'a> {
                 repository
                     .deployments
                     .iter()
-                    .filter(|d| d.environment == env && d.sha.to_string() == sha)
+                    .filter(|d| d.environment == env && d.sha == sha)
                     .any(|d| had(d) == states)
                     .then_some(())
             })
@@ -138,7 +138,7 @@ impl<'a> Narrator<'a> {
         let live = self.world.github.look(|model| {
             let repository = model.repository(REPO)?;
             let mut all = repository.deployments.iter();
-            let of_it = all.find(|d| d.environment == env && d.sha.to_string() == sha)?;
+            let of_it = all.find(|d| d.environment == env && d.sha == sha)?;
             let good = of_it.statuses.iter().find(|status| status.state == "success")?;
             Some(good.created_at)
         });

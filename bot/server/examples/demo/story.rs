@@ -35,7 +35,7 @@ async fn plan(n: &mut Narrator<'_>) -> anyhow::Result<(u64, String)> {
     ];
     let files: Vec<_> = files.iter().map(|(path, text)| (*path, Some(*text))).collect();
     let title = "Bigger database, friendlier greeting";
-    let head = github.commit(REPO, "bigger", "ana", title, &files).await?.to_string();
+    let head = github.commit(REPO, "bigger", "ana", title, &files).await?;
     let pr = github
         .open_pull_request(REPO, "ana", "bigger", "main", title, false)
         .await?;
@@ -62,7 +62,7 @@ async fn apply(n: &mut Narrator<'_>, pr: u64, head: &str) -> anyhow::Result<()> 
 
 async fn merge(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<String> {
     n.step("ben merges; CI publishes the image; dev gets it by digest");
-    let merge = n.world.github.merge(REPO, pr, "ben").await?.to_string();
+    let merge = n.world.github.merge(REPO, pr, "ben").await?;
     n.reads(pr, &["shop is live in dev", "undo"]).await?;
     n.check(&merge, "deploy shop to dev", "success").await?;
     n.deployment("dev", &merge, &["queued", "in_progress", "success"]).await?;
@@ -121,12 +121,12 @@ async fn bad_image(n: &mut Narrator<'_>, good: &str) -> anyhow::Result<()> {
     let github = &n.world.github;
     let title = "Currency in the configuration";
     let files = [("app/greeting.txt", Some("Welcome (this one will crash).\n"))];
-    let head = github.commit(REPO, "currency", "ana", title, &files).await?.to_string();
+    let head = github.commit(REPO, "currency", "ana", title, &files).await?;
     let pr = github
         .open_pull_request(REPO, "ana", "currency", "main", title, false)
         .await?;
     n.check(&head, "plan dev", "success").await?;
-    let bad = github.merge(REPO, pr, "ben").await?.to_string();
+    let bad = github.merge(REPO, pr, "ben").await?;
     n.reads(pr, &["is back on", "CrashLoopBackOff", "unknown key", "/resume dev"]).await?;
     n.check(&bad, "deploy shop to dev", "failure").await?;
     n.deployment("dev", &bad, &["queued", "in_progress", "failure"]).await?;

@@ -147,17 +147,18 @@ impl Reporter {
         if known.is_none() && report.maybe_created {
             known = self.writer.find_check(repo, sha, &key).await?;
         }
-        // A check run that has ended shows one plan; a new plan gets a new check run, because
-        // annotations are never removed from an old one.
-        let anew = report.sent_count > 0 && output.status != CheckStatus::Completed;
+        // A check run that has ended keeps its annotations for ever: what has others, or none yet
+        // because it begins again, gets a new check run.
+        let ended = output.status == CheckStatus::Completed;
+        let anew = report.sent_count > 0 && (!ended || report.sent_count != fingerprint(output));
         if let Some(id) = known.filter(|_| !anew) {
-            let annotate = output.status == CheckStatus::Completed && report.sent_count == 0;
+            let annotate = ended && report.sent_count == 0;
             match self
                 .writer
                 .update_check(repo, id, page, output, annotate)
                 .await
             {
-                Ok(()) => return Ok(sent_check(report, id, hash, output)),
+                Ok(()) => return Ok(sent_check(id, hash, output)),
                 Err(error) if error.kind == PortErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -170,7 +171,7 @@ impl Reporter {
         self.store
             .report_created(worker, report, Some(id.0))
             .await?;
-        Ok(sent_check(report, id, hash, output))
+        Ok(sent_check(id, hash, output))
     }
 
     async fn deployment(
@@ -226,18 +227,25 @@ fn sent(report: &TakenReport, remote_id: Option<u64>, hash: String) -> SentRepor
     }
 }
 
-/// For check runs the count is 1 once it was shown as ended.
-fn sent_check(
-    _report: &TakenReport,
-    id: CheckRunId,
-    hash: String,
-    output: &CheckOutput,
-) -> SentReport {
+/// For check runs the count is zero until one was shown as ended, and then the fingerprint of the
+/// annotations that it has.
+fn sent_check(id: CheckRunId, hash: String, output: &CheckOutput) -> SentReport {
+    let ended = output.status == CheckStatus::Completed;
     SentReport {
         remote_id: Some(id.0),
         hash,
-        count: u32::from(output.status == CheckStatus::Completed),
+        count: if ended { fingerprint(output) } else { 0 },
     }
+}
+
+/// A number for the annotations of a check run: never zero, and other for others.
+fn fingerprint(output: &CheckOutput) -> u32 {
+    let digest = Sha256::digest(format!("{:?}", output.annotations).as_bytes());
+    let first = digest
+        .iter()
+        .take(4)
+        .fold(0, |sum, byte| (sum << 8) | u32::from(*byte));
+    first.max(1)
 }
 
 fn hash(bytes: &[u8]) -> String {

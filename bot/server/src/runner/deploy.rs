@@ -15,6 +15,9 @@ use slipway_core::run::{DeployWork, ImageToDeploy, StepName};
 
 use super::{FIRST_PAUSE, Failure, Halt, Hand, LONGEST_PAUSE, succeeded};
 
+/// A refusal after less time than this is one of the role, not of a token that has run out.
+const TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(10);
+
 /// A place to look for an image that may not be there yet.
 enum Wanted<'a> {
     Tag(&'a str),
@@ -44,7 +47,7 @@ pub(super) async fn run(hand: &Hand<'_>, work: &DeployWork) -> Result<RunEnd, Ha
     if !hand.done_before.contains(&StepName::Manifests) {
         apply(hand, work, &access, &manifests).await?;
     }
-    let ready = rollout(hand, work, &access, &manifests).await?;
+    let ready = rollout(hand, work, access, &manifests).await?;
     Ok(live(hand, work, &image, ready, before, &session))
 }
 
@@ -207,26 +210,46 @@ async fn apply(
     .await
 }
 
+/// Watches the rollout. The cluster's token lives for 15 minutes, a rollout may take longer: when
+/// the cluster refuses the old token, it is reached anew, with the time that is left.
 async fn rollout(
     hand: &Hand<'_>,
     work: &DeployWork,
-    access: &ClusterAccess,
+    access: ClusterAccess,
     manifests: &[serde_json::Value],
 ) -> Result<u32, Halt> {
     hand.step(StepName::Rollout, async {
-        let end = hand
-            .runner
-            .ports
-            .cluster
-            .rollout(
-                access,
-                &work.service.namespace,
-                manifests,
-                work.service.rollout,
-                &*hand.log,
-                &*hand.stop,
-            )
-            .await?;
+        let ports = &hand.runner.ports;
+        let began = ports.clock.now();
+        let mut access = access;
+        let mut renewed_at = began;
+        let end = loop {
+            let now = ports.clock.now();
+            let passed = now.duration_since(began).max(SignedDuration::ZERO);
+            let watched = ports
+                .cluster
+                .rollout(
+                    &access,
+                    &work.service.namespace,
+                    manifests,
+                    work.service.rollout.saturating_sub(passed.unsigned_abs()),
+                    &*hand.log,
+                    &*hand.stop,
+                )
+                .await;
+            match watched {
+                Err(error) if error.kind == PortErrorKind::Denied => {
+                    let now = ports.clock.now();
+                    if now.duration_since(renewed_at) < TOKEN_LIFE {
+                        return Err(error.into());
+                    }
+                    renewed_at = now;
+                    let session = ports.cloud.assume(&super::assume(&hand.run.order)).await?;
+                    access = ports.cloud.cluster(&session, &work.service.cluster).await?;
+                }
+                ended => break ended?,
+            }
+        };
         match end {
             RolloutEnd::Ready { pods } => Ok((pods, format!("{pods} ready"))),
             RolloutEnd::Failed { why, pods } => {

@@ -427,12 +427,11 @@ impl Hand<'_> {
                     let access = ports.forge.clone_access(repo).await?;
                     let checkout = ports.source.checkout(repo, &access, &revision, stop);
                     match (checkout.await, &revision) {
-                        (Err(error), Revision::Merged { base, .. })
+                        // What git says about a conflict says what to do as well.
+                        (Err(error), Revision::Merged { .. })
                             if error.kind == PortErrorKind::Conflict =>
                         {
-                            let base = base.short();
-                            let fix = format!("bring the pull request up to date with {base}");
-                            Ok(Err(Halt::from(Failure::new(error.said, fix))))
+                            Ok(Err(Halt::from(Failure::new(error.said, ""))))
                         }
                         (checkout, _) => checkout.map(Ok),
                     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use slipway_core::outcome::Evidence;
 use slipway_core::plan::Plan;
-use slipway_core::ports::{Session, TerraformError, TerraformJob, Worktree};
+use slipway_core::ports::{ERRORED_STATE, Session, TerraformError, TerraformJob, Worktree};
 use slipway_core::run::StepName;
 use slipway_core::spec::StackSpec;
 
@@ -92,11 +92,43 @@ impl Workplace<'_> {
         self.hand
             .step(StepName::Apply, async {
                 let terraform = &self.hand.runner.ports.terraform;
-                let applied = terraform.apply(&self.job(), plan).await.map_err(halt)?;
+                let applied = match terraform.apply(&self.job(), plan).await {
+                    Ok(applied) => applied,
+                    Err(error) => return Err(self.rescue_state(halt(error)).await),
+                };
                 let line = applied.counts.to_string();
                 Ok((applied, line))
             })
             .await
+    }
+}
+
+impl Workplace<'_> {
+    /// Keeps a state that the backend would not take: the scratch directory goes with the run.
+    async fn rescue_state(&self, halt: Halt) -> Halt {
+        let path = self.scratch.path().join(ERRORED_STATE);
+        let Ok(state) = tokio::fs::read(&path).await else {
+            return halt;
+        };
+        let key = format!("states/{}", self.hand.run.id);
+        let kept = self.hand.runner.ports.artifacts.put(&key, state).await;
+        let told = match kept {
+            Ok(()) => format!(
+                "the backend did not take the new state; it is kept among the bot's artifacts as \
+                 {key}: `terraform state push` it before anything else"
+            ),
+            Err(error) => format!("the new state was written nowhere: {error}"),
+        };
+        match halt {
+            Halt::Failed(mut failure) => {
+                failure.fix = told;
+                Halt::Failed(failure)
+            }
+            other => {
+                self.hand.log.say(&told);
+                other
+            }
+        }
     }
 }
 

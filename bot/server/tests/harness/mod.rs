@@ -47,6 +47,7 @@ program = "{terraform}"
 [limits]
 report_interval = "1s"
 stop_grace      = "5s"
+state_lock_timeout = "1s"
 "#,
         data = dir.join("data").display(),
         api = github.url(),

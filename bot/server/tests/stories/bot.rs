@@ -4,12 +4,13 @@
 //! [`Story`] that ends with an unread one, a run that is not over, a lock or a call that the
 //! sandbox does not know fails.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context as _;
 use jiff::Timestamp;
 use slipway::settings::Settings;
 use slipway::wire::{Handle, Slipway};
@@ -214,6 +215,17 @@ impl Story {
             .unwrap_or_default()
     }
 
+    /// The head and the base of a pull request, as the plan comment names them.
+    fn ends(&self, pr: u64) -> anyhow::Result<(String, String)> {
+        let github = &self.world.github;
+        let pull = github.pull_request(REPO, pr).context("the pull request")?;
+        let base = pull.base.branch;
+        let tip = github.branch(REPO, &base).context("the base branch")?;
+        let short = |sha: &str| sha.get(..7).unwrap_or_default().to_owned();
+        let head = short(&pull.head.sha.to_string());
+        Ok((head, format!("{base}@{}", short(&tip))))
+    }
+
     // --- the bot
 
     /// Waits for a comment of the bot with a text in it, reads it, and gives it as a snapshot:
@@ -235,6 +247,61 @@ impl Story {
             .await?;
         self.read.insert(comment.id);
         Ok(self.plain(&comment))
+    }
+
+    /// Reads like [`Story::reads`], but only a comment that was not read before.
+    pub async fn hears(&mut self, pr: u64, text: &str) -> anyhow::Result<String> {
+        let read = self.read.clone();
+        let comment = self
+            .world
+            .github
+            .until(
+                &format!("a new comment with {text:?} on #{pr}"),
+                PATIENCE,
+                |model| {
+                    let bot = model.bot_login();
+                    let repository = model.repository(REPO)?;
+                    let new = repository
+                        .comments(pr)
+                        .filter(|comment| comment.author == bot && !read.contains(&comment.id));
+                    new.filter(|comment| comment.body.contains(text)).last().cloned()
+                },
+            )
+            .await?;
+        self.read.insert(comment.id);
+        Ok(self.plain(&comment))
+    }
+
+    /// Waits until the plan comment speaks of the head and the base as they are now, and shows this
+    /// text for a stack.
+    pub async fn planned(
+        &mut self,
+        pr: u64,
+        env: &str,
+        stack: &str,
+        text: &str,
+    ) -> anyhow::Result<()> {
+        let (head, base) = self.ends(pr)?;
+        let heading = format!("### Plan · `{head}` onto `{base}`");
+        let row = format!("| {env} | [{stack}]");
+        let what = format!("{text:?} for {stack} in {env} in the plan of #{pr}");
+        let shows = |comment: &Comment| {
+            let mut lines = comment.body.lines();
+            comment.body.contains(&heading)
+                && lines.any(|line| line.starts_with(&row) && line.contains(text))
+        };
+        let comment = self
+            .world
+            .github
+            .until(&what, PATIENCE, |model| {
+                let bot = model.bot_login();
+                let mut all = model.repository(REPO)?.comments(pr);
+                all.find(|comment| comment.author == bot && shows(comment))
+                    .map(|comment| comment.id)
+            })
+            .await?;
+        self.read.insert(comment);
+        Ok(())
     }
 
     /// As [`Self::reads`], once the bot has come to rest: what it shows then is its last word.
@@ -365,22 +432,19 @@ impl Story {
         comments
     }
 
-    /// The check runs of the bot on a commit, each as `name: conclusion, title`.
+    /// The check runs of the bot on a commit, the latest of each name as GitHub shows it, each as `name: conclusion, title`.
     pub fn checks(&self, sha: &str) -> String {
         let app = self.world.github.app_id();
-        let mut lines: Vec<String> = self
-            .world
-            .github
-            .check_runs(REPO, sha)
-            .into_iter()
-            .filter(|check| check.app == app)
-            .map(|check| {
+        let mut latest = BTreeMap::new();
+        for check in self.world.github.check_runs(REPO, sha) {
+            if check.app == app {
                 let end = check.conclusion.as_deref().unwrap_or(&check.status);
                 let title = check.output.title.as_deref().unwrap_or_default();
-                format!("{}: {end}, {title}", check.name)
-            })
-            .collect();
-        lines.sort();
+                let line = format!("{}: {end}, {title}", check.name);
+                latest.insert(check.name, line);
+            }
+        }
+        let lines: Vec<String> = latest.into_values().collect();
         plain(&lines.join("\n"), &self.world, &self.url)
     }
 
@@ -465,6 +529,7 @@ pub fn plain(text: &str, world: &World, bot: &str) -> String {
         (r"https://127\.0\.0\.1:\d+", "https://CLUSTER"),
         (r"/runs/[0-9a-f]{32}", "/runs/RUN"),
         (r"sha256:[0-9a-f]{8,64}", "sha256:DIGEST"),
+        (r"\b[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}\b", "UUID"),
         (r"\b[0-9a-f]{40}\b", "COMMIT"),
         (r"`[0-9a-f]{7}`", "`COMMIT`"),
         (r"@[0-9a-f]{7}`", "@COMMIT`"),

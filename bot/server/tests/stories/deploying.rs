@@ -74,7 +74,7 @@ fn an_image_that_is_not_there_yet_is_waited_for() {
         let head = story.head(pr);
         story.say("ana", pr, "/deploy dev").await?;
         let waiting = story.titled(&head, "dev", "Waiting for the image").await?;
-        insta::assert_snapshot!(story.seen(&waiting), @r"
+        insta::assert_snapshot!(story.deploy_shown(&waiting), @r"
         [queued] Waiting for the image of COMMIT
 
         ### ⏳ shop waits for its image to go to dev: `COMMIT` (#1)
@@ -371,7 +371,7 @@ fn prod_waits_for_dev_and_its_soak() {
         [run](http://HERE/runs/RUN)
         ");
         let waiting = story.titled(&sha, "prod", "to confirm").await?;
-        insta::assert_snapshot!(story.seen(&waiting), @r"
+        insta::assert_snapshot!(story.deploy_shown(&waiting), @r"
         [queued] Waits for ben to confirm
 
         ### ✋ shop to prod, `COMMIT` (#1): are you sure?

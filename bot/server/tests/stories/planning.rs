@@ -1178,7 +1178,7 @@ fn a_changed_deploy_toml_is_checked_and_does_not_count_yet() {
         insta::assert_snapshot!(story.shown(&check), @r#"
         deploy.toml: failure
         # deploy.toml has 2 errors
-        deploy.toml of `this pull request`. Its rules count once they are on the default branch.
+        deploy.toml of this pull request. Its rules count once they are on the default branch.
         ---
 
         @ deploy.toml:13-13 failure: this role is in account 222222222222, the environment in 111111111111: every role of an environment is in its account
@@ -1202,7 +1202,7 @@ fn a_changed_deploy_toml_is_checked_and_does_not_count_yet() {
         insta::assert_snapshot!(story.shown(&check), @r#"
         deploy.toml: success
         # deploy.toml is good
-        deploy.toml of `this pull request`. Its rules count once they are on the default branch.
+        deploy.toml of this pull request. Its rules count once they are on the default branch.
         ---
         "#);
         story.check(&story.head(pr), "plan dev").await?;

@@ -387,7 +387,7 @@ fn buttons_do_what_their_commands_do() {
         story.deployment("dev", 1, "inactive").await?;
         // Its check offers nothing any more that is not true.
         let shown = story.check(&sha, "deploy shop to dev").await?;
-        insta::assert_snapshot!(story.seen(&shown), @r"
+        insta::assert_snapshot!(story.deploy_shown(&shown), @r"
         [success] COMMIT is live after N s
 
         ### 🚀 shop is live in dev: `COMMIT` (#2), `sha256:DIGEST…`, in N s

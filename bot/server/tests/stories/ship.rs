@@ -106,7 +106,7 @@ impl Story {
     /// Waits for the check run of a deploy to end, and shows it as people see it.
     pub async fn sees_check(&self, sha: &str, env: &str) -> anyhow::Result<String> {
         let check = self.check(sha, &check_name(env)).await?;
-        Ok(self.seen(&check))
+        Ok(self.deploy_shown(&check))
     }
 
     /// Waits for a check run of a deploy with this title, over or not.
@@ -131,7 +131,7 @@ impl Story {
     }
 
     /// A check run as people see it.
-    pub fn seen(&self, check: &CheckRun) -> String {
+    pub fn deploy_shown(&self, check: &CheckRun) -> String {
         let output = &check.output;
         let state = check.conclusion.as_deref().unwrap_or(&check.status);
         let mut parts = vec![format!(

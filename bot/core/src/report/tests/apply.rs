@@ -229,10 +229,7 @@ fn a_title_never_tells_of_success_that_was_not() {
         title(vec![("a", applied()), ("b", failed())]),
         "1 of 2 stacks failed"
     );
-    assert_eq!(
-        title(vec![("a", pending())]),
-        "Applying: 0 of 1 stack done"
-    );
+    assert_eq!(title(vec![("a", pending())]), "Applying: 0 of 1 stack done");
     assert_eq!(
         title(vec![("a", ApplyState::NotApplied("x".to_owned()))]),
         "Not applied"

@@ -284,7 +284,7 @@ fn every_state_of_a_row_is_told() {
 
     </details>
 
-    dev as `slipway-plan` in 111111111111 (session `slipway-1a2b3c4d`) · valid until head or base moves · next: `/apply dev` · blocked? `/explain dev` · [run](https://slipway.example.com/runs/1a2b3c4d)
+    dev as `slipway-plan` in 111111111111 (session `slipway-1a2b3c4d`) · next: `/apply dev` · blocked? `/explain dev` · [run](https://slipway.example.com/runs/1a2b3c4d)
     "#);
 }
 

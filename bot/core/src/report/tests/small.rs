@@ -99,7 +99,7 @@ fn a_lock_tells_who_why_and_how_long() {
     insta::assert_snapshot!(lock().freed(&login("root"), Some(PrNumber(44))), @"
     ### 🔓 prod is free
 
-    `root` freed the lock of @ana, held for 2 h 10 min. Next in line: #44, which is planned again now.
+    `root` freed the lock of @ana, held for 2 h 10 min. Next in line: #44.
     ");
     let of_stack = LockView {
         stack: Some(stack("eks")),
@@ -116,12 +116,12 @@ fn a_lock_tells_who_why_and_how_long() {
 
 #[test]
 fn the_board_shows_what_is_live_where() {
-    let live = |short, by: Option<&str>, as_deployed| {
+    let live = |short, by: Option<&str>, good| {
         Some(LiveRelease {
             release: release(short, 42),
             by: by.map(login),
             age: Duration::from_secs(100_000),
-            as_deployed,
+            good,
         })
     };
     let row = |env_name: &str, live, lock, hold: Option<&str>, behind| BoardRow {

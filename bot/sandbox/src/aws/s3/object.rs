@@ -45,6 +45,19 @@ pub(in super::super) struct Object {
     headers: HeaderMap,
 }
 
+impl Object {
+    /// An object that nobody uploaded.
+    pub(in super::super) fn laid(body: Bytes, at: Timestamp) -> Self {
+        Self {
+            etag: etag(&body),
+            body,
+            modified: at,
+            checksums: Vec::new(),
+            headers: HeaderMap::new(),
+        }
+    }
+}
+
 /// Answers `GetObject` and `HeadObject`, whose answers differ only in the body that HTTP drops.
 pub(super) fn get(
     bucket: &Bucket,

@@ -25,7 +25,6 @@ use tokio::sync::Mutex;
 
 use crate::process::{Invocation, LINE_LIMIT, Limits, Redactor, Stdout, Unstoppable};
 
-pub use places::ERRORED_STATE;
 pub use settings::{TerraformSettings, Timeouts};
 
 use failure::{Step, bare, invalid, not_begun, not_run, unmet};

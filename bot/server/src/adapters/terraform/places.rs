@@ -5,13 +5,9 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use slipway_core::ports::{PortResult, TerraformJob};
+use slipway_core::ports::{ERRORED_STATE, PortResult, TerraformJob};
 
 use super::failure::{invalid, unmet};
-
-/// Where Terraform leaves a state that its backend would not take, in the directory it runs in.
-/// After an apply it is moved to the run's scratch directory, since the worktree goes away.
-pub const ERRORED_STATE: &str = "errored.tfstate";
 
 /// A provider is reached by a socket in `TMPDIR`, `plugin` and up to ten digits; a socket's path
 /// ends at 107 bytes (unix(7)).

@@ -9,6 +9,7 @@ use slipway_core::ids::StackName;
 use slipway_core::outcome::Evidence;
 use slipway_core::plan::Plan;
 use slipway_core::plan::diagnostics::Severity;
+use slipway_core::ports::ERRORED_STATE;
 use slipway_core::ports::{PortErrorKind, RunLog, Session, Stop};
 use slipway_core::spec::StackSpec;
 use tokio::sync::{Notify, mpsc};

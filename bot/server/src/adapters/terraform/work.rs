@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 
 use secrecy::ExposeSecret;
 use slipway_core::plan::Diagnostic;
-use slipway_core::ports::{AppliedPlan, PortResult, Session, TerraformError, TerraformJob};
+use slipway_core::ports::{
+    AppliedPlan, ERRORED_STATE, PortResult, Session, TerraformError, TerraformJob,
+};
 
 use super::failure::{self, Step, bare, invalid, not_run, unmet};
-use super::places::{ERRORED_STATE, Places};
+use super::places::Places;
 use super::settings::TerraformSettings;
 use super::ui::Ui;
 use super::{ANSWER_LIMIT, text};

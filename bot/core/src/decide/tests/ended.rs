@@ -1,0 +1,169 @@
+//! A run came to its end.
+
+use crate::facts::PullState;
+use crate::run::{RunState, Trigger};
+use crate::testing::{
+    Situation, applied, apply, deploy, deployed, plan, planned, rollback, sha, situation, stopped,
+};
+
+#[test]
+fn a_run_that_is_gone_leads_to_nothing() {
+    let told = crate::testing::told(&situation().decide(crate::event::EventKind::RunEnded {
+        run: crate::testing::run(1),
+    }));
+    insta::assert_snapshot!(told, @"= the run is gone");
+}
+
+#[test]
+fn the_comment_is_signed_when_all_that_it_asked_for_is_over() {
+    let one = situation().run(planned(1, "network", "dev", 1));
+    insta::assert_snapshot!(one.clone().ended(1), @"
+    react 🚀
+    = plan run ended: succeeded
+    ");
+    let waiting = one.clone().run(plan(2, "eks", "dev"));
+    insta::assert_snapshot!(waiting.ended(1), @"= plan run ended: succeeded");
+    let other_cause = one.clone().run(plan(2, "eks", "dev").cause("other"));
+    assert!(other_cause.ended(1).contains("react 🚀"));
+    let half = one.run(plan(2, "eks", "dev").failed_early());
+    assert!(half.ended(2).contains("react 👎"));
+}
+
+#[test]
+fn what_nobody_commented_on_is_not_signed() {
+    for trigger in [
+        Trigger::Button,
+        Trigger::Merge,
+        Trigger::PullRequest,
+        Trigger::Run,
+    ] {
+        let told = situation()
+            .run(planned(1, "network", "dev", 1).trigger(trigger))
+            .ended(1);
+        assert!(!told.contains("react"), "{trigger:?} {told}");
+    }
+}
+
+#[test]
+fn runs_that_needed_one_that_failed_are_skipped() {
+    let failed = situation()
+        .run(apply(1, "network", "dev", 9).failed())
+        .run(apply(2, "eks", "dev", 9).after(&[1]))
+        .run(apply(3, "database", "dev", 9).after(&[2, 1]))
+        .run(apply(4, "network", "prod", 9));
+    insta::assert_snapshot!(failed.ended(1), @"
+    end 00000002 Skip: apply of `network` failed / `/retry` once the cause is mended
+    end 00000003 Skip: apply of `network` failed / `/retry` once the cause is mended
+    = apply run ended: failed
+    ");
+}
+
+#[test]
+fn every_end_but_success_skips_what_needed_it() {
+    for state in RunState::ALL.into_iter().filter(|state| state.is_final()) {
+        let told = situation()
+            .run(apply(1, "network", "dev", 9).state(state))
+            .run(apply(2, "eks", "dev", 9).after(&[1]))
+            .ended(1);
+        assert_eq!(
+            told.contains("end 00000002 Skip"),
+            state != RunState::Succeeded,
+            "{state:?} {told}"
+        );
+    }
+}
+
+fn rollout_failed() -> Situation {
+    situation()
+        .release("dev", 'd', 600)
+        .run(deploy(7, "dev").failed())
+}
+
+#[test]
+fn a_rollout_that_failed_is_undone_and_automation_held() {
+    insta::assert_snapshot!(rollout_failed().ended(7), @"
+    start rollback shop in dev at ddddddd digest sha256:dddddddd, by ana (run)
+    hold dev by Slipway: rollout of aaaaaaa failed
+    react 👎
+    = deploy run ended: failed
+    ");
+}
+
+#[test]
+fn a_rollout_is_not_undone_without_need() {
+    let quiet = |situation: Situation, number| {
+        let told = situation.ended(number);
+        assert!(!told.contains("rollback"), "{told}");
+        assert!(!told.contains("hold"), "{told}");
+    };
+    let base = || situation().release("dev", 'd', 600);
+    quiet(base().run(deploy(7, "dev").failed_early()), 7);
+    quiet(base().run(deployed(7, "dev", 'a')), 7);
+    for state in [
+        RunState::Cancelled,
+        RunState::Interrupted,
+        RunState::Refused,
+    ] {
+        let run = deploy(7, "dev")
+            .outcome(stopped("x", "", true))
+            .state(state);
+        quiet(base().run(run), 7);
+    }
+    quiet(situation().run(deploy(7, "dev").failed()), 7);
+    quiet(
+        situation()
+            .bad_release("dev", 'd', 600)
+            .run(deploy(7, "dev").failed()),
+        7,
+    );
+    let stop = deploy(7, "dev").failed().but(|run| {
+        if let crate::run::Work::Deploy(work) = &mut run.order.work {
+            work.roll_back_on_failure = false;
+        }
+    });
+    quiet(base().run(stop), 7);
+    quiet(base().without_config().run(deploy(7, "dev").failed()), 7);
+}
+
+#[test]
+fn a_rollback_that_failed_is_not_rolled_back() {
+    let told = situation()
+        .release("dev", 'd', 600)
+        .run(rollback(8, "dev", 'd', Some(7)).failed())
+        .ended(8);
+    assert!(!told.contains("start"), "{told}");
+}
+
+#[test]
+fn a_rollback_does_not_run_over_a_newer_rollout() {
+    // One under way replaces the failed one, and goes back by itself if it fails too.
+    let rolling = rollout_failed().run(deploy(8, "dev").digest_found('e'));
+    let told = rolling.ended(7);
+    assert!(!told.contains("start rollback"), "{told}");
+    // One that went live since did so already.
+    let live = rollout_failed().release("dev", 'e', 1).ended(7);
+    assert!(!live.contains("start rollback"), "{live}");
+    // One that has not begun gives way.
+    let queued = rollout_failed().run(deploy(8, "dev").commit('e'));
+    insta::assert_snapshot!(queued.ended(7), @"
+    end 00000008 Supersede: overtaken by a rollback / 
+    start rollback shop in dev at ddddddd digest sha256:dddddddd, by ana (run)
+    hold dev by Slipway: rollout of aaaaaaa failed
+    = deploy run ended: failed
+    ");
+}
+
+#[test]
+fn locks_are_freed_when_the_last_run_of_a_closed_pull_request_ends() {
+    let base = situation().stack_lock("network", "dev", "ana", 42);
+    let done = base.clone().run(applied(1, "network", "dev", 9));
+    assert!(!done.clone().ended(1).contains("unlock"));
+    for state in [PullState::Closed, PullState::Merged(sha('c'))] {
+        let over = done
+            .clone()
+            .but(|facts| facts.pr.as_mut().unwrap().pull.state = state);
+        assert!(over.clone().ended(1).contains("unlock network in dev"));
+        let more = over.run(apply(2, "eks", "dev", 9));
+        assert!(!more.ended(1).contains("unlock"));
+    }
+}

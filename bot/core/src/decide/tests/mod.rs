@@ -1,0 +1,11 @@
+//! Each event in each situation of the product, as the intents that it leads to.
+
+mod apply;
+mod button;
+mod deploy;
+mod ended;
+mod merge;
+mod plan;
+mod property;
+mod retry;
+mod words;
