@@ -594,9 +594,14 @@ pub fn plain(text: &str, world: &World, bot: &str) -> String {
         (r"`[0-9a-f]{7}`", "`COMMIT`"),
         (r"@[0-9a-f]{7}`", "@COMMIT`"),
         (r"`[0-9a-f]{8}`", "`RUN`"),
+        (r"/confirm [0-9a-f]+", "/confirm CODE"),
+        (r"Image size: \d+ bytes", "Image size: N bytes"),
         (r"\b[0-9a-f]{7}\b", "COMMIT"),
         (r"\b\d+(\.\d+)? (s|ms)\b", "N s"),
-        (r"shop-[0-9a-f]{8,10}-[0-9a-z]{5}", "shop-POD"),
+        (r"shop-[0-9a-z]{8,10}-[0-9a-z]{5}", "shop-POD"),
+        (r"_shop\([0-9a-f-]{36}\)", "_shop(UID)"),
+        (r"ip-10-0-\d-10\.ec2\.internal", "NODE"),
+        (r"`[0-9A-F]{6}`", "`CODE`"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d( UTC)?", "TIME"),
     ];
     for (pattern, replacement) in rules {
