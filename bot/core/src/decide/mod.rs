@@ -6,7 +6,7 @@
 pub mod apply;
 mod button;
 mod command;
-mod deploy;
+pub mod deploy;
 mod ended;
 mod lock;
 mod merge;

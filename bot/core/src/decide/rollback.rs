@@ -173,7 +173,8 @@ fn way<'f>(
     let Some(live) = gates::live(facts, env, service) else {
         return refused("Nothing of it was ever released there.".to_owned());
     };
-    // A rollout that failed never was a release: the way back from it is to the live one.
+    // A rollout that broke left a release that is no good, maybe of the very digest of a good one
+    // (a rollback that failed, too); the way back from it is to the latest good one.
     let broken = broken(facts, live);
     let earlier: Vec<&Release> = facts
         .store
@@ -183,7 +184,7 @@ fn way<'f>(
             release.env == *env
                 && release.service == *service
                 && release.good
-                && (release.digest != live.digest || broken.is_some())
+                && (release.digest != live.digest || broken.is_some() || !live.good)
         })
         .collect();
     let found = earlier.iter().copied().find(|release| match to {

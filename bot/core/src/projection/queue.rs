@@ -20,11 +20,7 @@ pub(super) fn why(scene: &Scene<'_>, run: &Run) -> String {
     if let Some(lock) = lock_in_the_way(scene, run) {
         let place = ordinal(place(scene, run));
         let view = LockView::of(lock, scene.now);
-        let what = match &lock.target.stack {
-            Some(stack) => format!("{stack} in {}", run.order.env),
-            None => run.order.env.to_string(),
-        };
-        return format!("{place} in line: {what} is {}", view.sentence());
+        return format!("{place} in line: {}", view.in_the_way());
     }
     if let Some(moment) = run.order.not_before.filter(|moment| *moment > scene.now) {
         return format!("waits for the window that opens at {}", time(moment));

@@ -49,7 +49,7 @@ fn a_plan_is_applied_with_the_role_for_it() {
 
         </details>
 
-        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · next: `/explain dev` · [run](http://HERE/runs/RUN)
+        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · 🔒 network in dev for this pull request until it is merged or closed · [run](http://HERE/runs/RUN)
         "#);
         story.sees(said, "rocket").await?;
         let check = story.check(&story.head(pr), "apply dev").await?;
@@ -105,7 +105,7 @@ fn two_stacks_are_applied_in_the_order_of_their_needs() {
 
         </details>
 
-        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · next: `/explain dev` · [run](http://HERE/runs/RUN)
+        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · 🔒 network and database in dev for this pull request until it is merged or closed · [run](http://HERE/runs/RUN)
         "#);
         let check = story.check(&story.head(pr), "apply dev").await?;
         assert!(check.updates > 0, "the check showed no progress");
@@ -148,7 +148,7 @@ fn what_needs_a_failed_stack_is_skipped() {
         | network | ❌ failed after N s |
         | database | skipped: network comes first and is not applied |
 
-        - ❌ network: local-exec provisioner error (migration.tf:2\): Error running command 'echo the table is locked &gt;&amp;2; exit 7': exit status 7\. Output: the table is locked; 1 of 2 steps were done — mend it and push, or \`/retry\`
+        - ❌ network: local-exec provisioner error (migration.tf:2\): Error running command 'echo the table is locked &gt;&amp;2; exit 7': exit status 7\. Output: the table is locked; 1 of 2 steps were done — mend it and push, or `/retry`
         - ❌ network: local-exec provisioner error (`migration.tf:2`)
 
         <details><summary>network: what Terraform says</summary>
@@ -204,7 +204,9 @@ fn a_person_without_the_right_is_refused() {
 fn prod_opens_gate_by_gate() {
     tell(|mut story| async {
         let text = network("prod", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(PROD, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(PROD, &text)])
+            .await?;
         story.planned(pr, "prod", "network", "+1").await?;
         story.say("ben", pr, "/apply prod").await?;
         insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
@@ -229,7 +231,9 @@ fn prod_opens_gate_by_gate() {
         | checks | `test` is pending | success of each on `COMMIT` |
         ");
         // Somebody who counts, but has a wish.
-        github.ci_check(REPO, &story.head(pr), "test", Some("success")).await?;
+        github
+            .ci_check(REPO, &story.head(pr), "test", Some("success"))
+            .await?;
         github.review(REPO, pr, "cleo", "request_changes").await?;
         github.review(REPO, pr, "ben", "approve").await?;
         story.say("ben", pr, "/apply prod").await?;
@@ -257,9 +261,12 @@ fn prod_opens_gate_by_gate() {
 
         </details>
 
-        as `slipway-apply` in 222222222222 (session `slipway-acme.shop-1-ben`) · next: `/explain prod` · [run](http://HERE/runs/RUN)
+        as `slipway-apply` in 222222222222 (session `slipway-acme.shop-1-ben`) · 🔒 network in prod for this pull request until it is merged or closed · [run](http://HERE/runs/RUN)
         "#);
-        assert_eq!(story.roles().last().map(String::as_str), Some("slipway-apply"));
+        assert_eq!(
+            story.roles().last().map(String::as_str),
+            Some("slipway-apply")
+        );
         assert!(story.state("prod", "network")?.is_some());
         assert_eq!(story.state("dev", "network")?, None);
         Ok(story)
@@ -270,14 +277,20 @@ fn prod_opens_gate_by_gate() {
 fn an_approval_of_an_older_commit_does_not_count() {
     tell(|mut story| async {
         let text = network("prod", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(PROD, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(PROD, &text)])
+            .await?;
         story.planned(pr, "prod", "network", "+1").await?;
         let github = story.world.github.clone();
         github.review(REPO, pr, "ben", "approve").await?;
         let text = network("prod", "10.10.0.0/16");
-        story.push("ana", "cidr", "Yet another", &[(PROD, &text)]).await?;
+        story
+            .push("ana", "cidr", "Yet another", &[(PROD, &text)])
+            .await?;
         story.planned(pr, "prod", "network", "+1").await?;
-        github.ci_check(REPO, &story.head(pr), "test", Some("success")).await?;
+        github
+            .ci_check(REPO, &story.head(pr), "test", Some("success"))
+            .await?;
         story.say("ben", pr, "/apply prod").await?;
         insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
         ### ⛔ Not applied in prod
@@ -295,11 +308,15 @@ fn an_approval_of_an_older_commit_does_not_count() {
 fn an_approval_that_is_dismissed_before_the_effect_stops_it() {
     tell(|mut story| async {
         let text = network("prod", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(PROD, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(PROD, &text)])
+            .await?;
         story.planned(pr, "prod", "network", "+1").await?;
         let github = story.world.github.clone();
         let review = github.review(REPO, pr, "ben", "approve").await?;
-        github.ci_check(REPO, &story.head(pr), "test", Some("success")).await?;
+        github
+            .ci_check(REPO, &story.head(pr), "test", Some("success"))
+            .await?;
         story.valve.shut("init")?;
         let said = story.say("ben", pr, "/apply prod").await?;
         let waiting = story.valve.reached("init").await?;
@@ -310,7 +327,11 @@ fn an_approval_that_is_dismissed_before_the_effect_stops_it() {
 
         | stack | outcome |
         | --- | --- |
-        | network | ⛔ not applied: a gate closed meanwhile: approval: 0 of 1 |
+        | network | ⛔ not applied: the gate approval is closed |
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | approval | 0 of 1 | a review of `COMMIT` by someone other than ana |
 
         next: `/retry` or `/explain prod` · [run](http://HERE/runs/RUN)
         ");
@@ -326,20 +347,28 @@ fn an_approval_that_is_dismissed_before_the_effect_stops_it() {
 fn a_push_during_the_apply_stops_it_before_its_effect() {
     tell(|mut story| async {
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
         story.valve.shut("init")?;
         story.say("ana", pr, "/apply dev").await?;
         let waiting = story.valve.reached("init").await?;
         let text = network("dev", "10.10.0.0/16");
-        story.push("ana", "cidr", "Yet another", &[(DEV, &text)]).await?;
+        story
+            .push("ana", "cidr", "Yet another", &[(DEV, &text)])
+            .await?;
         waiting.release();
         insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
         ### ⛔ Not applied in dev: `COMMIT` · asked for by `ana`
 
         | stack | outcome |
         | --- | --- |
-        | network | ⛔ not applied: a gate closed meanwhile: plan: made for \`8e47220\`, the head is \`d982bc2\` now |
+        | network | ⛔ not applied: the gate plan is closed |
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | plan | made for `COMMIT`, the head is `COMMIT` now | a new plan, then `/apply` again |
 
         next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
         ");
@@ -353,14 +382,18 @@ fn a_push_during_the_apply_stops_it_before_its_effect() {
 fn a_plan_of_an_older_head_is_not_applied_but_made_anew() {
     tell(|mut story| async {
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
         // The command is faster than the news of the push.
         let github = story.world.github.clone();
         let event = Some("pull_request".to_owned());
         github.delivery_fault(DeliveryFault::Hold { event });
         let text = network("dev", "10.10.0.0/16");
-        story.push("ana", "cidr", "Yet another", &[(DEV, &text)]).await?;
+        story
+            .push("ana", "cidr", "Yet another", &[(DEV, &text)])
+            .await?;
         story.say("ana", pr, "/apply dev").await?;
         insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
         ### ⛔ Not applied in dev
@@ -368,7 +401,6 @@ fn a_plan_of_an_older_head_is_not_applied_but_made_anew() {
         | gate | state | what opens it |
         | --- | --- | --- |
         | plan of network | of `COMMIT`, the head is `COMMIT` now | a new plan |
-
 
         Planning again now: look at the new plan, then `/apply` once more.
         ");
@@ -386,9 +418,13 @@ fn a_plan_of_an_older_head_is_not_applied_but_made_anew() {
 fn a_plan_onto_an_older_base_is_not_applied_but_made_anew() {
     tell(|mut story| async {
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
-        story.push("ben", "main", "Other work", &[("README.md", "# shop\n")]).await?;
+        story
+            .push("ben", "main", "Other work", &[("README.md", "# shop\n")])
+            .await?;
         story.say("ana", pr, "/apply dev").await?;
         insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
         ### ⛔ Not applied in dev
@@ -396,7 +432,6 @@ fn a_plan_onto_an_older_base_is_not_applied_but_made_anew() {
         | gate | state | what opens it |
         | --- | --- | --- |
         | plan of network | onto `COMMIT`, `main` is at `COMMIT` now | a new plan |
-
 
         Planning again now: look at the new plan, then `/apply` once more.
         ");
@@ -410,9 +445,13 @@ fn a_plan_onto_an_older_base_is_not_applied_but_made_anew() {
 #[test]
 fn a_retargeted_pull_request_is_planned_anew() {
     tell(|mut story| async {
-        story.push("ben", "release", "A release", &[("README.md", "# shop\n")]).await?;
+        story
+            .push("ben", "release", "A release", &[("README.md", "# shop\n")])
+            .await?;
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
         let github = story.world.github.clone();
         let event = Some("pull_request".to_owned());
@@ -424,8 +463,7 @@ fn a_retargeted_pull_request_is_planned_anew() {
 
         | gate | state | what opens it |
         | --- | --- | --- |
-        | plan of network | onto `COMMIT`, `release` is at `COMMIT` now | a new plan |
-
+        | plan of network | onto `main`, the base is `release` now | a new plan |
 
         Planning again now: look at the new plan, then `/apply` once more.
         ");
@@ -463,7 +501,9 @@ fn nothing_to_apply_is_said() {
 fn what_is_applied_or_has_no_changes_is_not_applied_again() {
     tell(|mut story| async {
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
         story.say("ana", pr, "/apply dev").await?;
         story.hears(pr, "✅ Applied").await?;
@@ -474,7 +514,9 @@ fn what_is_applied_or_has_no_changes_is_not_applied_again() {
         - `network`: applied already
         ");
         let text = format!("# The network of dev.\n{text}");
-        story.push("ana", "cidr", "Explain", &[(DEV, &text)]).await?;
+        story
+            .push("ana", "cidr", "Explain", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "no changes").await?;
         story.say("ana", pr, "/apply dev").await?;
         insta::assert_snapshot!(story.hears(pr, "Nothing").await?, @r"
@@ -482,7 +524,11 @@ fn what_is_applied_or_has_no_changes_is_not_applied_again() {
 
         - `network`: its plan has no changes
         ");
-        let applies = story.roles().iter().filter(|role| *role == "slipway-apply").count();
+        let applies = story
+            .roles()
+            .iter()
+            .filter(|role| *role == "slipway-apply")
+            .count();
         assert_eq!(applies, 1);
         Ok(story)
     });
@@ -494,7 +540,9 @@ async fn spoil(
     change: impl Fn(&Path) -> std::io::Result<()>,
 ) -> anyhow::Result<String> {
     let text = network("dev", "10.9.0.0/16");
-    let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+    let pr = story
+        .open("ana", "cidr", "Another network", &[(DEV, &text)])
+        .await?;
     story.planned(pr, "dev", "network", "+1").await?;
     let plans = story.data_dir().join("artifacts/plans");
     for file in std::fs::read_dir(&plans)? {
@@ -526,7 +574,7 @@ fn an_altered_plan_file_is_not_applied() {
         | --- | --- |
         | network | ❌ failed after N s |
 
-        - ❌ network: nothing was changed: the saved plan file is not the one that was made: its SHA-256 differs — nothing was applied: \`/plan\`, then \`/apply\` again, and find out who changed it
+        - ❌ network: nothing was changed: the saved plan file is not the one that was made: its SHA-256 differs — find out who changed it, then `/plan` and `/apply` again
 
         as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
         ");
@@ -558,7 +606,7 @@ fn a_missing_plan_file_is_told() {
         | --- | --- |
         | network | ❌ failed after N s |
 
-        - ❌ network: nothing was changed: the saved plan file is missing — nothing was applied: \`/plan\`, then \`/apply\` again
+        - ❌ network: nothing was changed: the saved plan file is missing — `/plan`, then `/apply` again
 
         as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
         ");
@@ -570,11 +618,15 @@ fn a_missing_plan_file_is_told() {
 fn what_cannot_be_read_is_not_passed() {
     tell(|mut story| async {
         let text = network("prod", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(PROD, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(PROD, &text)])
+            .await?;
         story.planned(pr, "prod", "network", "+1").await?;
         let github = story.world.github.clone();
         github.review(REPO, pr, "ben", "approve").await?;
-        github.ci_check(REPO, &story.head(pr), "test", Some("success")).await?;
+        github
+            .ci_check(REPO, &story.head(pr), "test", Some("success"))
+            .await?;
         github.fault(Fault {
             method: Some(http::Method::GET),
             path: format!("/repos/{REPO}/pulls/{pr}/reviews*"),
@@ -601,7 +653,9 @@ fn what_cannot_be_read_is_not_passed() {
 fn a_state_that_somebody_else_has_locked_is_left_alone() {
     tell(|mut story| async {
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
         let (bucket, key) = (story.world.dev.bucket.clone(), "network.tfstate.tflock");
         let lock = json!({
@@ -622,14 +676,14 @@ fn a_state_that_somebody_else_has_locked_is_left_alone() {
         | --- | --- |
         | network | ❌ failed after N s |
 
-        - ❌ network: the state is locked by ben@&#8203;laptop since TIME:00\.1 +0000 UTC (OperationTypeApply, lock 0b6c5b0e-5b0c-7d8c-1f0a-2c2f1b0a9d7e) — wait for it to end; if nobody is at work, \`terraform force-unlock 0b6c5b0e-5b0c-7d8c-1f0a-2c2f1b0a9d7e\`. Slipway never forces a state lock by itself
+        - ❌ network: the state is locked by ben@&#8203;laptop since TIME:00\.1 +0000 UTC (OperationTypeApply, lock 0b6c5b0e-5b0c-7d8c-1f0a-2c2f1b0a9d7e) — wait for it to end; if nobody is at work, `terraform force-unlock 0b6c5b0e-5b0c-7d8c-1f0a-2c2f1b0a9d7e`. Slipway never forces a state lock by itself
         - ❌ network: Error acquiring the state lock
 
         <details><summary>network: what Terraform says</summary>
 
         ```
         Error: Error acquiring the state lock
-          Error message: operation error S3: PutObject, https response error StatusCode: 412, RequestID: c0481a31-b5ec-c254-29db-c748b79b5699, HostID: sandbox, api error PreconditionFailed: At least one of the pre-conditions you specified did not hold
+          Error message: operation error S3: PutObject, https response error StatusCode: 412, RequestID: ID, HostID: sandbox, api error PreconditionFailed: At least one of the pre-conditions you specified did not hold
           Lock Info:
             ID:        0b6c5b0e-5b0c-7d8c-1f0a-2c2f1b0a9d7e
             Path:      acme-shop-dev-state/network.tfstate
@@ -682,7 +736,7 @@ fn sensitive_outputs_are_not_shown() {
 
         </details>
 
-        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · next: `/explain dev` · [run](http://HERE/runs/RUN)
+        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · 🔒 database in dev for this pull request until it is merged or closed · [run](http://HERE/runs/RUN)
         "#);
         let secret = "correct-horse-battery-staple";
         let leaked = story.world.github.look(|model| {
@@ -697,14 +751,19 @@ fn sensitive_outputs_are_not_shown() {
 #[test]
 fn a_merge_applies_in_dev_what_was_reviewed() {
     tell(|mut story| async {
-        let (dev, prod) = (network("dev", "10.9.0.0/16"), network("prod", "10.10.0.0/16"));
+        let (dev, prod) = (
+            network("dev", "10.9.0.0/16"),
+            network("prod", "10.10.0.0/16"),
+        );
         let files = [(DEV, dev.as_str()), (PROD, prod.as_str())];
         let pr = story.open("ana", "cidr", "Another network", &files).await?;
         story.planned(pr, "dev", "network", "+1").await?;
         story.planned(pr, "prod", "network", "+1").await?;
         let github = story.world.github.clone();
         github.review(REPO, pr, "ben", "approve").await?;
-        github.ci_check(REPO, &story.head(pr), "test", Some("success")).await?;
+        github
+            .ci_check(REPO, &story.head(pr), "test", Some("success"))
+            .await?;
         let merge = github.merge(REPO, pr, "ben").await?.to_string();
         insta::assert_snapshot!(story.hears(pr, "✅ Applied").await?, @r#"
         ### ✅ Applied `COMMIT` in dev
@@ -721,7 +780,7 @@ fn a_merge_applies_in_dev_what_was_reviewed() {
 
         </details>
 
-        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · [run](http://HERE/runs/RUN)
+        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ben`) · [run](http://HERE/runs/RUN)
         "#);
         let check = story.check(&merge, "apply dev").await?;
         assert_eq!(check.conclusion.as_deref(), Some("success"));
@@ -743,7 +802,7 @@ fn a_merge_applies_in_dev_what_was_reviewed() {
 
         </details>
 
-        as `slipway-apply` in 222222222222 (session `slipway-acme.shop-1-ben`) · next: `/explain prod` · [run](http://HERE/runs/RUN)
+        as `slipway-apply` in 222222222222 (session `slipway-acme.shop-1-ben`) · [run](http://HERE/runs/RUN)
         "#);
         story.sees(said, "rocket").await?;
         assert!(story.state("prod", "network")?.is_some());
@@ -755,20 +814,26 @@ fn a_merge_applies_in_dev_what_was_reviewed() {
 fn a_merge_that_would_change_more_than_was_reviewed_stops() {
     tell(|mut story| async {
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
         let more = "resource \"terraform_data\" \"more\" {}\n";
         let files = [("infra/01-network/more.tf", more)];
-        story.push("cleo", "main", "Straight to main", &files).await?;
+        story
+            .push("cleo", "main", "Straight to main", &files)
+            .await?;
         let merge = story.world.github.merge(REPO, pr, "ben").await?.to_string();
-        insta::assert_snapshot!(story.hears(pr, "apply").await?, @r"
-        ### 🔄 Applying `COMMIT` in dev
+        insta::assert_snapshot!(story.hears(pr, "❌ Apply").await?, @r"
+        ### ❌ Apply of `COMMIT` in dev failed
 
         | stack | outcome |
         | --- | --- |
-        | network | 🔄 0 of 0 done, N s |
+        | network | ❌ failed after N s |
 
-        [run](http://HERE/runs/RUN)
+        - ❌ network: nothing was changed: on the merge commit the plan is +2, which is not what was reviewed (+1\) — `/plan dev network` shows what would change now; then `/apply dev network`
+
+        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ben`) · next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
         ");
         let check = story.check(&merge, "apply dev").await?;
         assert_eq!(check.conclusion.as_deref(), Some("failure"));

@@ -16,6 +16,7 @@ fn deploy(state: DeployState) -> DeployComment {
         url: Some("https://dev.shop.example.com".to_owned()),
         page: Some(page()),
         undo: Some("/rollback dev".to_owned()),
+        back: false,
     }
 }
 
@@ -33,6 +34,7 @@ fn failure() -> RolloutFailure {
         }],
         events: vec!["Warning BackOff: Back-off restarting failed container".to_owned()],
         previous_serving: true,
+        more: Vec::new(),
     }
 }
 
@@ -65,8 +67,7 @@ fn on_the_way() {
     ");
     let waiting = DeployState::WaitingForImage {
         image: "ghcr.io/acme/shop:sha-abc1234".to_owned(),
-        waited: Duration::from_secs(190),
-        limit: Duration::from_secs(1200),
+        until: "2026-03-02T09:20:00Z".parse().unwrap(),
     };
     insta::assert_snapshot!(deploy(waiting).markdown(), @"
     <!-- slipway:deploy:dev:shop -->
