@@ -18,6 +18,9 @@ use crate::report::locks::LockView;
 use crate::report::markdown::{code, duration, text, time};
 use crate::report::refusal::GateRow;
 
+/// The gate of a saved plan that no longer fits: head, base or state have moved.
+pub const PLAN: &str = "plan";
+
 /// What somebody wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {

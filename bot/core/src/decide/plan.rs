@@ -273,7 +273,7 @@ fn all_of(config: &Config, named: &[StackName]) -> Targets {
 
 /// Whether a pull request may be planned without anybody's word: its author has the right to plan
 /// and its head lives in this repository, or somebody with the right has spoken for this head.
-fn trusted(env: &Environment, pr: &PullFacts, facts: &Facts) -> bool {
+pub(super) fn trusted(env: &Environment, pr: &PullFacts, facts: &Facts) -> bool {
     facts.store.blessed.contains(&pr.pull.head)
         || (!pr.pull.fork && gates::may_plan(env, &pr.author))
 }

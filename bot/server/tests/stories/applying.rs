@@ -819,7 +819,7 @@ fn a_merge_that_would_change_more_than_was_reviewed_stops() {
             .push("cleo", "main", "Straight to main", &files)
             .await?;
         let merge = story.world.github.merge(REPO, pr, "ben").await?.to_string();
-        insta::assert_snapshot!(story.hears(pr, "apply").await?, @r"
+        insta::assert_snapshot!(story.hears(pr, "❌ Apply").await?, @r"
         ### 🔄 Applying `COMMIT` in dev
 
         | stack | outcome |

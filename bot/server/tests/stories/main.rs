@@ -8,6 +8,7 @@ mod bot;
 mod commands;
 mod deploying;
 mod faults;
+mod locks;
 mod merging;
 mod planning;
 mod rollback;

@@ -23,6 +23,7 @@ fn apply(stacks: Vec<(&str, ApplyState)>) -> ApplyComment {
             .collect(),
         identity: Some(identity("slipway-apply")),
         page: Some(page()),
+        locked: Vec::new(),
         next: vec!["/deploy dev".to_owned()],
     }
 }
