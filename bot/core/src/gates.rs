@@ -18,6 +18,9 @@ use crate::report::locks::LockView;
 use crate::report::markdown::{code, duration, text, time};
 use crate::report::refusal::GateRow;
 
+/// The gate of a saved plan that no longer fits: head, base or state have moved.
+pub const PLAN: &str = "plan";
+
 /// What somebody wants to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
@@ -171,7 +174,10 @@ pub fn right(operation: Operation, env: &Environment, actor: Option<&ActorFacts>
     };
     let answers: Vec<Read<bool>> = allowed.iter().map(|who| admits(who, actor)).collect();
     if answers.contains(&Ok(true)) {
-        return Gate::open("right", format!("@\u{200b}{} may {word}", actor.login));
+        return Gate::open(
+            "right",
+            format!("{} may {word}", text(actor.login.as_str())),
+        );
     }
     if let Some(gate) = answers
         .iter()

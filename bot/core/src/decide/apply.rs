@@ -126,7 +126,12 @@ fn apply_in(
     let not_before = match gates::verdict(&gates) {
         Verdicts::Refuse(rows) => {
             let mut body = refusal("applied in", &env.name, &rows);
-            if gates::may_plan(env, ask.actor) && !plan_again.is_empty() {
+            // The word was about what could be seen: a head that an outsider has pushed since is
+            // not run by it.
+            if gates::may_plan(env, ask.actor)
+                && plan::trusted(env, ask.pr, ask.facts)
+                && !plan_again.is_empty()
+            {
                 plan::start(
                     draft,
                     ask.config,
@@ -136,9 +141,10 @@ fn apply_in(
                     ask.into(),
                     true,
                 );
+                body.truncate(body.trim_end().len());
                 let command = code(&format!("/apply {}", env.name));
                 body.push_str(&format!(
-                    "\nPlanning now: look at the new plan, then {command} once more."
+                    "\n\nPlanning now: look at the new plan, then {command} once more."
                 ));
             }
             return Some(body);

@@ -1,16 +1,20 @@
 //! A run came to its end: what follows from it.
 
+use std::collections::BTreeSet;
+
 use super::deploy::{is_waiting_for_image, supersede};
 use super::rollback::{back_to, set_hold};
-use super::runs::{Asker, WhatToDeploy};
-use super::{Decision, Draft, config, merge};
-use crate::facts::{Facts, PullState};
-use crate::gates;
+use super::runs::{Asker, WhatToDeploy, latest_plan};
+use super::{Decision, Draft, config, merge, plan};
+use crate::facts::{Facts, Lock, LockTarget, PullState};
+use crate::gates::{self, PLAN};
 use crate::ids::DeliveryId;
+use crate::intent::Intent;
 use crate::outcome::Outcome;
 use crate::ports::Reaction;
-use crate::report::markdown::code;
-use crate::run::{DeployWork, Move, Rollback, Run, RunState, Trigger, Work};
+use crate::run::{
+    ApplyWork, DeployWork, Move, PlanToApply, Rollback, Run, RunState, Trigger, Work,
+};
 
 /// A run ended: skip what needed it, roll back, free locks, sign the comment.
 pub(super) fn on_run_ended(facts: &Facts, cause: &DeliveryId) -> Decision {
@@ -21,8 +25,13 @@ pub(super) fn on_run_ended(facts: &Facts, cause: &DeliveryId) -> Decision {
     if run.state != RunState::Succeeded {
         skip_dependants(&mut draft, run);
     }
-    if let Work::Deploy(work) = &run.order.work {
-        roll_back(&mut draft, run, work);
+    match &run.order.work {
+        Work::Deploy(work) => roll_back(&mut draft, run, work),
+        Work::Apply(work) => {
+            plan_anew(&mut draft, run, work);
+            free_untouched(&mut draft, run, work);
+        }
+        Work::Plan(_) => {}
     }
     if let Some(pr) = &facts.pr
         && pr.pull.state != PullState::Open
@@ -56,12 +65,74 @@ fn skip_dependants(draft: &mut Draft<'_>, run: &Run) {
                 format!(
                     "{} of {} {}",
                     run.order.kind(),
-                    code(run.order.subject()),
+                    run.order.subject(),
                     run.state.as_str()
                 ),
-                "`/retry` once the cause is mended",
+                "/retry once the cause is mended",
             );
         }
+    }
+}
+
+/// A plan that was found out of date when its turn came is made anew, so that only the last word is
+/// left to say. A head that has moved is planned by its push, under the rules for pushes.
+fn plan_anew(draft: &mut Draft<'_>, run: &Run, work: &ApplyWork) {
+    let facts = draft.facts;
+    let is_out_of_date = matches!(
+        &run.outcome,
+        Some(Outcome::Refused { gates }) if gates.iter().any(|gate| gate.gate == PLAN)
+    );
+    let (Some(pr), Ok(config), PlanToApply::Saved(saved)) = (&facts.pr, config(facts), &work.plan)
+    else {
+        return;
+    };
+    let (env, stack) = (&run.order.env, &work.stack.name);
+    let is_newest = latest_plan(facts, env, stack).is_some_and(|plan| plan.id == *saved);
+    let is_open = pr.pull.state == PullState::Open && pr.pull.head == run.order.commit;
+    let Some(env) = config.environment(env) else {
+        return;
+    };
+    if is_out_of_date && is_newest && is_open {
+        let asker = Asker {
+            login: &run.order.actor,
+            trigger: Trigger::Run,
+        };
+        let names = BTreeSet::from([stack.clone()]);
+        plan::start(draft, config, env, &names, pr, asker, true);
+    }
+}
+
+/// An apply that changed nothing leaves no reason to keep others off its stack, unless an earlier
+/// one of the pull request did change something.
+fn free_untouched(draft: &mut Draft<'_>, run: &Run, work: &ApplyWork) {
+    let facts = draft.facts;
+    let same_stack = |other: &&Run| {
+        matches!(other.order.work, Work::Apply(_))
+            && other.order.env == run.order.env
+            && other.order.stack() == Some(&work.stack.name)
+    };
+    if facts.store.runs.iter().filter(same_stack).any(|other| {
+        other.state == RunState::Running || may_have_changed_something(other)
+    }) || may_have_changed_something(run)
+    {
+        return;
+    }
+    let target = LockTarget {
+        env: run.order.env.clone(),
+        stack: Some(work.stack.name.clone()),
+    };
+    let mine = |lock: &&Lock| lock.target == target && lock.pr.is_some() && lock.pr == run.order.pr;
+    if facts.store.locks.iter().any(|lock| mine(&lock)) {
+        draft.push(Intent::Unlock(target));
+    }
+}
+
+/// Whether an apply that is over may have left the world other than it found it.
+fn may_have_changed_something(run: &Run) -> bool {
+    match (&run.state, &run.outcome) {
+        (RunState::Succeeded | RunState::Interrupted, _) => true,
+        (_, Some(Outcome::Stopped(stopped))) => stopped.reached_the_world,
+        _ => false,
     }
 }
 

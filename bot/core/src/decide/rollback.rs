@@ -128,6 +128,7 @@ fn services<'c>(ask: Ask<'c>, env: &Environment, named: Option<&ServiceName>) ->
 }
 
 /// From where to where.
+#[derive(Clone, Copy)]
 struct Way<'f> {
     /// The commit that is left.
     from: &'f CommitSha,

@@ -1,7 +1,7 @@
 //! What became of the applies that one delivery caused in an environment.
 
 use super::{Scene, apply_check_name, identifier, identity, queue};
-use crate::ids::{DeliveryId, EnvName, PrNumber};
+use crate::ids::{DeliveryId, EnvName, PrNumber, StackName};
 use crate::intent::ReportKey;
 use crate::outcome::{Evidence, Outcome, Stopped};
 use crate::plan::diagnostics::OutputValue;
@@ -84,6 +84,7 @@ fn comment(key: &ReportKey, env: &EnvName, scene: &Scene<'_>) -> Option<ApplyCom
             .find_map(|(run, _)| evidence(run))
             .map(identity),
         page: scene.link(&first.id),
+        locked: kept_locks(env, scene),
         next,
     })
 }
@@ -123,13 +124,9 @@ fn state(run: &Run, env: &EnvName, scene: &Scene<'_>) -> ApplyState {
             }
         }
         (RunState::Skipped, _) => skipped(run, env, scene),
-        (_, Some(Outcome::Refused { gates })) => {
-            let list: Vec<String> = gates
-                .iter()
-                .map(|gate| format!("{}: {}", gate.gate, gate.state))
-                .collect();
-            ApplyState::NotApplied(format!("a gate closed meanwhile: {}", list.join("; ")))
-        }
+        (_, Some(Outcome::Refused { gates })) => ApplyState::Refused {
+            gates: gates.clone(),
+        },
         (RunState::Interrupted, Some(Outcome::Stopped(stopped))) => ApplyState::Interrupted {
             found: sentence(stopped),
         },
@@ -140,7 +137,7 @@ fn state(run: &Run, env: &EnvName, scene: &Scene<'_>) -> ApplyState {
                 not_begun: stopped.tally.not_begun.clone(),
                 diagnostics: stopped.diagnostics.clone(),
                 message: Some(sentence(stopped)),
-                took: run.started_at.map(|at| scene.since(at)).unwrap_or_default(),
+                took: took(run),
             }
         }
         (RunState::Failed, Some(Outcome::Stopped(stopped))) => ApplyState::Failed {
@@ -149,11 +146,26 @@ fn state(run: &Run, env: &EnvName, scene: &Scene<'_>) -> ApplyState {
             not_begun: Vec::new(),
             diagnostics: stopped.diagnostics.clone(),
             message: Some(format!("nothing was changed: {}", sentence(stopped))),
-            took: std::time::Duration::ZERO,
+            took: took(run),
+        },
+        // Whatever is not told may have happened.
+        (RunState::Interrupted | RunState::Failed, _) => ApplyState::Interrupted {
+            found: format!(
+                "the run {} and left no word of what it did: look at the state before anything else",
+                run.state.as_str()
+            ),
         },
         (_, Some(Outcome::Stopped(stopped))) => ApplyState::NotApplied(sentence(stopped)),
         (state, _) => ApplyState::NotApplied(format!("the run ended as {}", state.as_str())),
     }
+}
+
+/// From the moment a worker took it to its end.
+fn took(run: &Run) -> std::time::Duration {
+    run.started_at
+        .zip(run.ended_at)
+        .map(|(began, ended)| ended.duration_since(began).unsigned_abs())
+        .unwrap_or_default()
 }
 
 fn running(run: &Run, outcome: Option<&Outcome>, scene: &Scene<'_>) -> ApplyState {
@@ -180,12 +192,30 @@ fn skipped(run: &Run, env: &EnvName, scene: &Scene<'_>) -> ApplyState {
     }
 }
 
+/// What happened and what to do next; reports take it as [`crate::report::markdown::prose`].
 fn sentence(stopped: &Stopped) -> String {
     [stopped.what.as_str(), stopped.fix.as_str()]
         .into_iter()
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()
         .join(" — ")
+}
+
+/// The stacks applied here that stay locked for the pull request.
+fn kept_locks(env: &EnvName, scene: &Scene<'_>) -> Vec<StackName> {
+    applies(env, scene)
+        .filter(|(run, work)| {
+            run.state == RunState::Succeeded && matches!(work.plan, PlanToApply::Saved(_))
+        })
+        .filter(|(run, work)| {
+            scene.locks.iter().any(|lock| {
+                lock.target.env == *env
+                    && lock.target.stack.as_ref() == Some(&work.stack.name)
+                    && lock.pr == run.order.pr
+            })
+        })
+        .map(|(_, work)| work.stack.name.clone())
+        .collect()
 }
 
 fn buttons(env: &EnvName, scene: &Scene<'_>) -> Buttons {
@@ -197,9 +227,7 @@ fn buttons(env: &EnvName, scene: &Scene<'_>) -> Buttons {
     };
     if applies(env, scene).any(|(run, _)| !run.state.is_final()) {
         push("Cancel", "Stop this apply", identifier::CANCEL);
-    } else if applies(env, scene).any(|(run, work)| {
-        run.state != RunState::Succeeded || matches!(work.plan, PlanToApply::Again { .. })
-    }) {
+    } else if applies(env, scene).any(|(run, _)| run.state != RunState::Succeeded) {
         push("Retry", "Do again what did not succeed", identifier::RETRY);
     }
     buttons

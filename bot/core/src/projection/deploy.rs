@@ -204,6 +204,14 @@ fn state(run: &Run, work: &DeployWork, scene: &Scene<'_>) -> DeployState {
             found: sentence(stopped),
             next: vec!["/retry".to_owned(), format!("/rollback {}", run.order.env)],
         },
+        // Whatever is not told may have happened.
+        (RunState::Interrupted | RunState::Failed, _) => DeployState::Interrupted {
+            found: format!(
+                "The run {} and left no word of what it did.",
+                run.state.as_str()
+            ),
+            next: vec!["/retry".to_owned(), format!("/rollback {}", run.order.env)],
+        },
         (_, Some(Outcome::Refused { gates })) => DeployState::Refused(gates.clone()),
         (_, Some(Outcome::Stopped(stopped))) => DeployState::NotDeployed(sentence(stopped)),
         (state, _) => DeployState::NotDeployed(format!("the run ended as {}", state.as_str())),
@@ -295,6 +303,9 @@ fn failed(run: &Run, work: &DeployWork, stopped: &Stopped, scene: &Scene<'_>) ->
             if stopped.reached_the_world && work.rollback.is_none() {
                 let env = &run.order.env;
                 failure.more.push(match serving(run, work, scene) {
+                    _ if is_overtaken(run, work, scene) => {
+                        "A newer rollout takes its place.".to_owned()
+                    }
                     // The rollback is decided a moment after the failure is told.
                     Some(_) if work.roll_back_on_failure => "↩️ It is being rolled back.".to_owned(),
                     Some(before) => format!(
@@ -309,6 +320,24 @@ fn failed(run: &Run, work: &DeployWork, stopped: &Stopped, scene: &Scene<'_>) ->
             DeployState::Failed(failure)
         }
     }
+}
+
+/// Whether another rollout of the service is under way or went live since, so that there is no
+/// rollback.
+fn is_overtaken(run: &Run, work: &DeployWork, scene: &Scene<'_>) -> bool {
+    let rolling = scene.active.iter().any(|other| {
+        other.id != run.id
+            && other.state == RunState::Running
+            && other.order.env == run.order.env
+            && other.order.service() == Some(&work.service.name)
+    });
+    let live_since = scene.releases.iter().any(|release| {
+        release.env == run.order.env
+            && release.service == work.service.name
+            && release.run != run.id
+            && run.ended_at.is_some_and(|ended| release.live_at > ended)
+    });
+    rolling || live_since
 }
 
 fn container(pod: &PodTrouble) -> ContainerTrouble {

@@ -29,14 +29,20 @@ impl LockView {
     /// Who holds it, for how long and why, in a line.
     #[must_use]
     pub fn sentence(&self) -> String {
+        text(&self.words())
+    }
+
+    /// The same as plain text.
+    #[must_use]
+    pub fn words(&self) -> String {
         let pr = self.pr.map_or_else(String::new, |pr| format!(" (#{pr})"));
         let reason = self
             .reason
             .as_deref()
-            .map_or_else(String::new, |reason| format!(": “{}”", text(reason)));
+            .map_or_else(String::new, |reason| format!(": “{reason}”"));
         format!(
             "held by {}{pr} for {}{reason}",
-            text(self.holder.as_str()),
+            self.holder,
             duration(self.age)
         )
     }

@@ -10,6 +10,7 @@ use super::evidence::{Identity, Link};
 use super::fit::{Section, fit};
 use super::markdown::{code, commands, counted, duration, marker, prose, table, text};
 use super::plan_check::{StackDir, annotation};
+use super::refusal::{GateRow, gate_table};
 use super::terraform_text::{counts_markdown, diagnostic_line, diagnostics_text};
 use crate::ids::{CommitSha, EnvName, Login, StackName};
 use crate::plan::Counts;
@@ -32,6 +33,8 @@ pub struct ApplyComment {
     pub identity: Option<Identity>,
     /// The run's page.
     pub page: Option<Link>,
+    /// The stacks that stay locked for the pull request until it is merged or closed.
+    pub locked: Vec<StackName>,
     /// Commands that make sense next.
     pub next: Vec<String>,
 }
@@ -49,7 +52,7 @@ pub struct StackApply {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ApplyState {
-    /// Not begun; why, as plain text.
+    /// Not begun; why, as Markdown.
     Pending(String),
     /// Under way.
     Running {
@@ -81,7 +84,7 @@ pub enum ApplyState {
         not_begun: Vec<String>,
         /// What Terraform says.
         diagnostics: Vec<Diagnostic>,
-        /// More, as plain text.
+        /// More, as Markdown.
         message: Option<String>,
         /// How long it took.
         took: Duration,
@@ -91,11 +94,16 @@ pub enum ApplyState {
         /// Which failed or was skipped.
         because_of: StackName,
     },
-    /// Refused or stopped; why, as plain text.
+    /// Gates were closed right before the effect.
+    Refused {
+        /// Which, and what opens them.
+        gates: Vec<GateRow>,
+    },
+    /// Stopped; why, as Markdown.
     NotApplied(String),
     /// The bot died in it: nobody knows yet.
     Interrupted {
-        /// What was found, as plain text (a state lock with its id).
+        /// What was found, as Markdown (a state lock with its id).
         found: String,
     },
 }
@@ -174,7 +182,7 @@ impl ApplyComment {
             Conclusion::Failure
         } else if self.any(|s| matches!(s, ApplyState::Interrupted { .. })) {
             Conclusion::ActionRequired
-        } else if self.any(|s| matches!(s, ApplyState::NotApplied(_) | ApplyState::Skipped { .. }))
+        } else if self.any(|s| matches!(s, ApplyState::Refused { .. } | ApplyState::NotApplied(_) | ApplyState::Skipped { .. }))
         {
             Conclusion::Cancelled
         } else {
@@ -200,6 +208,7 @@ impl ApplyComment {
                 | ApplyState::NothingToDo
                 | ApplyState::Failed { .. }
                 | ApplyState::Skipped { .. }
+                | ApplyState::Refused { .. }
                 | ApplyState::NotApplied(_)
                 | ApplyState::Interrupted { .. } => sum,
             });
@@ -238,7 +247,7 @@ impl ApplyComment {
             format!("⚠️ Apply of {commit} in {env} was interrupted{by}")
         } else if self.any(|s| matches!(s, ApplyState::Applied { .. })) {
             format!("✅ Applied {commit} in {env}{by}")
-        } else if self.any(|s| matches!(s, ApplyState::NotApplied(_) | ApplyState::Skipped { .. }))
+        } else if self.any(|s| matches!(s, ApplyState::Refused { .. } | ApplyState::NotApplied(_) | ApplyState::Skipped { .. }))
         {
             format!("⛔ Not applied in {env}: {commit}{by}")
         } else {
@@ -263,6 +272,7 @@ impl ApplyComment {
     fn remarks(&self) -> String {
         const NAMED: usize = 5;
         let mut lines = String::new();
+        let mut said: Vec<&Vec<GateRow>> = Vec::new();
         for stack in &self.stacks {
             let name = &stack.stack;
             if let ApplyState::Failed {
@@ -289,6 +299,13 @@ impl ApplyComment {
                     );
                 }
             }
+            if let ApplyState::Refused { gates } = &stack.state
+                && !said.contains(&gates)
+            {
+                // Stacks of one environment usually meet the same gates: they are told once.
+                let _ = writeln!(lines, "{}", gate_table(gates));
+                said.push(gates);
+            }
             if let ApplyState::Interrupted { found } = &stack.state {
                 let _ = writeln!(lines, "- ⚠️ {name}: {}", prose(found));
             }
@@ -300,6 +317,14 @@ impl ApplyComment {
         let mut parts = Vec::new();
         if let Some(identity) = &self.identity {
             parts.push(format!("as {}", identity.markdown()));
+        }
+        if !self.locked.is_empty() {
+            let names: Vec<&str> = self.locked.iter().map(StackName::as_str).collect();
+            parts.push(format!(
+                "🔒 {} in {} stays this pull request's until it is merged or closed",
+                names.join(" and "),
+                self.env
+            ));
         }
         if !self.next.is_empty() {
             parts.push(format!("next: {}", commands(&self.next)));
@@ -383,13 +408,17 @@ impl StackApply {
 impl ApplyState {
     fn cell(&self) -> String {
         match self {
-            Self::Pending(why) => format!("⏳ {}", text(why)),
+            Self::Pending(why) => format!("⏳ {why}"),
             Self::Running {
                 done,
                 total,
                 elapsed,
             } => {
-                format!("🔄 {done} of {total} done, {}", duration(*elapsed))
+                let elapsed = duration(*elapsed);
+                match total {
+                    0 => format!("🔄 begun {elapsed} ago"),
+                    _ => format!("🔄 {done} of {total} done, {elapsed}"),
+                }
             }
             Self::Applied { counts, took, .. } => {
                 format!(
@@ -403,7 +432,11 @@ impl ApplyState {
             Self::Skipped { because_of } => {
                 format!("skipped: {because_of} comes first and is not applied")
             }
-            Self::NotApplied(why) => format!("⛔ not applied: {}", text(why)),
+            Self::Refused { gates } => match gates.as_slice() {
+                [gate] => format!("⛔ not applied: the gate {} is closed", text(&gate.gate)),
+                gates => format!("⛔ not applied: {} gates are closed", gates.len()),
+            },
+            Self::NotApplied(why) => format!("⛔ not applied: {}", prose(why)),
             Self::Interrupted { .. } => "⚠️ interrupted: what happened is not known".to_owned(),
         }
     }

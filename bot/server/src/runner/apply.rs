@@ -78,7 +78,7 @@ fn compare(hand: &Hand<'_>, fresh: &FreshPlan, reviewed: Option<&Planned>) -> Re
     let env = &hand.run.order.env;
     let stack = hand.run.order.subject();
     let fix = format!(
-        "nothing was applied. `/plan {env} {stack}` shows what would change now; then `/apply {env} \
+        "`/plan {env} {stack}` shows what would change now; then `/apply {env} \
          {stack}`"
     );
     match reviewed {
@@ -161,13 +161,13 @@ async fn fetch(hand: &Hand<'_>, place: &Workplace<'_>, planned: &Planned) -> Res
             .ok_or_else(|| {
                 Failure::new(
                     "the saved plan file is missing",
-                    "nothing was applied: `/plan`, then `/apply` again",
+                    "`/plan`, then `/apply` again",
                 )
             })?;
         if sha256(&bytes) != planned.sha256 {
             return Err(Failure::new(
                 "the saved plan file is not the one that was made: its SHA-256 differs",
-                "nothing was applied: `/plan`, then `/apply` again, and find out who changed it",
+                "find out who changed it, then `/plan` and `/apply` again",
             )
             .into());
         }

@@ -115,10 +115,10 @@ fn closed(gates: Vec<gates::Gate>) -> Vec<GateRow> {
 /// What moved since a plan was made.
 fn moved(facts: &Facts, head: &CommitSha, base_ref: &str, base: &CommitSha) -> Vec<GateRow> {
     let row = |state: String| GateRow {
-        gate: "plan".to_owned(),
+        gate: gates::PLAN.to_owned(),
         open: false,
         state,
-        opens: "`/plan`, then `/apply` again".to_owned(),
+        opens: "a new plan, then `/apply` again".to_owned(),
     };
     let Some(pr) = &facts.pr else {
         return vec![row("the pull request is gone".to_owned())];

@@ -2,9 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
+use slipway_core::gates;
 use slipway_core::outcome::Evidence;
 use slipway_core::plan::Plan;
 use slipway_core::ports::{ERRORED_STATE, Session, TerraformError, TerraformJob, Worktree};
+use slipway_core::report::refusal::GateRow;
 use slipway_core::run::StepName;
 use slipway_core::spec::StackSpec;
 
@@ -149,9 +151,20 @@ impl Hand<'_> {
     }
 }
 
+/// How Terraform refuses a plan that another apply has overtaken (`backend/local`, `opApply`).
+const STALE: &str = "Saved plan is stale";
+
 fn halt(error: TerraformError) -> Halt {
     if error.error.kind == slipway_core::ports::PortErrorKind::Stopped {
         return Halt::Stopped;
+    }
+    if error.diagnostics.iter().any(|d| d.summary == STALE) {
+        return Halt::Refused(vec![GateRow {
+            gate: gates::PLAN.to_owned(),
+            open: false,
+            state: "the state has changed since it was made".to_owned(),
+            opens: "a new plan, then `/apply` again".to_owned(),
+        }]);
     }
     let mut failure = match &error.state_lock {
         Some(lock) => Failure::new(

@@ -204,7 +204,9 @@ fn a_person_without_the_right_is_refused() {
 fn prod_opens_gate_by_gate() {
     tell(|mut story| async {
         let text = network("prod", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(PROD, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(PROD, &text)])
+            .await?;
         story.planned(pr, "prod", "network", "+1").await?;
         story.say("ben", pr, "/apply prod").await?;
         insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
@@ -229,7 +231,9 @@ fn prod_opens_gate_by_gate() {
         | checks | `test` is pending | success of each on `COMMIT` |
         ");
         // Somebody who counts, but has a wish.
-        github.ci_check(REPO, &story.head(pr), "test", Some("success")).await?;
+        github
+            .ci_check(REPO, &story.head(pr), "test", Some("success"))
+            .await?;
         github.review(REPO, pr, "cleo", "request_changes").await?;
         github.review(REPO, pr, "ben", "approve").await?;
         story.say("ben", pr, "/apply prod").await?;
@@ -259,7 +263,10 @@ fn prod_opens_gate_by_gate() {
 
         as `slipway-apply` in 222222222222 (session `slipway-acme.shop-1-ben`) · next: `/explain prod` · [run](http://HERE/runs/RUN)
         "#);
-        assert_eq!(story.roles().last().map(String::as_str), Some("slipway-apply"));
+        assert_eq!(
+            story.roles().last().map(String::as_str),
+            Some("slipway-apply")
+        );
         assert!(story.state("prod", "network")?.is_some());
         assert_eq!(story.state("dev", "network")?, None);
         Ok(story)
@@ -270,14 +277,20 @@ fn prod_opens_gate_by_gate() {
 fn an_approval_of_an_older_commit_does_not_count() {
     tell(|mut story| async {
         let text = network("prod", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(PROD, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(PROD, &text)])
+            .await?;
         story.planned(pr, "prod", "network", "+1").await?;
         let github = story.world.github.clone();
         github.review(REPO, pr, "ben", "approve").await?;
         let text = network("prod", "10.10.0.0/16");
-        story.push("ana", "cidr", "Yet another", &[(PROD, &text)]).await?;
+        story
+            .push("ana", "cidr", "Yet another", &[(PROD, &text)])
+            .await?;
         story.planned(pr, "prod", "network", "+1").await?;
-        github.ci_check(REPO, &story.head(pr), "test", Some("success")).await?;
+        github
+            .ci_check(REPO, &story.head(pr), "test", Some("success"))
+            .await?;
         story.say("ben", pr, "/apply prod").await?;
         insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
         ### ⛔ Not applied in prod
@@ -295,11 +308,15 @@ fn an_approval_of_an_older_commit_does_not_count() {
 fn an_approval_that_is_dismissed_before_the_effect_stops_it() {
     tell(|mut story| async {
         let text = network("prod", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(PROD, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(PROD, &text)])
+            .await?;
         story.planned(pr, "prod", "network", "+1").await?;
         let github = story.world.github.clone();
         let review = github.review(REPO, pr, "ben", "approve").await?;
-        github.ci_check(REPO, &story.head(pr), "test", Some("success")).await?;
+        github
+            .ci_check(REPO, &story.head(pr), "test", Some("success"))
+            .await?;
         story.valve.shut("init")?;
         let said = story.say("ben", pr, "/apply prod").await?;
         let waiting = story.valve.reached("init").await?;
@@ -326,13 +343,17 @@ fn an_approval_that_is_dismissed_before_the_effect_stops_it() {
 fn a_push_during_the_apply_stops_it_before_its_effect() {
     tell(|mut story| async {
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
         story.valve.shut("init")?;
         story.say("ana", pr, "/apply dev").await?;
         let waiting = story.valve.reached("init").await?;
         let text = network("dev", "10.10.0.0/16");
-        story.push("ana", "cidr", "Yet another", &[(DEV, &text)]).await?;
+        story
+            .push("ana", "cidr", "Yet another", &[(DEV, &text)])
+            .await?;
         waiting.release();
         insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
         ### ⛔ Not applied in dev: `COMMIT` · asked for by `ana`
@@ -353,14 +374,18 @@ fn a_push_during_the_apply_stops_it_before_its_effect() {
 fn a_plan_of_an_older_head_is_not_applied_but_made_anew() {
     tell(|mut story| async {
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
         // The command is faster than the news of the push.
         let github = story.world.github.clone();
         let event = Some("pull_request".to_owned());
         github.delivery_fault(DeliveryFault::Hold { event });
         let text = network("dev", "10.10.0.0/16");
-        story.push("ana", "cidr", "Yet another", &[(DEV, &text)]).await?;
+        story
+            .push("ana", "cidr", "Yet another", &[(DEV, &text)])
+            .await?;
         story.say("ana", pr, "/apply dev").await?;
         insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
         ### ⛔ Not applied in dev
@@ -386,9 +411,13 @@ fn a_plan_of_an_older_head_is_not_applied_but_made_anew() {
 fn a_plan_onto_an_older_base_is_not_applied_but_made_anew() {
     tell(|mut story| async {
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
-        story.push("ben", "main", "Other work", &[("README.md", "# shop\n")]).await?;
+        story
+            .push("ben", "main", "Other work", &[("README.md", "# shop\n")])
+            .await?;
         story.say("ana", pr, "/apply dev").await?;
         insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
         ### ⛔ Not applied in dev
@@ -410,9 +439,13 @@ fn a_plan_onto_an_older_base_is_not_applied_but_made_anew() {
 #[test]
 fn a_retargeted_pull_request_is_planned_anew() {
     tell(|mut story| async {
-        story.push("ben", "release", "A release", &[("README.md", "# shop\n")]).await?;
+        story
+            .push("ben", "release", "A release", &[("README.md", "# shop\n")])
+            .await?;
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
         let github = story.world.github.clone();
         let event = Some("pull_request".to_owned());
@@ -463,7 +496,9 @@ fn nothing_to_apply_is_said() {
 fn what_is_applied_or_has_no_changes_is_not_applied_again() {
     tell(|mut story| async {
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
         story.say("ana", pr, "/apply dev").await?;
         story.hears(pr, "✅ Applied").await?;
@@ -474,7 +509,9 @@ fn what_is_applied_or_has_no_changes_is_not_applied_again() {
         - `network`: applied already
         ");
         let text = format!("# The network of dev.\n{text}");
-        story.push("ana", "cidr", "Explain", &[(DEV, &text)]).await?;
+        story
+            .push("ana", "cidr", "Explain", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "no changes").await?;
         story.say("ana", pr, "/apply dev").await?;
         insta::assert_snapshot!(story.hears(pr, "Nothing").await?, @r"
@@ -482,7 +519,11 @@ fn what_is_applied_or_has_no_changes_is_not_applied_again() {
 
         - `network`: its plan has no changes
         ");
-        let applies = story.roles().iter().filter(|role| *role == "slipway-apply").count();
+        let applies = story
+            .roles()
+            .iter()
+            .filter(|role| *role == "slipway-apply")
+            .count();
         assert_eq!(applies, 1);
         Ok(story)
     });
@@ -494,7 +535,9 @@ async fn spoil(
     change: impl Fn(&Path) -> std::io::Result<()>,
 ) -> anyhow::Result<String> {
     let text = network("dev", "10.9.0.0/16");
-    let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+    let pr = story
+        .open("ana", "cidr", "Another network", &[(DEV, &text)])
+        .await?;
     story.planned(pr, "dev", "network", "+1").await?;
     let plans = story.data_dir().join("artifacts/plans");
     for file in std::fs::read_dir(&plans)? {
@@ -570,11 +613,15 @@ fn a_missing_plan_file_is_told() {
 fn what_cannot_be_read_is_not_passed() {
     tell(|mut story| async {
         let text = network("prod", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(PROD, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(PROD, &text)])
+            .await?;
         story.planned(pr, "prod", "network", "+1").await?;
         let github = story.world.github.clone();
         github.review(REPO, pr, "ben", "approve").await?;
-        github.ci_check(REPO, &story.head(pr), "test", Some("success")).await?;
+        github
+            .ci_check(REPO, &story.head(pr), "test", Some("success"))
+            .await?;
         github.fault(Fault {
             method: Some(http::Method::GET),
             path: format!("/repos/{REPO}/pulls/{pr}/reviews*"),
@@ -601,7 +648,9 @@ fn what_cannot_be_read_is_not_passed() {
 fn a_state_that_somebody_else_has_locked_is_left_alone() {
     tell(|mut story| async {
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
         let (bucket, key) = (story.world.dev.bucket.clone(), "network.tfstate.tflock");
         let lock = json!({
@@ -697,14 +746,19 @@ fn sensitive_outputs_are_not_shown() {
 #[test]
 fn a_merge_applies_in_dev_what_was_reviewed() {
     tell(|mut story| async {
-        let (dev, prod) = (network("dev", "10.9.0.0/16"), network("prod", "10.10.0.0/16"));
+        let (dev, prod) = (
+            network("dev", "10.9.0.0/16"),
+            network("prod", "10.10.0.0/16"),
+        );
         let files = [(DEV, dev.as_str()), (PROD, prod.as_str())];
         let pr = story.open("ana", "cidr", "Another network", &files).await?;
         story.planned(pr, "dev", "network", "+1").await?;
         story.planned(pr, "prod", "network", "+1").await?;
         let github = story.world.github.clone();
         github.review(REPO, pr, "ben", "approve").await?;
-        github.ci_check(REPO, &story.head(pr), "test", Some("success")).await?;
+        github
+            .ci_check(REPO, &story.head(pr), "test", Some("success"))
+            .await?;
         let merge = github.merge(REPO, pr, "ben").await?.to_string();
         insta::assert_snapshot!(story.hears(pr, "✅ Applied").await?, @r#"
         ### ✅ Applied `COMMIT` in dev
@@ -755,13 +809,17 @@ fn a_merge_applies_in_dev_what_was_reviewed() {
 fn a_merge_that_would_change_more_than_was_reviewed_stops() {
     tell(|mut story| async {
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
         let more = "resource \"terraform_data\" \"more\" {}\n";
         let files = [("infra/01-network/more.tf", more)];
-        story.push("cleo", "main", "Straight to main", &files).await?;
+        story
+            .push("cleo", "main", "Straight to main", &files)
+            .await?;
         let merge = story.world.github.merge(REPO, pr, "ben").await?.to_string();
-        insta::assert_snapshot!(story.hears(pr, "apply").await?, @r"
+        insta::assert_snapshot!(story.hears(pr, "❌ Apply").await?, @r"
         ### 🔄 Applying `COMMIT` in dev
 
         | stack | outcome |

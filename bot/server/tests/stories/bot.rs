@@ -108,10 +108,11 @@ impl Story {
         let bot = Slipway::start(settings, clock).await?;
         self.url = format!("http://{}", bot.address());
         let handle = bot.handle();
-        let served = tokio::spawn(bot.serve());
+        // Told before it works: the first thing that it does is to ask for what it missed.
         self.world
             .github
             .set_hook_url(&format!("{}/webhooks/github", self.url));
+        let served = tokio::spawn(bot.serve());
         self.handle = Some((handle, served));
         Ok(())
     }
@@ -264,7 +265,9 @@ impl Story {
                     let new = repository
                         .comments(pr)
                         .filter(|comment| comment.author == bot && !read.contains(&comment.id));
-                    new.filter(|comment| comment.body.contains(text)).last().cloned()
+                    new.filter(|comment| comment.body.contains(text))
+                        .last()
+                        .cloned()
                 },
             )
             .await?;
@@ -339,6 +342,47 @@ impl Story {
                 comment.reactions.iter().any(signed).then_some(())
             })
             .await
+    }
+
+    /// Somebody comments, and the bot answers with one comment: its reactions and its answer.
+    pub async fn ask(&mut self, who: &str, pr: u64, body: &str) -> anyhow::Result<String> {
+        let before = self.replies(pr).len();
+        let said = self.say(who, pr, body).await?;
+        self.quiet().await?;
+        let replies = self.replies(pr);
+        let new = replies.get(before..).unwrap_or_default();
+        let [answer] = new else {
+            anyhow::bail!("{} answers to {body:?}", new.len());
+        };
+        self.read.insert(answer.id);
+        let reactions = self.reactions(said).join(" ");
+        Ok(format!("({reactions})\n{}", self.plain(answer)))
+    }
+
+    /// Somebody comments, and the bot neither answers nor reacts.
+    pub async fn ask_in_vain(&self, who: &str, number: u64, body: &str) -> anyhow::Result<()> {
+        let before = self.replies(number).len();
+        let said = self.say(who, number, body).await?;
+        self.quiet().await?;
+        anyhow::ensure!(
+            self.replies(number).len() == before,
+            "an answer to {body:?}"
+        );
+        let reactions = self.reactions(said);
+        anyhow::ensure!(reactions.is_empty(), "{reactions:?} on {body:?}");
+        Ok(())
+    }
+
+    /// Asks the bot to end, and lets it go on meanwhile.
+    pub fn close_bot(&self) {
+        if let Some((handle, _)) = &self.handle {
+            handle.close();
+        }
+    }
+
+    /// The path of the settings.
+    pub fn settings_path(&self) -> PathBuf {
+        self.dir.path().join("slipway.toml")
     }
 
     /// Starts the bot anew with another piece of text in its settings.

@@ -94,7 +94,7 @@ fn every_closed_gate_is_named() {
       |
       | | gate | state | what opens it |
       | | --- | --- | --- |
-      | | right | mallory may not deploy in prod | somebody of `write` |
+      | | right | mallory may not deploy in prod | somebody with `write` |
       | | pull request | open | merge it first |
       | | approval | 0 of 1 | a review of `aaaaaaa` by someone other than ana |
       | | order | dev runs `ddddddd`, this is `aaaaaaa` | `/deploy dev` first |
@@ -464,7 +464,7 @@ fn a_rollback_needs_the_right_and_no_open_window() {
       |
       | | gate | state | what opens it |
       | | --- | --- | --- |
-      | | right | mallory may not deploy in dev | somebody of `write` |
+      | | right | mallory may not deploy in dev | somebody with `write` |
     react 👎
     = a gate is closed
     ");
@@ -502,7 +502,7 @@ fn a_hold_is_lifted_by_hand() {
       |
       | | gate | state | what opens it |
       | | --- | --- | --- |
-      | | right | mallory may not deploy in dev | somebody of `write` |
+      | | right | mallory may not deploy in dev | somebody with `write` |
     react 👎
     = no right to resume
     ");

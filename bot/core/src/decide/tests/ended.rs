@@ -52,8 +52,8 @@ fn runs_that_needed_one_that_failed_are_skipped() {
         .run(apply(3, "database", "dev", 9).after(&[2, 1]))
         .run(apply(4, "network", "prod", 9));
     insta::assert_snapshot!(failed.ended(1), @"
-    end 00000002 Skip: apply of `network` failed / `/retry` once the cause is mended
-    end 00000003 Skip: apply of `network` failed / `/retry` once the cause is mended
+    end 00000002 Skip: apply of network failed / /retry once the cause is mended
+    end 00000003 Skip: apply of network failed / /retry once the cause is mended
     = apply run ended: failed
     ");
 }
