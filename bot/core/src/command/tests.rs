@@ -556,7 +556,7 @@ fn usages() {
 
 #[test]
 fn the_reply_to_help() {
-    insta::assert_snapshot!(help(Some(&config())), @r#"
+    insta::assert_snapshot!(help(Some(&config())), @r"
     ### Slipway in this repository
 
     | command | does | who |
@@ -611,12 +611,12 @@ fn the_reply_to_help() {
     - `/where`: For each environment and service: digest, commit, pull request, who, when, lock, hold, commits behind.
     - `/explain prod`: It changes nothing.
     - `/confirm K7QX`: The code is shown with the request, is good for that run alone, and runs out.
-    - `/cancel 9f3c2b1a`: Without an id it stops the latest of this pull request.
+    - `/cancel 9f3c2b1a`: Without an id it stops all runs of this pull request.
     - `/retry`: The gates are asked again.
     - `/help`
 
     </details>
-    "#);
+    ");
 }
 
 #[test]

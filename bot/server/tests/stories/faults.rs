@@ -315,7 +315,7 @@ fn a_registry_that_stays_away_is_given_up() {
 
         Nothing was deployed.
 
-        Look at the workflow that publishes it, then `/retry`.
+        It may pass: `/retry`.
 
         [run](http://HERE/runs/RUN)
         ");

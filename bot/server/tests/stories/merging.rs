@@ -154,7 +154,7 @@ fn a_lock_makes_a_merge_wait_visibly() {
         insta::assert_snapshot!(story.reads(pr, "waits to go to dev").await?, @r"
         ### ⏳ shop waits to go to dev: `COMMIT` (#2)
 
-        1st in line: dev is held by ben (#&#8203;1\) for N s: “Migration”
+        1st in line: dev is held by ben (#&#8203;1\) for N s: “Migration” (`/unlock dev` frees it)
 
         [run](http://HERE/runs/RUN)
         ");
@@ -162,7 +162,7 @@ fn a_lock_makes_a_merge_wait_visibly() {
         assert_eq!(story.wanted("dev"), None);
         story.say("ben", other, "/unlock dev").await?;
         story.reads(pr, "is live in dev").await?;
-        story.reads(other, "free").await?;
+        story.reads(other, "is free").await?;
         assert_eq!(story.image("dev"), Some(pinned(&digest)));
         Ok(story)
     });
@@ -183,12 +183,33 @@ fn an_apply_that_fails_stops_the_deploy() {
         insta::assert_snapshot!(story.reads(pr, "does not go to dev").await?, @r"
         ### 🛑 shop `COMMIT` (#1) does not go to dev
 
-        Apply of `database` failed. `/retry` once the cause is mended.
+        Apply of database failed. /retry once the cause is mended.
 
         [run](http://HERE/runs/RUN)
         ");
-        insta::assert_snapshot!(story.reads(pr, "Apply of").await?, @"");
-        insta::assert_snapshot!(story.sees_check(&sha, "dev").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "Apply of").await?, @r"
+        ### ❌ Apply of `COMMIT` in dev failed
+
+        | stack | outcome |
+        | --- | --- |
+        | database | ❌ failed after N s |
+
+        - ❌ database: nothing was changed: AWS STS: assuming arn:aws:iam::111111111111:role/slipway-apply: AccessDenied: User: arn:aws:iam::999999999999:user/slipway is not authorized to perform: sts:AssumeRole on resource: arn:aws:iam::111111111111:role/slipway-apply (the role must exist and its trust policy allow `sts:AssumeRole` and `sts:SetSourceIdentity` to arn:aws:iam::999999999999:user/slipway; its condition on `sts:ExternalId` must be the `external_id` of deploy.toml) — grant the right, then `/retry`
+
+        next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
+        ");
+        insta::assert_snapshot!(story.sees_check(&sha, "dev").await?, @r"
+        [cancelled] Apply of database failed
+
+        ### 🛑 shop `COMMIT` (#1) does not go to dev
+
+        Apply of database failed. /retry once the cause is mended.
+
+        [run](http://HERE/runs/RUN)
+
+
+        ( Retry: Try the same again )
+        ");
         assert_eq!(story.wanted("dev"), None);
         story
             .world
