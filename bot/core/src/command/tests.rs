@@ -642,7 +642,7 @@ fn the_table_of_the_docs() {
     | `/where` | show what runs where. For each environment and service: digest, commit, pull request, who, when, lock, hold, commits behind. | anyone | `/where` |
     | `/explain ENV` | show every gate with its state and what would open it. It changes nothing. | anyone | `/explain prod` |
     | `/confirm CODE` | take the second step of a run that asks for one. The code is shown with the request, is good for that run alone, and runs out. | who may start that run | `/confirm K7QX` |
-    | `/cancel [RUN]` | stop a queued or running run. Without an id it stops the latest of this pull request. | who may start that run | `/cancel 9f3c2b1a` |
+    | `/cancel [RUN]` | stop a queued or running run. Without an id it stops all runs of this pull request. | who may start that run | `/cancel 9f3c2b1a` |
     | `/retry` | run the last run again. The gates are asked again. | who may start that run | `/retry` |
     | `/help` | show the commands, environments, stacks and rules of this repository | anyone | `/help` |
     ");

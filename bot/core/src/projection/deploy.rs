@@ -307,6 +307,9 @@ fn failed(run: &Run, work: &DeployWork, stopped: &Stopped, scene: &Scene<'_>) ->
                         "A newer rollout takes its place.".to_owned()
                     }
                     // The rollback is decided a moment after the failure is told.
+                    _ if is_overtaken(run, work, scene) => {
+                        "A newer rollout takes its place.".to_owned()
+                    }
                     Some(_) if work.roll_back_on_failure => "↩️ It is being rolled back.".to_owned(),
                     Some(before) => format!(
                         "Nothing is rolled back by itself here: `/rollback {env}` goes back to `{}`.",

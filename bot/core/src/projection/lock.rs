@@ -26,23 +26,59 @@ impl LockView {
         }
     }
 
-    /// Who holds it, for how long and why, in a line.
+    /// What is held, by whom and why, and when it is free again, in a line for [`prose`].
+    ///
+    /// [`prose`]: crate::report::markdown::prose
     #[must_use]
-    pub fn sentence(&self) -> String {
-        text(&self.words())
+    pub fn in_the_way(&self) -> String {
+        let (what, freed) = match (&self.stack, self.pr) {
+            (Some(stack), Some(pr)) => (
+                format!("{stack} in {}", self.env),
+                format!("free when #{pr} is merged or closed"),
+            ),
+            (Some(stack), None) => (format!("{stack} in {}", self.env), String::new()),
+            (None, _) => (
+                self.env.to_string(),
+                format!(
+                    "`/unlock {}` by {} or an admin frees it",
+                    self.env, self.holder
+                ),
+            ),
+        };
+        let by_itself = self
+            .frees_in
+            .map(|left| format!("frees itself in {}", duration(left)));
+        let ends: Vec<String> = [freed]
+            .into_iter()
+            .filter(|text| !text.is_empty())
+            .chain(by_itself)
+            .collect();
+        let ends = ends.join(" · ");
+        // A backtick of the reason's must not begin code.
+        let told = self.told(|foreign| foreign.replace('`', "'"));
+        let sentence = format!("{what} is {told}");
+        if ends.is_empty() {
+            sentence
+        } else {
+            format!("{sentence} · {ends}")
+        }
     }
 
-    /// The same as plain text.
+    /// Who holds it, for how long and why, in a line of Markdown.
     #[must_use]
-    pub fn words(&self) -> String {
+    pub fn sentence(&self) -> String {
+        self.told(text)
+    }
+
+    fn told(&self, foreign: impl Fn(&str) -> String) -> String {
         let pr = self.pr.map_or_else(String::new, |pr| format!(" (#{pr})"));
         let reason = self
             .reason
             .as_deref()
-            .map_or_else(String::new, |reason| format!(": “{reason}”"));
+            .map_or_else(String::new, |reason| format!(": “{}”", foreign(reason)));
         format!(
             "held by {}{pr} for {}{reason}",
-            self.holder,
+            foreign(self.holder.as_str()),
             duration(self.age)
         )
     }

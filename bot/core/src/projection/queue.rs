@@ -6,7 +6,7 @@ use crate::report::locks::LockView;
 use crate::report::markdown::{ordinal, time};
 use crate::run::{Run, RunState, Work};
 
-/// Why a queued run waits, in a line.
+/// Why a queued run waits, in a line in which commands stand between backticks.
 pub(super) fn why(scene: &Scene<'_>, run: &Run) -> String {
     let needed: Vec<String> = scene
         .active
@@ -20,14 +20,7 @@ pub(super) fn why(scene: &Scene<'_>, run: &Run) -> String {
     if let Some(lock) = lock_in_the_way(scene, run) {
         let place = ordinal(place(scene, run));
         let view = LockView::of(lock, scene.now);
-        let what = match &lock.target.stack {
-            Some(stack) => format!("{stack} in {}", run.order.env),
-            None => run.order.env.to_string(),
-        };
-        // A backtick of the reason's must not begin code.
-        let held = view.words().replace('`', "'");
-        let free = format!("`/unlock {}` frees it", run.order.env);
-        return format!("{place} in line: {what} is {held} ({free})");
+        return format!("{place} in line: {}", view.in_the_way());
     }
     if let Some(moment) = run.order.not_before.filter(|moment| *moment > scene.now) {
         return format!("waits for the window that opens at {}", time(moment));

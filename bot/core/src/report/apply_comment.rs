@@ -84,7 +84,7 @@ pub enum ApplyState {
         not_begun: Vec<String>,
         /// What Terraform says.
         diagnostics: Vec<Diagnostic>,
-        /// More, as Markdown.
+        /// More, as prose.
         message: Option<String>,
         /// How long it took.
         took: Duration,
@@ -99,11 +99,11 @@ pub enum ApplyState {
         /// Which, and what opens them.
         gates: Vec<GateRow>,
     },
-    /// Stopped; why, as Markdown.
+    /// Stopped; why, as prose.
     NotApplied(String),
     /// The bot died in it: nobody knows yet.
     Interrupted {
-        /// What was found, as Markdown (a state lock with its id).
+        /// What was found, as prose (a state lock with its id).
         found: String,
     },
 }
@@ -165,16 +165,19 @@ impl ApplyComment {
         self.any(|s| matches!(s, ApplyState::Pending(_) | ApplyState::Running { .. }))
     }
 
+    /// Nothing has begun.
+    fn is_waiting(&self) -> bool {
+        self.stacks
+            .iter()
+            .all(|s| matches!(s.state, ApplyState::Pending(_)))
+    }
+
     fn progress(&self) -> (CheckStatus, Option<Conclusion>) {
         if self.is_under_way() {
-            let begun = !self
-                .stacks
-                .iter()
-                .all(|s| matches!(s.state, ApplyState::Pending(_)));
-            let status = if begun {
-                CheckStatus::InProgress
-            } else {
+            let status = if self.is_waiting() {
                 CheckStatus::Queued
+            } else {
+                CheckStatus::InProgress
             };
             return (status, None);
         }
@@ -182,8 +185,12 @@ impl ApplyComment {
             Conclusion::Failure
         } else if self.any(|s| matches!(s, ApplyState::Interrupted { .. })) {
             Conclusion::ActionRequired
-        } else if self.any(|s| matches!(s, ApplyState::Refused { .. } | ApplyState::NotApplied(_) | ApplyState::Skipped { .. }))
-        {
+        } else if self.any(|s| {
+            matches!(
+                s,
+                ApplyState::Refused { .. } | ApplyState::NotApplied(_) | ApplyState::Skipped { .. }
+            )
+        }) {
             Conclusion::Cancelled
         } else {
             Conclusion::Success
@@ -239,7 +246,9 @@ impl ApplyComment {
         let by = self.by.as_ref().map_or_else(String::new, |by| {
             format!(" · asked for by {}", code(by.as_str()))
         });
-        if self.is_under_way() {
+        if self.is_waiting() {
+            format!("⏳ Apply of {commit} in {env} waits{by}")
+        } else if self.is_under_way() {
             format!("🔄 Applying {commit} in {env}{by}")
         } else if self.any(|s| matches!(s, ApplyState::Failed { .. })) {
             format!("❌ Apply of {commit} in {env} failed{by}")
@@ -247,8 +256,12 @@ impl ApplyComment {
             format!("⚠️ Apply of {commit} in {env} was interrupted{by}")
         } else if self.any(|s| matches!(s, ApplyState::Applied { .. })) {
             format!("✅ Applied {commit} in {env}{by}")
-        } else if self.any(|s| matches!(s, ApplyState::Refused { .. } | ApplyState::NotApplied(_) | ApplyState::Skipped { .. }))
-        {
+        } else if self.any(|s| {
+            matches!(
+                s,
+                ApplyState::Refused { .. } | ApplyState::NotApplied(_) | ApplyState::Skipped { .. }
+            )
+        }) {
             format!("⛔ Not applied in {env}: {commit}{by}")
         } else {
             format!("Nothing to do in {env} for {commit}{by}")
@@ -321,7 +334,7 @@ impl ApplyComment {
         if !self.locked.is_empty() {
             let names: Vec<&str> = self.locked.iter().map(StackName::as_str).collect();
             parts.push(format!(
-                "🔒 {} in {} stays this pull request's until it is merged or closed",
+                "🔒 {} in {} for this pull request until it is merged or closed",
                 names.join(" and "),
                 self.env
             ));
@@ -408,7 +421,7 @@ impl StackApply {
 impl ApplyState {
     fn cell(&self) -> String {
         match self {
-            Self::Pending(why) => format!("⏳ {why}"),
+            Self::Pending(why) => format!("⏳ {}", prose(why)),
             Self::Running {
                 done,
                 total,

@@ -125,11 +125,33 @@ struct Hand<'a> {
     worker: &'a WorkerId,
     run: &'a Run,
     stop: Arc<StopFlag>,
+    /// For work that changes nothing: it is cut short when the process ends, too.
+    harmless: UntilTheEnd,
     log: Arc<StoreLog>,
     /// What can be told so far, kept for the end.
     so_far: std::sync::Mutex<SoFar>,
     /// Effects that an earlier worker recorded as done: never done again.
     done_before: Vec<StepName>,
+}
+
+/// Stops when somebody asks for it, and when the process ends: the run is handed back then.
+struct UntilTheEnd {
+    stop: Arc<StopFlag>,
+    closing: tokio_util::sync::CancellationToken,
+}
+
+#[async_trait::async_trait]
+impl Stop for UntilTheEnd {
+    fn is_asked(&self) -> bool {
+        self.stop.is_asked() || self.closing.is_cancelled()
+    }
+
+    async fn asked(&self) {
+        tokio::select! {
+            () = self.stop.asked() => {}
+            () = self.closing.cancelled() => {}
+        }
+    }
 }
 
 #[derive(Clone, Default)]
@@ -181,6 +203,10 @@ impl Runner {
             runner: self,
             worker,
             run: &taken.run,
+            harmless: UntilTheEnd {
+                stop: Arc::clone(&stop),
+                closing: self.closing.clone(),
+            },
             stop,
             log: Arc::clone(&log),
             so_far: std::sync::Mutex::default(),
@@ -421,11 +447,12 @@ impl Hand<'_> {
         self.step(StepName::Checkout, async {
             let repo = &self.run.order.repo;
             let ports = &self.runner.ports;
-            let stop = &*self.stop;
             let worktree = self
                 .patiently(|| async {
                     let access = ports.forge.clone_access(repo).await?;
-                    let checkout = ports.source.checkout(repo, &access, &revision, stop);
+                    let checkout = ports
+                        .source
+                        .checkout(repo, &access, &revision, &self.harmless);
                     match (checkout.await, &revision) {
                         // What git says about a conflict says what to do as well.
                         (Err(error), Revision::Merged { .. })

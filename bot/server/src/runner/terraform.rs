@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use slipway_core::gates;
 use slipway_core::outcome::Evidence;
 use slipway_core::plan::Plan;
-use slipway_core::ports::{ERRORED_STATE, Session, TerraformError, TerraformJob, Worktree};
+use slipway_core::ports::{ERRORED_STATE, Session, Stop, TerraformError, TerraformJob, Worktree};
 use slipway_core::report::refusal::GateRow;
 use slipway_core::run::StepName;
 use slipway_core::spec::StackSpec;
@@ -38,14 +38,14 @@ pub(super) struct FreshPlan {
 }
 
 impl Workplace<'_> {
-    fn job(&self) -> TerraformJob<'_> {
+    fn job<'j>(&'j self, stop: &'j dyn Stop) -> TerraformJob<'j> {
         TerraformJob {
             root: self.worktree.path(),
             stack: self.stack,
             session: &self.session,
             scratch: self.scratch.path(),
             log: &*self.hand.log,
-            stop: &*self.hand.stop,
+            stop,
         }
     }
 
@@ -54,7 +54,10 @@ impl Workplace<'_> {
         self.hand
             .step(StepName::Init, async {
                 let terraform = &self.hand.runner.ports.terraform;
-                terraform.init(&self.job()).await.map_err(halt)?;
+                terraform
+                    .init(&self.job(&self.hand.harmless))
+                    .await
+                    .map_err(halt)?;
                 Ok((
                     (),
                     format!("initialised, workspace {}", self.stack.workspace),
@@ -68,7 +71,10 @@ impl Workplace<'_> {
         self.hand
             .step(StepName::Plan, async {
                 let terraform = &self.hand.runner.ports.terraform;
-                let file = terraform.plan(&self.job()).await.map_err(halt)?;
+                let file = terraform
+                    .plan(&self.job(&self.hand.harmless))
+                    .await
+                    .map_err(halt)?;
                 let plan = Plan::parse(&file.json).map_err(|error| {
                     Failure::new(
                         format!("the plan can't be read: {error}"),
@@ -94,7 +100,7 @@ impl Workplace<'_> {
         self.hand
             .step(StepName::Apply, async {
                 let terraform = &self.hand.runner.ports.terraform;
-                let applied = match terraform.apply(&self.job(), plan).await {
+                let applied = match terraform.apply(&self.job(&*self.hand.stop), plan).await {
                     Ok(applied) => applied,
                     Err(error) => return Err(self.rescue_state(halt(error)).await),
                 };

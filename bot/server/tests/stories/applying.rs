@@ -49,7 +49,7 @@ fn a_plan_is_applied_with_the_role_for_it() {
 
         </details>
 
-        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · next: `/explain dev` · [run](http://HERE/runs/RUN)
+        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · 🔒 network in dev for this pull request until it is merged or closed · [run](http://HERE/runs/RUN)
         "#);
         story.sees(said, "rocket").await?;
         let check = story.check(&story.head(pr), "apply dev").await?;
@@ -105,7 +105,7 @@ fn two_stacks_are_applied_in_the_order_of_their_needs() {
 
         </details>
 
-        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · next: `/explain dev` · [run](http://HERE/runs/RUN)
+        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · 🔒 network and database in dev for this pull request until it is merged or closed · [run](http://HERE/runs/RUN)
         "#);
         let check = story.check(&story.head(pr), "apply dev").await?;
         assert!(check.updates > 0, "the check showed no progress");
@@ -148,7 +148,7 @@ fn what_needs_a_failed_stack_is_skipped() {
         | network | ❌ failed after N s |
         | database | skipped: network comes first and is not applied |
 
-        - ❌ network: local-exec provisioner error (migration.tf:2\): Error running command 'echo the table is locked &gt;&amp;2; exit 7': exit status 7\. Output: the table is locked; 1 of 2 steps were done — mend it and push, or \`/retry\`
+        - ❌ network: local-exec provisioner error (migration.tf:2\): Error running command 'echo the table is locked &gt;&amp;2; exit 7': exit status 7\. Output: the table is locked; 1 of 2 steps were done — mend it and push, or `/retry`
         - ❌ network: local-exec provisioner error (`migration.tf:2`)
 
         <details><summary>network: what Terraform says</summary>
@@ -261,7 +261,7 @@ fn prod_opens_gate_by_gate() {
 
         </details>
 
-        as `slipway-apply` in 222222222222 (session `slipway-acme.shop-1-ben`) · next: `/explain prod` · [run](http://HERE/runs/RUN)
+        as `slipway-apply` in 222222222222 (session `slipway-acme.shop-1-ben`) · 🔒 network in prod for this pull request until it is merged or closed · [run](http://HERE/runs/RUN)
         "#);
         assert_eq!(
             story.roles().last().map(String::as_str),
@@ -327,7 +327,11 @@ fn an_approval_that_is_dismissed_before_the_effect_stops_it() {
 
         | stack | outcome |
         | --- | --- |
-        | network | ⛔ not applied: a gate closed meanwhile: approval: 0 of 1 |
+        | network | ⛔ not applied: the gate approval is closed |
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | approval | 0 of 1 | a review of `COMMIT` by someone other than ana |
 
         next: `/retry` or `/explain prod` · [run](http://HERE/runs/RUN)
         ");
@@ -360,7 +364,11 @@ fn a_push_during_the_apply_stops_it_before_its_effect() {
 
         | stack | outcome |
         | --- | --- |
-        | network | ⛔ not applied: a gate closed meanwhile: plan: made for \`8e47220\`, the head is \`d982bc2\` now |
+        | network | ⛔ not applied: the gate plan is closed |
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | plan | made for `COMMIT`, the head is `COMMIT` now | a new plan, then `/apply` again |
 
         next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
         ");
@@ -394,7 +402,6 @@ fn a_plan_of_an_older_head_is_not_applied_but_made_anew() {
         | --- | --- | --- |
         | plan of network | of `COMMIT`, the head is `COMMIT` now | a new plan |
 
-
         Planning again now: look at the new plan, then `/apply` once more.
         ");
         story.planned(pr, "dev", "network", "+1").await?;
@@ -426,7 +433,6 @@ fn a_plan_onto_an_older_base_is_not_applied_but_made_anew() {
         | --- | --- | --- |
         | plan of network | onto `COMMIT`, `main` is at `COMMIT` now | a new plan |
 
-
         Planning again now: look at the new plan, then `/apply` once more.
         ");
         story.planned(pr, "dev", "network", "+1").await?;
@@ -457,8 +463,7 @@ fn a_retargeted_pull_request_is_planned_anew() {
 
         | gate | state | what opens it |
         | --- | --- | --- |
-        | plan of network | onto `COMMIT`, `release` is at `COMMIT` now | a new plan |
-
+        | plan of network | onto `main`, the base is `release` now | a new plan |
 
         Planning again now: look at the new plan, then `/apply` once more.
         ");
@@ -569,7 +574,7 @@ fn an_altered_plan_file_is_not_applied() {
         | --- | --- |
         | network | ❌ failed after N s |
 
-        - ❌ network: nothing was changed: the saved plan file is not the one that was made: its SHA-256 differs — nothing was applied: \`/plan\`, then \`/apply\` again, and find out who changed it
+        - ❌ network: nothing was changed: the saved plan file is not the one that was made: its SHA-256 differs — find out who changed it, then `/plan` and `/apply` again
 
         as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
         ");
@@ -601,7 +606,7 @@ fn a_missing_plan_file_is_told() {
         | --- | --- |
         | network | ❌ failed after N s |
 
-        - ❌ network: nothing was changed: the saved plan file is missing — nothing was applied: \`/plan\`, then \`/apply\` again
+        - ❌ network: nothing was changed: the saved plan file is missing — `/plan`, then `/apply` again
 
         as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
         ");
@@ -671,14 +676,14 @@ fn a_state_that_somebody_else_has_locked_is_left_alone() {
         | --- | --- |
         | network | ❌ failed after N s |
 
-        - ❌ network: the state is locked by ben@&#8203;laptop since TIME:00\.1 +0000 UTC (OperationTypeApply, lock 0b6c5b0e-5b0c-7d8c-1f0a-2c2f1b0a9d7e) — wait for it to end; if nobody is at work, \`terraform force-unlock 0b6c5b0e-5b0c-7d8c-1f0a-2c2f1b0a9d7e\`. Slipway never forces a state lock by itself
+        - ❌ network: the state is locked by ben@&#8203;laptop since TIME:00\.1 +0000 UTC (OperationTypeApply, lock 0b6c5b0e-5b0c-7d8c-1f0a-2c2f1b0a9d7e) — wait for it to end; if nobody is at work, `terraform force-unlock 0b6c5b0e-5b0c-7d8c-1f0a-2c2f1b0a9d7e`. Slipway never forces a state lock by itself
         - ❌ network: Error acquiring the state lock
 
         <details><summary>network: what Terraform says</summary>
 
         ```
         Error: Error acquiring the state lock
-          Error message: operation error S3: PutObject, https response error StatusCode: 412, RequestID: c0481a31-b5ec-c254-29db-c748b79b5699, HostID: sandbox, api error PreconditionFailed: At least one of the pre-conditions you specified did not hold
+          Error message: operation error S3: PutObject, https response error StatusCode: 412, RequestID: ID, HostID: sandbox, api error PreconditionFailed: At least one of the pre-conditions you specified did not hold
           Lock Info:
             ID:        0b6c5b0e-5b0c-7d8c-1f0a-2c2f1b0a9d7e
             Path:      acme-shop-dev-state/network.tfstate
@@ -731,7 +736,7 @@ fn sensitive_outputs_are_not_shown() {
 
         </details>
 
-        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · next: `/explain dev` · [run](http://HERE/runs/RUN)
+        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · 🔒 database in dev for this pull request until it is merged or closed · [run](http://HERE/runs/RUN)
         "#);
         let secret = "correct-horse-battery-staple";
         let leaked = story.world.github.look(|model| {
@@ -775,7 +780,7 @@ fn a_merge_applies_in_dev_what_was_reviewed() {
 
         </details>
 
-        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · [run](http://HERE/runs/RUN)
+        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ben`) · [run](http://HERE/runs/RUN)
         "#);
         let check = story.check(&merge, "apply dev").await?;
         assert_eq!(check.conclusion.as_deref(), Some("success"));
@@ -797,7 +802,7 @@ fn a_merge_applies_in_dev_what_was_reviewed() {
 
         </details>
 
-        as `slipway-apply` in 222222222222 (session `slipway-acme.shop-1-ben`) · next: `/explain prod` · [run](http://HERE/runs/RUN)
+        as `slipway-apply` in 222222222222 (session `slipway-acme.shop-1-ben`) · [run](http://HERE/runs/RUN)
         "#);
         story.sees(said, "rocket").await?;
         assert!(story.state("prod", "network")?.is_some());
@@ -820,13 +825,15 @@ fn a_merge_that_would_change_more_than_was_reviewed_stops() {
             .await?;
         let merge = story.world.github.merge(REPO, pr, "ben").await?.to_string();
         insta::assert_snapshot!(story.hears(pr, "❌ Apply").await?, @r"
-        ### 🔄 Applying `COMMIT` in dev
+        ### ❌ Apply of `COMMIT` in dev failed
 
         | stack | outcome |
         | --- | --- |
-        | network | 🔄 0 of 0 done, N s |
+        | network | ❌ failed after N s |
 
-        [run](http://HERE/runs/RUN)
+        - ❌ network: nothing was changed: on the merge commit the plan is +2, which is not what was reviewed (+1\) — `/plan dev network` shows what would change now; then `/apply dev network`
+
+        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ben`) · next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
         ");
         let check = story.check(&merge, "apply dev").await?;
         assert_eq!(check.conclusion.as_deref(), Some("failure"));

@@ -20,6 +20,7 @@ use slipway_sandbox::github::{CheckRun, Comment};
 use slipway_sandbox::world::{REPO, World};
 
 use crate::harness;
+use crate::process::Process;
 use crate::valve::Valve;
 
 /// How long a fact may be waited for. It only bounds a story that has gone wrong.
@@ -89,8 +90,8 @@ impl Story {
         Ok(story)
     }
 
-    /// Starts the bot on what it left behind, if anything.
-    pub async fn start_bot(&mut self) -> anyhow::Result<()> {
+    /// Writes the settings of the bot's next life.
+    fn settle(&self) -> anyhow::Result<PathBuf> {
         let path = harness::settle(
             &self.world,
             self.dir.path(),
@@ -103,7 +104,22 @@ impl Story {
             text = text.replace(from, to);
         }
         std::fs::write(&path, text)?;
-        let settings = Settings::load(&path)?;
+        Ok(path)
+    }
+
+    /// Starts the bot on what it left behind, if anything, as the process that operators start.
+    pub async fn start_process(&mut self) -> anyhow::Result<Process> {
+        self.stop_bot().await?;
+        let process = Process::start(&self.settle()?).await?;
+        self.url = format!("http://{}", process.address());
+        let hook = format!("{}/webhooks/github", self.url);
+        self.world.github.set_hook_url(&hook);
+        Ok(process)
+    }
+
+    /// Starts the bot on what it left behind, if anything.
+    pub async fn start_bot(&mut self) -> anyhow::Result<()> {
+        let settings = Settings::load(&self.settle()?)?;
         let clock = Arc::new(Shared(self.world.clock.clone()));
         let bot = Slipway::start(settings, clock).await?;
         self.url = format!("http://{}", bot.address());

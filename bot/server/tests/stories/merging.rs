@@ -71,9 +71,12 @@ fn stacks_are_applied_before_the_service_is_deployed() {
 fn an_image_may_come_before_the_merge_and_twice() {
     tell(|mut story| async {
         let pr = story.greet("ana", "hello", "Hello.\n").await?;
-        story.world.github.delivery_fault(slipway_sandbox::github::DeliveryFault::Hold {
-            event: Some("pull_request".to_owned()),
-        });
+        story
+            .world
+            .github
+            .delivery_fault(slipway_sandbox::github::DeliveryFault::Hold {
+                event: Some("pull_request".to_owned()),
+            });
         let sha = story.merge("ana", pr).await?;
         let digest = story.world.publish(&sha, Build::Good).await?;
         story.world.announce(&sha, &digest).await?;
@@ -177,7 +180,10 @@ fn an_apply_that_fails_stops_the_deploy() {
         story.check(&story.head(pr), "plan dev").await?;
         story.check(&story.head(pr), "plan prod").await?;
         let role = "arn:aws:iam::111111111111:role/slipway-apply";
-        story.world.aws.change_role(role, |role| role.trust.principals.clear())?;
+        story
+            .world
+            .aws
+            .change_role(role, |role| role.trust.principals.clear())?;
         let sha = story.merge("ana", pr).await?;
         let digest = story.world.publish(&sha, Build::Good).await?;
         insta::assert_snapshot!(story.reads(pr, "does not go to dev").await?, @r"
@@ -211,12 +217,9 @@ fn an_apply_that_fails_stops_the_deploy() {
         ( Retry: Try the same again )
         ");
         assert_eq!(story.wanted("dev"), None);
-        story
-            .world
-            .aws
-            .change_role(role, |role| {
-                role.trust.principals = vec!["arn:aws:iam::999999999999:user/slipway".to_owned()];
-            })?;
+        story.world.aws.change_role(role, |role| {
+            role.trust.principals = vec!["arn:aws:iam::999999999999:user/slipway".to_owned()];
+        })?;
         let asked = story.say("ana", pr, "/retry").await?;
         story.deployment("dev", 1, "success").await?;
         story.reads_all(pr, "").await?;

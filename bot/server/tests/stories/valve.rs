@@ -98,10 +98,15 @@ impl Waiting {
         drop(self.gate);
     }
 
-    /// Kills it, as it would have to be killed by hand after its parent was.
+    /// Kills it and all that it has started, as it would have to be killed by hand after its parent was.
     pub fn kill(self) -> anyhow::Result<()> {
-        let pid = nix::unistd::Pid::from_raw(self.pid);
-        nix::sys::signal::kill(pid, nix::sys::signal::Signal::SIGKILL)?;
+        // The bot gives every program that it runs a group of its own.
+        let group = nix::unistd::getpgid(Some(nix::unistd::Pid::from_raw(self.pid)))?;
+        ensure!(
+            group != nix::unistd::getpgrp(),
+            "that is the story's own group"
+        );
+        nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL)?;
         Ok(())
     }
 }

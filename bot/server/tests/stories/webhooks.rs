@@ -116,7 +116,8 @@ fn what_is_signed_and_wrong_is_refused_with_a_reason() {
         let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
         let read = format!(r#"{{"ref":{deep}}}"#);
         insta::assert_snapshot!(send("push", &read).await?, @r#"400 {"result":"refused","because":"the payload of `push` can't be read: invalid type: sequence, expected a string at line 1 column 7"}"#);
-        let installation = format!(r#"{{"action":"opened","pull_request":{{"number":1}},"installation":{deep}}}"#);
+        let installation =
+            format!(r#"{{"action":"opened","pull_request":{{"number":1}},"installation":{deep}}}"#);
         insta::assert_snapshot!(send("pull_request", &installation).await?, @r#"400 {"result":"refused","because":"the payload of `pull_request` has no `pull_request`"}"#);
         let deep = format!(r#"{{"ref":"refs/heads/main","x":{deep}}}"#);
         insta::assert_snapshot!(send("push", &deep).await?, @r#"400 {"result":"refused","because":"the payload of `push` has no `after`"}"#);

@@ -218,7 +218,7 @@ fn the_very_digest_is_promoted() {
     reply
       | ### ⛔ Not promoted to prod
       |
-      | dev runs no good release of shop. The release that is live there is being rolled back. `/deploy dev shop` first.
+      | dev runs no good release of shop. What runs there is broken, or being rolled back. `/deploy dev shop` first.
     react 👎
     = 0 deploy runs
     ");
@@ -325,7 +325,7 @@ fn a_code_runs_out() {
             .contains("confirm 00abcdef")
     );
     insta::assert_snapshot!(made(11).says("/confirm abcdef"), @"
-    end 00abcdef Cancel: the code ran out / say the command again
+    end 00abcdef Cancel: nobody confirmed it within 10 minutes / say the command again
     react 👎
     reply
       | ### ⛔ Not confirmed

@@ -119,7 +119,7 @@ fn each_state_is_told() {
             }],
         })
         .state(RunState::Refused);
-    insta::assert_snapshot!(outcome(refused), @"| network | ⛔ not applied: a gate closed meanwhile: approval: 0 of 1 |");
+    insta::assert_snapshot!(outcome(refused), @"| network | ⛔ not applied: the gate approval is closed |");
     let cancelled = apply(1, "network", "dev", 9)
         .outcome(stopped("cancelled by ana", "/retry runs it again", false))
         .never_began(RunState::Cancelled);

@@ -64,7 +64,7 @@ fn it_is_told_from_the_first_step_to_live() {
     <!-- slipway:deploy-comment/00abcdef000000000000000000abcdef -->
     ### ✋ shop to prod, `aaaaaaa` (#42): are you sure?
 
-    `ana` says `/confirm abcdef` within 10 minutes, or presses Confirm on the check run.
+    To go on, ana comments `/confirm abcdef` within 10 minutes or presses **Confirm** on the check run. `/cancel` drops it.
 
     [run](https://slipway.example.com/runs/00abcdef)
     ");
@@ -80,7 +80,7 @@ fn it_is_told_from_the_first_step_to_live() {
     <!-- slipway:deploy-comment/00000001000000000000000000000001 -->
     ### ⏳ shop waits for its image to go to dev: `aaaaaaa` (#42)
 
-    CI has not published `ghcr.io/acme/shop:sha-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa` yet · waited 4 min of 20 min
+    CI has not published `ghcr.io/acme/shop:sha-aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa` yet. It goes on by itself once it has, and gives up at 2026-03-04 10:16 UTC.
 
     [run](https://slipway.example.com/runs/00000001)
     ");
@@ -97,7 +97,7 @@ fn it_is_told_from_the_first_step_to_live() {
     <!-- slipway:deploy-comment/00000001000000000000000000000001 -->
     ### 🚀 shop is live in dev: `aaaaaaa` (#42), `sha256:aaaaaaaa…`, in 74 s
 
-    was `ddddddd` (#40) · 6 of 6 ready · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-00000001`) · [https://dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/00000001) · undo: `/rollback dev`
+    was `ddddddd` (#40) · 6 of 6 ready · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-00000001`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/00000001) · undo: `/rollback dev`
     ");
 }
 
@@ -130,7 +130,7 @@ fn ends_without_a_rollout_are_told() {
     <!-- slipway:deploy-comment/00000001000000000000000000000001 -->
     ### 🛑 shop `aaaaaaa` (#42) does not go to dev
 
-    cancelled by ana — /retry runs it again
+    Cancelled by ana. /retry runs it again.
 
     [run](https://slipway.example.com/runs/00000001)
     ");
@@ -149,7 +149,7 @@ fn ends_without_a_rollout_are_told() {
     <!-- slipway:deploy-comment/00000001000000000000000000000001 -->
     ### ⚠️ shop in dev: the rollout of `aaaaaaa` (#42) was interrupted
 
-    2 of 6 pods run the new image
+    2 of 6 pods run the new image.
 
     Nothing is done by itself from here. Next: `/retry` or `/rollback dev`
 
@@ -164,7 +164,11 @@ fn a_failure_is_told_with_what_follows() {
     <!-- slipway:deploy-comment/00000007000000000000000000000007 -->
     ### ❌ shop did not go live in dev: `aaaaaaa` (#42)
 
-    it broke — mend it — There is no earlier good release to go back to: mend it and merge, or deploy another commit.
+    It broke.
+
+    Mend it.
+
+    There is no earlier good release to go back to: mend it and merge, or deploy another commit.
 
     [run](https://slipway.example.com/runs/00000007)
     ");
@@ -173,7 +177,11 @@ fn a_failure_is_told_with_what_follows() {
     <!-- slipway:deploy-comment/00000007000000000000000000000007 -->
     ### ❌ shop did not go live in dev: `aaaaaaa` (#42)
 
-    it broke — mend it — Rolling back.
+    It broke.
+
+    Mend it.
+
+    ↩️ It is being rolled back.
 
     [run](https://slipway.example.com/runs/00000007)
     ");
@@ -184,7 +192,9 @@ fn a_failure_is_told_with_what_follows() {
     <!-- slipway:deploy-comment/00000007000000000000000000000007 -->
     ### ❌ shop did not go live in dev: `aaaaaaa` (#42)
 
-    it broke — mend it — Rolling back now (to ddddddd).
+    It broke.
+
+    ↩️ It is being rolled back to `ddddddd`.
 
     [run](https://slipway.example.com/runs/00000007)
     ");
@@ -195,9 +205,9 @@ fn a_failure_is_told_with_what_follows() {
     <!-- slipway:deploy-comment/00000007000000000000000000000007 -->
     ### ↩️ shop in dev is back on `ddddddd` (#42): `aaaaaaa` (#42) failed
 
-    it broke — mend it
+    It broke.
 
-    ⏸️ Automatic deploys are held until `/resume dev`.
+    ⏸️ Automatic deploys to dev are on hold until `/resume dev`.
 
     [run](https://slipway.example.com/runs/00000007)
     ");
@@ -206,7 +216,9 @@ fn a_failure_is_told_with_what_follows() {
     <!-- slipway:deploy-comment/00000007000000000000000000000007 -->
     ### ❌ shop did not go live in dev: `aaaaaaa` (#42)
 
-    it broke — mend it — The rollback did not succeed either (to ddddddd).
+    It broke.
+
+    ⚠️ The rollback to `ddddddd` did not succeed either. It broke. Mend it.
 
     [run](https://slipway.example.com/runs/00000007)
     ");
@@ -214,7 +226,11 @@ fn a_failure_is_told_with_what_follows() {
     <!-- slipway:deploy-comment/00000007000000000000000000000007 -->
     ### ❌ shop did not go live in dev: `aaaaaaa` (#42)
 
-    STS refused — look at the trust policy
+    STS refused.
+
+    Nothing was deployed.
+
+    Look at the trust policy.
 
     [run](https://slipway.example.com/runs/00000007)
     ");
@@ -230,11 +246,11 @@ fn a_rollback_that_a_person_asked_for_is_no_failures() {
 fn the_check_has_the_buttons_that_make_sense() {
     insta::assert_snapshot!(check(&one(deploy(1, "dev").state(RunState::Unconfirmed)), 1), @"deploy shop to dev: Queued None: Waits for ana to confirm [Confirm, Cancel]");
     insta::assert_snapshot!(check(&one(deploy(1, "dev")), 1), @"deploy shop to dev: Queued None: begins in a moment [Cancel]");
-    insta::assert_snapshot!(check(&one(deploy(1, "dev").running()), 1), @"deploy shop to dev: Queued None: Waiting for the image of aaaaaaa for 4 min [Cancel]");
-    insta::assert_snapshot!(check(&one(deployed(1, "dev", 'a')).release("dev", '1', 0), 1), @"deploy shop to dev: Completed Some(Success): aaaaaaa is live in 74 s [Promote to prod, Roll back]");
-    insta::assert_snapshot!(check(&one(deployed(1, "prod", 'a')).release("prod", '1', 0), 1), @"deploy shop to prod: Completed Some(Success): aaaaaaa is live in 74 s [Roll back]");
-    insta::assert_snapshot!(check(&one(deployed(1, "dev", 'a')).release("dev", '2', 0), 1), @"deploy shop to dev: Completed Some(Success): aaaaaaa is live in 74 s []");
-    insta::assert_snapshot!(check(&one(deploy(1, "dev").failed()), 1), @"deploy shop to dev: Completed Some(Failure): it broke — mend it — There is no earlier good release to go back to: mend it and merge, or deploy another commit. [Retry, Roll back]");
+    insta::assert_snapshot!(check(&one(deploy(1, "dev").running()), 1), @"deploy shop to dev: Queued None: Waiting for the image of aaaaaaa [Cancel]");
+    insta::assert_snapshot!(check(&one(deployed(1, "dev", 'a')).release("dev", '1', 0), 1), @"deploy shop to dev: Completed Some(Success): aaaaaaa is live after 74 s [Promote to prod, Roll back]");
+    insta::assert_snapshot!(check(&one(deployed(1, "prod", 'a')).release("prod", '1', 0), 1), @"deploy shop to prod: Completed Some(Success): aaaaaaa is live after 74 s [Roll back]");
+    insta::assert_snapshot!(check(&one(deployed(1, "dev", 'a')).release("dev", '2', 0), 1), @"deploy shop to dev: Completed Some(Success): aaaaaaa is live after 74 s []");
+    insta::assert_snapshot!(check(&one(deploy(1, "dev").failed()), 1), @"deploy shop to dev: Completed Some(Failure): It broke [Retry]");
     insta::assert_snapshot!(check(&one(deploy(1, "dev").never_began(RunState::Superseded)), 1), @"deploy shop to dev: Completed Some(Cancelled): the run ended as superseded []");
 }
 

@@ -9,7 +9,7 @@ use super::Scene;
 use crate::config::Config;
 use crate::facts::Facts;
 use crate::ids::RunId;
-use crate::report::check::Buttons;
+use crate::report::check::{Button, Buttons};
 use crate::testing::{Situation, config, toml};
 
 fn page(run: &RunId) -> String {
@@ -41,6 +41,6 @@ fn in_order(situation: Situation) -> Facts {
 }
 
 fn labels(buttons: &Buttons) -> String {
-    let labels: Vec<&str> = buttons.as_slice().iter().map(|b| b.label()).collect();
+    let labels: Vec<&str> = buttons.as_slice().iter().map(Button::label).collect();
     labels.join(", ")
 }

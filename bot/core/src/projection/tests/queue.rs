@@ -36,8 +36,8 @@ fn it_waits_for_a_lock_in_line() {
         .run(deploy(2, "dev"))
         .run(deploy(3, "prod"))
         .run(plan(4, "network", "dev"));
-    insta::assert_snapshot!(waits(&locked, 1), @"1st in line: dev is held by cleo (#41) for 2 h 10 min: “DB migration”");
-    insta::assert_snapshot!(waits(&locked, 2), @"2nd in line: dev is held by cleo (#41) for 2 h 10 min: “DB migration”");
+    insta::assert_snapshot!(waits(&locked, 1), @"1st in line: dev is held by cleo (#41) for 2 h 10 min: “DB migration” · `/unlock dev` by cleo or an admin frees it");
+    insta::assert_snapshot!(waits(&locked, 2), @"2nd in line: dev is held by cleo (#41) for 2 h 10 min: “DB migration” · `/unlock dev` by cleo or an admin frees it");
     // Neither another environment nor a plan waits for it.
     assert_eq!(waits(&locked, 3), "begins in a moment");
     assert_eq!(waits(&locked, 4), "begins in a moment");
@@ -59,7 +59,7 @@ fn an_apply_waits_for_the_lock_of_its_stack() {
         .run(apply(2, "eks", "dev", 9))
         .run(apply(3, "network", "prod", 9))
         .run(deploy(4, "dev"));
-    insta::assert_snapshot!(waits(&locked, 1), @"1st in line: network in dev is held by cleo (#41) for 2 h 10 min: “DB migration”");
+    insta::assert_snapshot!(waits(&locked, 1), @"1st in line: network in dev is held by cleo (#41) for 2 h 10 min: “DB migration” · free when #41 is merged or closed");
     for free in [2, 3, 4] {
         assert_eq!(waits(&locked, free), "begins in a moment", "{free}");
     }

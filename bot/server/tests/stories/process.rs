@@ -1,0 +1,94 @@
+//! The bot as the process that operators start, with what can befall a process.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{ExitStatus, Stdio};
+
+use anyhow::{Context as _, ensure};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+use tokio::process::{Child, Command};
+use tokio::sync::watch;
+
+use crate::bot::PATIENCE;
+
+/// A running `slipway serve`; killed if it is dropped.
+pub struct Process {
+    child: Child,
+    address: SocketAddr,
+    said: watch::Receiver<Vec<String>>,
+}
+
+impl Process {
+    /// Starts it and waits until it serves.
+    pub async fn start(settings: &Path) -> anyhow::Result<Self> {
+        let mut child = Command::new(env!("CARGO_BIN_EXE_slipway"))
+            .arg("serve")
+            .arg("--settings")
+            .arg(settings)
+            .env("SLIPWAY_LOG", "slipway=debug,warn")
+            .stdin(Stdio::null())
+            .stderr(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()?;
+        let mut lines = BufReader::new(child.stderr.take().context("its log")?).lines();
+        let (tell, said) = watch::channel(Vec::new());
+        tokio::spawn(async move {
+            while let Ok(Some(line)) = lines.next_line().await {
+                println!("{line}");
+                tell.send_modify(|all: &mut Vec<String>| all.push(line));
+            }
+        });
+        let mut process = Self {
+            child,
+            address: SocketAddr::from(([127, 0, 0, 1], 0)),
+            said,
+        };
+        let line = process.says("Slipway serves").await?;
+        let line: serde_json::Value = serde_json::from_str(&line)?;
+        let address = line.get("address").and_then(|address| address.as_str());
+        process.address = address.context("the address in the log")?.parse()?;
+        Ok(process)
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Waits until its log has a line with this text, and gives it.
+    pub async fn says(&mut self, text: &str) -> anyhow::Result<String> {
+        let waiting = self
+            .said
+            .wait_for(|all| all.iter().any(|line| line.contains(text)));
+        let all = tokio::time::timeout(PATIENCE, waiting)
+            .await
+            .with_context(|| format!("the process never said {text:?}"))?
+            .with_context(|| format!("the process ended before it said {text:?}"))?;
+        let found = all.iter().find(|line| line.contains(text));
+        found.cloned().context("a line that was there")
+    }
+
+    /// Kills it without a word of warning.
+    pub async fn kill(mut self) -> anyhow::Result<()> {
+        self.child.start_kill()?;
+        let status = self.child.wait().await?;
+        ensure!(!status.success(), "it was to be killed: {status}");
+        Ok(())
+    }
+
+    /// Asks it to end, and waits until it has heard it.
+    pub async fn ask_to_end(&mut self) -> anyhow::Result<()> {
+        let id = self.child.id().context("a process that runs")?;
+        kill(Pid::from_raw(i32::try_from(id)?), Signal::SIGTERM)?;
+        self.says("asked to end").await?;
+        Ok(())
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(mut self) -> anyhow::Result<ExitStatus> {
+        let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        Ok(status.context("the process did not end")??)
+    }
+}
