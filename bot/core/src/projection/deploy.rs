@@ -303,6 +303,9 @@ fn failed(run: &Run, work: &DeployWork, stopped: &Stopped, scene: &Scene<'_>) ->
             if stopped.reached_the_world && work.rollback.is_none() {
                 let env = &run.order.env;
                 failure.more.push(match serving(run, work, scene) {
+                    _ if is_overtaken(run, work, scene) => {
+                        "A newer rollout takes its place.".to_owned()
+                    }
                     // The rollback is decided a moment after the failure is told.
                     _ if is_overtaken(run, work, scene) => {
                         "A newer rollout takes its place.".to_owned()

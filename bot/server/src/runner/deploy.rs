@@ -75,9 +75,12 @@ async fn wait_for(hand: &Hand<'_>, work: &DeployWork, wanted: Wanted<'_>) -> Res
             Wanted::Tag(tag) => ports.registry.resolve(name, tag).await,
             Wanted::Digest(digest) => ports.registry.inspect(name, digest).await,
         };
-        let told = match found {
+        let (told, fix) = match found {
             Ok(Some(image)) => return Ok(image),
-            Ok(None) => "CI has not published it".to_owned(),
+            Ok(None) => (
+                "CI has not published it".to_owned(),
+                "look at the workflow that publishes it, then `/retry`",
+            ),
             Err(error) if error.is_passing() => {
                 if let PortErrorKind::Unavailable {
                     retry_after: Some(wait),
@@ -85,7 +88,7 @@ async fn wait_for(hand: &Hand<'_>, work: &DeployWork, wanted: Wanted<'_>) -> Res
                 {
                     pause = wait.min(Duration::from_secs(120));
                 }
-                error.to_string()
+                (error.to_string(), "it may pass: `/retry`")
             }
             Err(error) => return Err(error.into()),
         };
@@ -104,7 +107,7 @@ async fn wait_for(hand: &Hand<'_>, work: &DeployWork, wanted: Wanted<'_>) -> Res
                     "`{reference}` did not come within {}: {told}",
                     slipway_core::report::markdown::duration(work.service.image_wait)
                 ),
-                "look at the workflow that publishes it, then `/retry`",
+                fix,
             )
             .into());
         }

@@ -450,7 +450,9 @@ impl Hand<'_> {
             let worktree = self
                 .patiently(|| async {
                     let access = ports.forge.clone_access(repo).await?;
-                    let checkout = ports.source.checkout(repo, &access, &revision, &self.harmless);
+                    let checkout = ports
+                        .source
+                        .checkout(repo, &access, &revision, &self.harmless);
                     match (checkout.await, &revision) {
                         // What git says about a conflict says what to do as well.
                         (Err(error), Revision::Merged { .. })

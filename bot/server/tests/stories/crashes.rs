@@ -12,7 +12,9 @@ const NETWORK: &str = "infra/01-network/dev.tfvars";
 /// Opens a pull request that gives dev's network another range.
 async fn another_network(story: &Story) -> anyhow::Result<u64> {
     let text = "environment = \"dev\"\ncidr = \"10.9.0.0/16\"\n";
-    story.open("ana", "cidr", "Another network", &[(NETWORK, text)]).await
+    story
+        .open("ana", "cidr", "Another network", &[(NETWORK, text)])
+        .await
 }
 
 /// The bot's comments on a pull request.
@@ -105,7 +107,11 @@ fn an_apply_that_was_killed_is_told_and_not_done_again() {
         ---
         ");
         assert_eq!(story.state("dev", "network")?, None);
-        let applies = story.roles().iter().filter(|role| *role == "slipway-apply").count();
+        let applies = story
+            .roles()
+            .iter()
+            .filter(|role| *role == "slipway-apply")
+            .count();
         assert_eq!(applies, 1);
         // A new plan shows what is left to do, and is applied.
         story.say("ana", pr, "/plan dev").await?;
@@ -140,7 +146,13 @@ fn the_state_lock_of_a_killed_apply_is_shown_and_left_alone() {
         process.kill().await?;
         waiting.kill()?;
         let key = "network.tfstate.tflock";
-        assert!(story.world.aws.object(&story.world.dev.bucket, key).is_some());
+        assert!(
+            story
+                .world
+                .aws
+                .object(&story.world.dev.bucket, key)
+                .is_some()
+        );
         let process = story.start_process().await?;
         insta::assert_snapshot!(story.hears(pr, "⚠️").await?, @r"
         ### ⚠️ Apply of `COMMIT` in dev was interrupted · asked for by `ana`
@@ -156,7 +168,13 @@ fn the_state_lock_of_a_killed_apply_is_shown_and_left_alone() {
         story.say("ana", pr, "/plan dev").await?;
         let told = story.settles(pr, "### Plan").await?;
         insta::assert_snapshot!(locked(&told), @r"- ❌ dev · network failed at `plan`: the state is locked by USER@HOST since TIME (OperationTypeApply, lock ID) — wait for it to end; if nobody is at work, \`terraform force-unlock ID\`. Slipway never forces a state lock by itself");
-        assert!(story.world.aws.object(&story.world.dev.bucket, key).is_some());
+        assert!(
+            story
+                .world
+                .aws
+                .object(&story.world.dev.bucket, key)
+                .is_some()
+        );
         process.kill().await?;
         Ok(story)
     });
@@ -232,10 +250,14 @@ fn a_comment_whose_answer_was_lost_is_found_again() {
         story
             .world
             .github
-            .until("a comment that the bot does not know of", PATIENCE, |model| {
-                let mut all = model.repository(REPO)?.comments(pr);
-                all.find(|comment| comment.author == bot).map(|_| ())
-            })
+            .until(
+                "a comment that the bot does not know of",
+                PATIENCE,
+                |model| {
+                    let mut all = model.repository(REPO)?.comments(pr);
+                    all.find(|comment| comment.author == bot).map(|_| ())
+                },
+            )
             .await?;
         process.kill().await?;
         let process = story.start_process().await?;
@@ -282,7 +304,11 @@ fn an_apply_under_way_is_finished_by_a_process_that_ends() {
         assert!(story.state("dev", "network")?.is_some());
         let process = story.start_process().await?;
         story.sees(said, "rocket").await?;
-        let applies = story.roles().iter().filter(|role| *role == "slipway-apply").count();
+        let applies = story
+            .roles()
+            .iter()
+            .filter(|role| *role == "slipway-apply")
+            .count();
         assert_eq!(applies, 1);
         process.kill().await?;
         Ok(story)
@@ -308,7 +334,10 @@ async fn hiccup(story: &Story, status: u16) -> anyhow::Result<()> {
         .await?;
     github.clear_faults();
     // What was put off is due.
-    story.world.clock.advance(std::time::Duration::from_secs(60));
+    story
+        .world
+        .clock
+        .advance(std::time::Duration::from_secs(60));
     Ok(())
 }
 

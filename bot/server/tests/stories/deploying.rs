@@ -334,7 +334,7 @@ fn prod_names_every_closed_gate_at_once() {
 
         | gate | state | what opens it |
         | --- | --- | --- |
-        | right | ana may not deploy in prod | somebody of `team:acme/releasers` |
+        | right | ana may not deploy in prod | somebody with `team:acme/releasers` |
         | pull request | open | merge it first |
         | approval | 0 of 1 | a review of `COMMIT` by someone other than ana |
         | checks | `test` has not reported | success of each on `COMMIT` |
@@ -359,7 +359,7 @@ fn prod_waits_for_dev_and_its_soak() {
 
         | gate | state | what opens it |
         | --- | --- | --- |
-        | soak | N s of 30 min in dev | time: ask again in 29 min |
+        | soak | N s of 30 min in dev | ask again in 29 min |
         ");
         story.pass(Duration::from_secs(30 * 60)).await?;
         let asked = story.say("ben", pr, "/deploy prod").await?;
@@ -476,7 +476,7 @@ fn a_question_runs_out() {
         ");
         story.say("ben", pr, &format!("/confirm {code}")).await?;
         insta::assert_snapshot!(story.reads(pr, "Nothing waits for").await?, @r"
-        ### 😕 Nothing waits for `3E6638`
+        ### 😕 Nothing waits for `CODE`
 
         The code may have run out (after 10 minutes), been used, or belong to another pull request. Say the command again to get a new one.
         ");
@@ -505,7 +505,7 @@ fn a_question_is_taken_back_with_its_button() {
         insta::assert_snapshot!(story.reads(pr, "does not go to prod").await?, @r"
         ### 🛑 shop `COMMIT` (#1) does not go to prod
 
-        Cancelled by ben. `/retry` runs it again.
+        Cancelled by ben. /retry runs it again.
 
         [run](http://HERE/runs/RUN)
         ");
@@ -514,7 +514,7 @@ fn a_question_is_taken_back_with_its_button() {
 
         ### 🛑 shop `COMMIT` (#1) does not go to prod
 
-        Cancelled by ben. `/retry` runs it again.
+        Cancelled by ben. /retry runs it again.
 
         [run](http://HERE/runs/RUN)
 
@@ -541,7 +541,7 @@ fn outside_the_windows_a_deploy_is_refused() {
 
         | gate | state | what opens it |
         | --- | --- | --- |
-        | window | outside the windows | opens at TIME: ask again then |
+        | window | outside the windows | ask again at TIME |
         ");
         Ok(story)
     });
@@ -601,7 +601,7 @@ fn a_promotion_moves_the_very_digest() {
 
         | gate | state | what opens it |
         | --- | --- | --- |
-        | right | ana may not deploy in prod | somebody of `team:acme/releasers` |
+        | right | ana may not deploy in prod | somebody with `team:acme/releasers` |
         ");
         story.say("ben", pr, "/promote dev prod").await?;
         insta::assert_snapshot!(story.reads(pr, "is live in prod").await?, @r"
@@ -779,9 +779,9 @@ fn a_field_of_somebody_else_is_not_taken() {
         insta::assert_snapshot!(story.reads(pr, "did not succeed either").await?, @r#"
         ### ❌ shop did not go live in dev: `COMMIT` (#2)
 
-        Kubernetes: applying Deployment/shop (1 of 2 were applied): Apply failed with 1 conflict: conflict with "keda" using apps/v1 at 2026-03-02T09:00:00Z: .spec.replicas (`.spec.replicas`: conflict with "keda" using apps/v1 at 2026-03-02T09:00:00Z; take the field out of the manifest, or hand it over: `kubectl apply --server-side --force-conflicts --field-manager=slipway`).
+        Kubernetes: applying Deployment/shop (1 of 2 were applied): Apply failed with 1 conflict: conflict with "keda" using apps/v1 at 2026-03-02T09:00:00Z: .spec.replicas (take the field out of the manifest, or hand it over: `kubectl apply --server-side --force-conflicts --field-manager=slipway`).
 
-        ⚠️ The rollback to `COMMIT` did not succeed either. Kubernetes: applying Deployment/shop (1 of 2 were applied): Apply failed with 1 conflict: conflict with "keda" using apps/v1 at 2026-03-02T09:00:00Z: .spec.replicas (`.spec.replicas`: conflict with "keda" using apps/v1 at 2026-03-02T09:00:00Z; take the field out of the manifest, or hand it over: `kubectl apply --server-side --force-conflicts --field-manager=slipway`). Mend the cause, then `/retry`.
+        ⚠️ The rollback to `COMMIT` did not succeed either. Kubernetes: applying Deployment/shop (1 of 2 were applied): Apply failed with 1 conflict: conflict with "keda" using apps/v1 at 2026-03-02T09:00:00Z: .spec.replicas (take the field out of the manifest, or hand it over: `kubectl apply --server-side --force-conflicts --field-manager=slipway`). Mend the cause, then `/retry`.
 
         `sha256:DIGEST…` · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-2-ana`) · [run](http://HERE/runs/RUN)
         "#);

@@ -126,7 +126,7 @@ fn where_tells_a_release_that_is_being_left() {
       | | dev | shop | `ddddddd` (#40) | `sha256:dddddddd…` | `cleo` | 10 h ago | ? |
       | | prod | shop | never deployed | – | – | – | – |
       |
-      | - ⚠️ dev · shop: being rolled back
+      | - ⚠️ dev · shop: broken, or being rolled back
     react 🚀
     = the board was asked for
     ");
