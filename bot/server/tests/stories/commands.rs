@@ -458,11 +458,11 @@ fn explain_names_every_gate_and_what_opens_it() {
 
         |  | gate | state | what opens it |
         | --- | --- | --- | --- |
-        | ✅ | right (apply) | @​ana may apply |  |
+        | ✅ | right (apply) | ana may apply |  |
         | ✅ | pull request (apply, deploy shop) | open |  |
         | ✅ | lock (apply, deploy shop) | free |  |
         | ✅ | plan of network (apply) | fresh |  |
-        | ✅ | right (deploy shop) | @​ana may deploy |  |
+        | ✅ | right (deploy shop) | ana may deploy |  |
         | ✅ | hold (deploy on merge) | none |  |
         "#);
         insta::assert_snapshot!(story.ask("ana", pr, "/explain prod").await?, @r#"
@@ -485,11 +485,11 @@ fn explain_names_every_gate_and_what_opens_it() {
 
         |  | gate | state | what opens it |
         | --- | --- | --- | --- |
-        | ✅ | right (apply) | @​ana may apply |  |
+        | ✅ | right (apply) | ana may apply |  |
         | ✅ | pull request (apply, deploy shop) | open |  |
         | ✅ | lock (apply, deploy shop) | held by this pull request |  |
         | ✅ | plan of network (apply) | fresh |  |
-        | ✅ | right (deploy shop) | @​ana may deploy |  |
+        | ✅ | right (deploy shop) | ana may deploy |  |
         | ✅ | hold (deploy on merge) | none |  |
         "#);
         story.ask("cleo", pr, "/unlock dev").await?;
