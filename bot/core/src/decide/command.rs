@@ -276,7 +276,7 @@ pub(super) fn cancel(ask: Ask<'_>, runs: &[Run]) -> Decision {
             &run.id,
             Move::Cancel,
             format!("cancelled by {by}"),
-            "/retry runs it again",
+            "`/retry` runs it again",
         );
         said.push(format!(
             "- {} of {} in {} ({}){}",

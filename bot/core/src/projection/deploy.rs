@@ -334,9 +334,8 @@ fn is_overtaken(run: &Run, work: &DeployWork, scene: &Scene<'_>) -> bool {
             && other.order.env == run.order.env
             && other.order.service() == Some(&work.service.name)
     });
-    let live_since = scene.releases.iter().any(|release| {
-        release.env == run.order.env
-            && release.service == work.service.name
+    let live_since = releases(run, work, scene).any(|release| {
+        release.good
             && release.run != run.id
             && run.ended_at.is_some_and(|ended| release.live_at > ended)
     });

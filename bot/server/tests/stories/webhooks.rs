@@ -118,7 +118,7 @@ fn what_is_signed_and_wrong_is_refused_with_a_reason() {
         insta::assert_snapshot!(send("push", &read).await?, @r#"400 {"result":"refused","because":"the payload of `push` can't be read: invalid type: sequence, expected a string at line 1 column 7"}"#);
         let installation =
             format!(r#"{{"action":"opened","pull_request":{{"number":1}},"installation":{deep}}}"#);
-        insta::assert_snapshot!(send("pull_request", &installation).await?, @r#"400 {"result":"refused","because":"the payload of `pull_request` has no `pull_request`"}"#);
+        insta::assert_snapshot!(send("pull_request", &installation).await?, @r#"400 {"result":"refused","because":"the payload of `pull_request` can't be read: invalid type: sequence, expected u64 at line 1 column 63"}"#);
         let deep = format!(r#"{{"ref":"refs/heads/main","x":{deep}}}"#);
         insta::assert_snapshot!(send("push", &deep).await?, @r#"400 {"result":"refused","because":"the payload of `push` has no `after`"}"#);
         let pr = json!({ "action": "opened", "pull_request": { "number": 1 },

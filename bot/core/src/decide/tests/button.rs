@@ -130,8 +130,8 @@ fn buttons_of_an_apply_check_speak_of_all_its_stacks() {
         .run(plan(5, "network", "dev").cause("other"))
         .about(1);
     insta::assert_snapshot!(applying.presses(&key, CANCEL), @"
-    end 00000002 Cancel: cancelled by ana / /retry runs it again
-    end 00000003 Cancel: cancelled by ana / /retry runs it again
+    end 00000002 Cancel: cancelled by ana / `/retry` runs it again
+    end 00000003 Cancel: cancelled by ana / `/retry` runs it again
     reply
       | ### ✋ Cancelled
       |

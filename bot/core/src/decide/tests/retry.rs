@@ -165,8 +165,8 @@ fn all_of_the_pull_request_is_cancelled_unless_a_run_is_named() {
         .run(apply(2, "network", "prod", 9).running())
         .run(deploy(3, "dev").pr(41));
     insta::assert_snapshot!(busy.says("/cancel"), @"
-    end 00000001 Cancel: cancelled by ana / /retry runs it again
-    end 00000002 Cancel: cancelled by ana / /retry runs it again
+    end 00000001 Cancel: cancelled by ana / `/retry` runs it again
+    end 00000002 Cancel: cancelled by ana / `/retry` runs it again
     reply
       | ### ✋ Cancelled
       |
@@ -176,7 +176,7 @@ fn all_of_the_pull_request_is_cancelled_unless_a_run_is_named() {
     = 2 runs cancelled
     ");
     insta::assert_snapshot!(busy.says("/cancel 00000003"), @"
-    end 00000003 Cancel: cancelled by ana / /retry runs it again
+    end 00000003 Cancel: cancelled by ana / `/retry` runs it again
     reply
       | ### ✋ Cancelled
       |

@@ -121,9 +121,9 @@ fn each_state_is_told() {
         .state(RunState::Refused);
     insta::assert_snapshot!(outcome(refused), @"| network | ⛔ not applied: the gate approval is closed |");
     let cancelled = apply(1, "network", "dev", 9)
-        .outcome(stopped("cancelled by ana", "/retry runs it again", false))
+        .outcome(stopped("cancelled by ana", "`/retry` runs it again", false))
         .never_began(RunState::Cancelled);
-    insta::assert_snapshot!(outcome(cancelled), @"| network | ⛔ not applied: cancelled by ana — /retry runs it again |");
+    insta::assert_snapshot!(outcome(cancelled), @"| network | ⛔ not applied: cancelled by ana — `/retry` runs it again |");
     let interrupted = apply(1, "network", "dev", 9)
         .outcome(stopped("the state is locked", "look", true))
         .state(RunState::Interrupted);

@@ -124,13 +124,13 @@ fn ends_without_a_rollout_are_told() {
     [run](https://slipway.example.com/runs/00000001)
     ");
     let cancelled = deploy(1, "dev")
-        .outcome(stopped("cancelled by ana", "/retry runs it again", false))
+        .outcome(stopped("cancelled by ana", "`/retry` runs it again", false))
         .never_began(RunState::Cancelled);
     insta::assert_snapshot!(comment(&one(cancelled), 1), @"
     <!-- slipway:deploy-comment/00000001000000000000000000000001 -->
     ### 🛑 shop `aaaaaaa` (#42) does not go to dev
 
-    Cancelled by ana. /retry runs it again.
+    Cancelled by ana. `/retry` runs it again.
 
     [run](https://slipway.example.com/runs/00000001)
     ");
