@@ -189,7 +189,7 @@ fn a_person_without_the_right_is_refused() {
 
         | gate | state | what opens it |
         | --- | --- | --- |
-        | right | ana may not apply in prod | somebody of `maintain` |
+        | right | ana may not apply in prod | somebody with `maintain` |
         | approval | 0 of 1 | a review of `COMMIT` by someone other than ben |
         | checks | `test` has not reported | success of each on `COMMIT` |
         ");
@@ -402,7 +402,7 @@ fn a_plan_of_an_older_head_is_not_applied_but_made_anew() {
         | --- | --- | --- |
         | plan of network | of `COMMIT`, the head is `COMMIT` now | a new plan |
 
-        Planning again now: look at the new plan, then `/apply` once more.
+        Planning now: look at the new plan, then `/apply dev` once more.
         ");
         story.planned(pr, "dev", "network", "+1").await?;
         github.release_deliveries(Order::AsHappened);
@@ -433,7 +433,7 @@ fn a_plan_onto_an_older_base_is_not_applied_but_made_anew() {
         | --- | --- | --- |
         | plan of network | onto `COMMIT`, `main` is at `COMMIT` now | a new plan |
 
-        Planning again now: look at the new plan, then `/apply` once more.
+        Planning now: look at the new plan, then `/apply dev` once more.
         ");
         story.planned(pr, "dev", "network", "+1").await?;
         story.say("ana", pr, "/apply dev").await?;
@@ -465,7 +465,7 @@ fn a_retargeted_pull_request_is_planned_anew() {
         | --- | --- | --- |
         | plan of network | onto `main`, the base is `release` now | a new plan |
 
-        Planning again now: look at the new plan, then `/apply` once more.
+        Planning now: look at the new plan, then `/apply dev` once more.
         ");
         story.planned(pr, "dev", "network", "+1").await?;
         github.release_deliveries(Order::AsHappened);
