@@ -189,7 +189,7 @@ fn an_apply_that_fails_stops_the_deploy() {
         insta::assert_snapshot!(story.reads(pr, "does not go to dev").await?, @r"
         ### 🛑 shop `COMMIT` (#1) does not go to dev
 
-        Apply of database failed. /retry once the cause is mended.
+        Apply of database failed. `/retry` once the cause is mended.
 
         [run](http://HERE/runs/RUN)
         ");
@@ -209,7 +209,7 @@ fn an_apply_that_fails_stops_the_deploy() {
 
         ### 🛑 shop `COMMIT` (#1) does not go to dev
 
-        Apply of database failed. /retry once the cause is mended.
+        Apply of database failed. `/retry` once the cause is mended.
 
         [run](http://HERE/runs/RUN)
 
