@@ -165,7 +165,7 @@ fn a_lock_makes_a_merge_wait_visibly() {
         assert_eq!(story.wanted("dev"), None);
         story.say("ben", other, "/unlock dev").await?;
         story.reads(pr, "is live in dev").await?;
-        story.reads(other, "is free").await?;
+        story.reads(other, "🔓").await?;
         assert_eq!(story.image("dev"), Some(pinned(&digest)));
         Ok(story)
     });
