@@ -111,9 +111,13 @@ fn free_untouched(draft: &mut Draft<'_>, run: &Run, work: &ApplyWork) {
             && other.order.env == run.order.env
             && other.order.stack() == Some(&work.stack.name)
     };
-    if facts.store.runs.iter().filter(same_stack).any(|other| {
-        other.state == RunState::Running || may_have_changed_something(other)
-    }) || may_have_changed_something(run)
+    if facts
+        .store
+        .runs
+        .iter()
+        .filter(same_stack)
+        .any(|other| other.state == RunState::Running || may_have_changed_something(other))
+        || may_have_changed_something(run)
     {
         return;
     }

@@ -185,8 +185,12 @@ impl ApplyComment {
             Conclusion::Failure
         } else if self.any(|s| matches!(s, ApplyState::Interrupted { .. })) {
             Conclusion::ActionRequired
-        } else if self.any(|s| matches!(s, ApplyState::Refused { .. } | ApplyState::NotApplied(_) | ApplyState::Skipped { .. }))
-        {
+        } else if self.any(|s| {
+            matches!(
+                s,
+                ApplyState::Refused { .. } | ApplyState::NotApplied(_) | ApplyState::Skipped { .. }
+            )
+        }) {
             Conclusion::Cancelled
         } else {
             Conclusion::Success
@@ -252,8 +256,12 @@ impl ApplyComment {
             format!("⚠️ Apply of {commit} in {env} was interrupted{by}")
         } else if self.any(|s| matches!(s, ApplyState::Applied { .. })) {
             format!("✅ Applied {commit} in {env}{by}")
-        } else if self.any(|s| matches!(s, ApplyState::Refused { .. } | ApplyState::NotApplied(_) | ApplyState::Skipped { .. }))
-        {
+        } else if self.any(|s| {
+            matches!(
+                s,
+                ApplyState::Refused { .. } | ApplyState::NotApplied(_) | ApplyState::Skipped { .. }
+            )
+        }) {
             format!("⛔ Not applied in {env}: {commit}{by}")
         } else {
             format!("Nothing to do in {env} for {commit}{by}")

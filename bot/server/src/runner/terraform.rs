@@ -54,7 +54,10 @@ impl Workplace<'_> {
         self.hand
             .step(StepName::Init, async {
                 let terraform = &self.hand.runner.ports.terraform;
-                terraform.init(&self.job(&self.hand.harmless)).await.map_err(halt)?;
+                terraform
+                    .init(&self.job(&self.hand.harmless))
+                    .await
+                    .map_err(halt)?;
                 Ok((
                     (),
                     format!("initialised, workspace {}", self.stack.workspace),
@@ -68,7 +71,10 @@ impl Workplace<'_> {
         self.hand
             .step(StepName::Plan, async {
                 let terraform = &self.hand.runner.ports.terraform;
-                let file = terraform.plan(&self.job(&self.hand.harmless)).await.map_err(halt)?;
+                let file = terraform
+                    .plan(&self.job(&self.hand.harmless))
+                    .await
+                    .map_err(halt)?;
                 let plan = Plan::parse(&file.json).map_err(|error| {
                     Failure::new(
                         format!("the plan can't be read: {error}"),

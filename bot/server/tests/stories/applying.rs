@@ -189,7 +189,7 @@ fn a_person_without_the_right_is_refused() {
 
         | gate | state | what opens it |
         | --- | --- | --- |
-        | right | ana may not apply in prod | somebody of `maintain` |
+        | right | ana may not apply in prod | somebody with `maintain` |
         | approval | 0 of 1 | a review of `COMMIT` by someone other than ben |
         | checks | `test` has not reported | success of each on `COMMIT` |
         ");
@@ -204,7 +204,9 @@ fn a_person_without_the_right_is_refused() {
 fn prod_opens_gate_by_gate() {
     tell(|mut story| async {
         let text = network("prod", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(PROD, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(PROD, &text)])
+            .await?;
         story.planned(pr, "prod", "network", "+1").await?;
         story.say("ben", pr, "/apply prod").await?;
         insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
@@ -229,7 +231,9 @@ fn prod_opens_gate_by_gate() {
         | checks | `test` is pending | success of each on `COMMIT` |
         ");
         // Somebody who counts, but has a wish.
-        github.ci_check(REPO, &story.head(pr), "test", Some("success")).await?;
+        github
+            .ci_check(REPO, &story.head(pr), "test", Some("success"))
+            .await?;
         github.review(REPO, pr, "cleo", "request_changes").await?;
         github.review(REPO, pr, "ben", "approve").await?;
         story.say("ben", pr, "/apply prod").await?;
@@ -259,7 +263,10 @@ fn prod_opens_gate_by_gate() {
 
         as `slipway-apply` in 222222222222 (session `slipway-acme.shop-1-ben`) · 🔒 network in prod for this pull request until it is merged or closed · [run](http://HERE/runs/RUN)
         "#);
-        assert_eq!(story.roles().last().map(String::as_str), Some("slipway-apply"));
+        assert_eq!(
+            story.roles().last().map(String::as_str),
+            Some("slipway-apply")
+        );
         assert!(story.state("prod", "network")?.is_some());
         assert_eq!(story.state("dev", "network")?, None);
         Ok(story)
@@ -270,14 +277,20 @@ fn prod_opens_gate_by_gate() {
 fn an_approval_of_an_older_commit_does_not_count() {
     tell(|mut story| async {
         let text = network("prod", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(PROD, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(PROD, &text)])
+            .await?;
         story.planned(pr, "prod", "network", "+1").await?;
         let github = story.world.github.clone();
         github.review(REPO, pr, "ben", "approve").await?;
         let text = network("prod", "10.10.0.0/16");
-        story.push("ana", "cidr", "Yet another", &[(PROD, &text)]).await?;
+        story
+            .push("ana", "cidr", "Yet another", &[(PROD, &text)])
+            .await?;
         story.planned(pr, "prod", "network", "+1").await?;
-        github.ci_check(REPO, &story.head(pr), "test", Some("success")).await?;
+        github
+            .ci_check(REPO, &story.head(pr), "test", Some("success"))
+            .await?;
         story.say("ben", pr, "/apply prod").await?;
         insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
         ### ⛔ Not applied in prod
@@ -295,11 +308,15 @@ fn an_approval_of_an_older_commit_does_not_count() {
 fn an_approval_that_is_dismissed_before_the_effect_stops_it() {
     tell(|mut story| async {
         let text = network("prod", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(PROD, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(PROD, &text)])
+            .await?;
         story.planned(pr, "prod", "network", "+1").await?;
         let github = story.world.github.clone();
         let review = github.review(REPO, pr, "ben", "approve").await?;
-        github.ci_check(REPO, &story.head(pr), "test", Some("success")).await?;
+        github
+            .ci_check(REPO, &story.head(pr), "test", Some("success"))
+            .await?;
         story.valve.shut("init")?;
         let said = story.say("ben", pr, "/apply prod").await?;
         let waiting = story.valve.reached("init").await?;
@@ -330,13 +347,17 @@ fn an_approval_that_is_dismissed_before_the_effect_stops_it() {
 fn a_push_during_the_apply_stops_it_before_its_effect() {
     tell(|mut story| async {
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
         story.valve.shut("init")?;
         story.say("ana", pr, "/apply dev").await?;
         let waiting = story.valve.reached("init").await?;
         let text = network("dev", "10.10.0.0/16");
-        story.push("ana", "cidr", "Yet another", &[(DEV, &text)]).await?;
+        story
+            .push("ana", "cidr", "Yet another", &[(DEV, &text)])
+            .await?;
         waiting.release();
         insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
         ### ⛔ Not applied in dev: `COMMIT` · asked for by `ana`
@@ -361,14 +382,18 @@ fn a_push_during_the_apply_stops_it_before_its_effect() {
 fn a_plan_of_an_older_head_is_not_applied_but_made_anew() {
     tell(|mut story| async {
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
         // The command is faster than the news of the push.
         let github = story.world.github.clone();
         let event = Some("pull_request".to_owned());
         github.delivery_fault(DeliveryFault::Hold { event });
         let text = network("dev", "10.10.0.0/16");
-        story.push("ana", "cidr", "Yet another", &[(DEV, &text)]).await?;
+        story
+            .push("ana", "cidr", "Yet another", &[(DEV, &text)])
+            .await?;
         story.say("ana", pr, "/apply dev").await?;
         insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
         ### ⛔ Not applied in dev
@@ -377,7 +402,7 @@ fn a_plan_of_an_older_head_is_not_applied_but_made_anew() {
         | --- | --- | --- |
         | plan of network | of `COMMIT`, the head is `COMMIT` now | a new plan |
 
-        Planning again now: look at the new plan, then `/apply` once more.
+        Planning now: look at the new plan, then `/apply dev` once more.
         ");
         story.planned(pr, "dev", "network", "+1").await?;
         github.release_deliveries(Order::AsHappened);
@@ -393,9 +418,13 @@ fn a_plan_of_an_older_head_is_not_applied_but_made_anew() {
 fn a_plan_onto_an_older_base_is_not_applied_but_made_anew() {
     tell(|mut story| async {
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
-        story.push("ben", "main", "Other work", &[("README.md", "# shop\n")]).await?;
+        story
+            .push("ben", "main", "Other work", &[("README.md", "# shop\n")])
+            .await?;
         story.say("ana", pr, "/apply dev").await?;
         insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
         ### ⛔ Not applied in dev
@@ -404,7 +433,7 @@ fn a_plan_onto_an_older_base_is_not_applied_but_made_anew() {
         | --- | --- | --- |
         | plan of network | onto `COMMIT`, `main` is at `COMMIT` now | a new plan |
 
-        Planning again now: look at the new plan, then `/apply` once more.
+        Planning now: look at the new plan, then `/apply dev` once more.
         ");
         story.planned(pr, "dev", "network", "+1").await?;
         story.say("ana", pr, "/apply dev").await?;
@@ -416,9 +445,13 @@ fn a_plan_onto_an_older_base_is_not_applied_but_made_anew() {
 #[test]
 fn a_retargeted_pull_request_is_planned_anew() {
     tell(|mut story| async {
-        story.push("ben", "release", "A release", &[("README.md", "# shop\n")]).await?;
+        story
+            .push("ben", "release", "A release", &[("README.md", "# shop\n")])
+            .await?;
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
         let github = story.world.github.clone();
         let event = Some("pull_request".to_owned());
@@ -432,7 +465,7 @@ fn a_retargeted_pull_request_is_planned_anew() {
         | --- | --- | --- |
         | plan of network | onto `main`, the base is `release` now | a new plan |
 
-        Planning again now: look at the new plan, then `/apply` once more.
+        Planning now: look at the new plan, then `/apply dev` once more.
         ");
         story.planned(pr, "dev", "network", "+1").await?;
         github.release_deliveries(Order::AsHappened);
@@ -468,7 +501,9 @@ fn nothing_to_apply_is_said() {
 fn what_is_applied_or_has_no_changes_is_not_applied_again() {
     tell(|mut story| async {
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
         story.say("ana", pr, "/apply dev").await?;
         story.hears(pr, "✅ Applied").await?;
@@ -479,7 +514,9 @@ fn what_is_applied_or_has_no_changes_is_not_applied_again() {
         - `network`: applied already
         ");
         let text = format!("# The network of dev.\n{text}");
-        story.push("ana", "cidr", "Explain", &[(DEV, &text)]).await?;
+        story
+            .push("ana", "cidr", "Explain", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "no changes").await?;
         story.say("ana", pr, "/apply dev").await?;
         insta::assert_snapshot!(story.hears(pr, "Nothing").await?, @r"
@@ -487,7 +524,11 @@ fn what_is_applied_or_has_no_changes_is_not_applied_again() {
 
         - `network`: its plan has no changes
         ");
-        let applies = story.roles().iter().filter(|role| *role == "slipway-apply").count();
+        let applies = story
+            .roles()
+            .iter()
+            .filter(|role| *role == "slipway-apply")
+            .count();
         assert_eq!(applies, 1);
         Ok(story)
     });
@@ -499,7 +540,9 @@ async fn spoil(
     change: impl Fn(&Path) -> std::io::Result<()>,
 ) -> anyhow::Result<String> {
     let text = network("dev", "10.9.0.0/16");
-    let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+    let pr = story
+        .open("ana", "cidr", "Another network", &[(DEV, &text)])
+        .await?;
     story.planned(pr, "dev", "network", "+1").await?;
     let plans = story.data_dir().join("artifacts/plans");
     for file in std::fs::read_dir(&plans)? {
@@ -575,11 +618,15 @@ fn a_missing_plan_file_is_told() {
 fn what_cannot_be_read_is_not_passed() {
     tell(|mut story| async {
         let text = network("prod", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(PROD, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(PROD, &text)])
+            .await?;
         story.planned(pr, "prod", "network", "+1").await?;
         let github = story.world.github.clone();
         github.review(REPO, pr, "ben", "approve").await?;
-        github.ci_check(REPO, &story.head(pr), "test", Some("success")).await?;
+        github
+            .ci_check(REPO, &story.head(pr), "test", Some("success"))
+            .await?;
         github.fault(Fault {
             method: Some(http::Method::GET),
             path: format!("/repos/{REPO}/pulls/{pr}/reviews*"),
@@ -606,7 +653,9 @@ fn what_cannot_be_read_is_not_passed() {
 fn a_state_that_somebody_else_has_locked_is_left_alone() {
     tell(|mut story| async {
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
         let (bucket, key) = (story.world.dev.bucket.clone(), "network.tfstate.tflock");
         let lock = json!({
@@ -627,16 +676,16 @@ fn a_state_that_somebody_else_has_locked_is_left_alone() {
         | --- | --- |
         | network | ❌ failed after N s |
 
-        - ❌ network: the state is locked by ben@&#8203;laptop since TIME:00\.1 +0000 UTC (OperationTypeApply, lock 0b6c5b0e-5b0c-7d8c-1f0a-2c2f1b0a9d7e) — wait for it to end; if nobody is at work, `terraform force-unlock 0b6c5b0e-5b0c-7d8c-1f0a-2c2f1b0a9d7e`. Slipway never forces a state lock by itself
+        - ❌ network: the state is locked by ben@&#8203;laptop since TIME:00\.1 +0000 UTC (OperationTypeApply, lock UUID) — wait for it to end; if nobody is at work, `terraform force-unlock UUID`. Slipway never forces a state lock by itself
         - ❌ network: Error acquiring the state lock
 
         <details><summary>network: what Terraform says</summary>
 
         ```
         Error: Error acquiring the state lock
-          Error message: operation error S3: PutObject, https response error StatusCode: 412, RequestID: ID, HostID: sandbox, api error PreconditionFailed: At least one of the pre-conditions you specified did not hold
+          Error message: operation error S3: PutObject, https response error StatusCode: 412, RequestID: UUID, HostID: sandbox, api error PreconditionFailed: At least one of the pre-conditions you specified did not hold
           Lock Info:
-            ID:        0b6c5b0e-5b0c-7d8c-1f0a-2c2f1b0a9d7e
+            ID:        UUID
             Path:      acme-shop-dev-state/network.tfstate
             Operation: OperationTypeApply
             Who:       ben@laptop
@@ -702,14 +751,19 @@ fn sensitive_outputs_are_not_shown() {
 #[test]
 fn a_merge_applies_in_dev_what_was_reviewed() {
     tell(|mut story| async {
-        let (dev, prod) = (network("dev", "10.9.0.0/16"), network("prod", "10.10.0.0/16"));
+        let (dev, prod) = (
+            network("dev", "10.9.0.0/16"),
+            network("prod", "10.10.0.0/16"),
+        );
         let files = [(DEV, dev.as_str()), (PROD, prod.as_str())];
         let pr = story.open("ana", "cidr", "Another network", &files).await?;
         story.planned(pr, "dev", "network", "+1").await?;
         story.planned(pr, "prod", "network", "+1").await?;
         let github = story.world.github.clone();
         github.review(REPO, pr, "ben", "approve").await?;
-        github.ci_check(REPO, &story.head(pr), "test", Some("success")).await?;
+        github
+            .ci_check(REPO, &story.head(pr), "test", Some("success"))
+            .await?;
         let merge = github.merge(REPO, pr, "ben").await?.to_string();
         insta::assert_snapshot!(story.hears(pr, "✅ Applied").await?, @r#"
         ### ✅ Applied `COMMIT` in dev
@@ -760,11 +814,15 @@ fn a_merge_applies_in_dev_what_was_reviewed() {
 fn a_merge_that_would_change_more_than_was_reviewed_stops() {
     tell(|mut story| async {
         let text = network("dev", "10.9.0.0/16");
-        let pr = story.open("ana", "cidr", "Another network", &[(DEV, &text)]).await?;
+        let pr = story
+            .open("ana", "cidr", "Another network", &[(DEV, &text)])
+            .await?;
         story.planned(pr, "dev", "network", "+1").await?;
         let more = "resource \"terraform_data\" \"more\" {}\n";
         let files = [("infra/01-network/more.tf", more)];
-        story.push("cleo", "main", "Straight to main", &files).await?;
+        story
+            .push("cleo", "main", "Straight to main", &files)
+            .await?;
         let merge = story.world.github.merge(REPO, pr, "ben").await?.to_string();
         insta::assert_snapshot!(story.hears(pr, "❌ Apply").await?, @r"
         ### ❌ Apply of `COMMIT` in dev failed

@@ -117,6 +117,15 @@ impl Story {
         Ok(process)
     }
 
+    /// Lets a process come to rest and end in good order.
+    pub async fn rest(&self, mut process: Process) -> anyhow::Result<()> {
+        self.quiet().await?;
+        process.ask_to_end().await?;
+        let status = process.ended().await?;
+        anyhow::ensure!(status.success(), "the process ended with {status}");
+        Ok(())
+    }
+
     /// Starts the bot on what it left behind, if anything.
     pub async fn start_bot(&mut self) -> anyhow::Result<()> {
         let settings = Settings::load(&self.settle()?)?;
@@ -280,7 +289,9 @@ impl Story {
                     let new = repository
                         .comments(pr)
                         .filter(|comment| comment.author == bot && !read.contains(&comment.id));
-                    new.filter(|comment| comment.body.contains(text)).last().cloned()
+                    new.filter(|comment| comment.body.contains(text))
+                        .last()
+                        .cloned()
                 },
             )
             .await?;

@@ -12,7 +12,9 @@ const NETWORK: &str = "infra/01-network/dev.tfvars";
 /// Opens a pull request that gives dev's network another range.
 async fn another_network(story: &Story) -> anyhow::Result<u64> {
     let text = "environment = \"dev\"\ncidr = \"10.9.0.0/16\"\n";
-    story.open("ana", "cidr", "Another network", &[(NETWORK, text)]).await
+    story
+        .open("ana", "cidr", "Another network", &[(NETWORK, text)])
+        .await
 }
 
 /// The bot's comments on a pull request.
@@ -41,7 +43,7 @@ fn a_delivery_that_was_acknowledged_is_worked_off_by_the_next_life() {
         story.planned(pr, "dev", "network", "+1").await?;
         assert_eq!(story.roles(), ["slipway-plan"]);
         assert_eq!(comments(&story, pr), 1);
-        process.kill().await?;
+        story.rest(process).await?;
         Ok(story)
     });
 }
@@ -61,7 +63,7 @@ fn a_plan_that_was_killed_is_made_once_more() {
         assert_eq!(check.conclusion.as_deref(), Some("success"));
         assert_eq!(story.roles(), ["slipway-plan", "slipway-plan"]);
         assert_eq!(comments(&story, pr), 1);
-        process.kill().await?;
+        story.rest(process).await?;
         Ok(story)
     });
 }
@@ -105,7 +107,11 @@ fn an_apply_that_was_killed_is_told_and_not_done_again() {
         ---
         ");
         assert_eq!(story.state("dev", "network")?, None);
-        let applies = story.roles().iter().filter(|role| *role == "slipway-apply").count();
+        let applies = story
+            .roles()
+            .iter()
+            .filter(|role| *role == "slipway-apply")
+            .count();
         assert_eq!(applies, 1);
         // A new plan shows what is left to do, and is applied.
         story.say("ana", pr, "/plan dev").await?;
@@ -115,7 +121,7 @@ fn an_apply_that_was_killed_is_told_and_not_done_again() {
         story.hears(pr, "✅ Applied").await?;
         let cidr = json!({"name": "shop-dev", "cidr": "10.9.0.0/16"});
         assert_eq!(story.state("dev", "network")?, Some(cidr));
-        process.kill().await?;
+        story.rest(process).await?;
         Ok(story)
     });
 }
@@ -140,7 +146,13 @@ fn the_state_lock_of_a_killed_apply_is_shown_and_left_alone() {
         process.kill().await?;
         waiting.kill()?;
         let key = "network.tfstate.tflock";
-        assert!(story.world.aws.object(&story.world.dev.bucket, key).is_some());
+        assert!(
+            story
+                .world
+                .aws
+                .object(&story.world.dev.bucket, key)
+                .is_some()
+        );
         let process = story.start_process().await?;
         insta::assert_snapshot!(story.hears(pr, "⚠️").await?, @r"
         ### ⚠️ Apply of `COMMIT` in dev was interrupted · asked for by `ana`
@@ -155,9 +167,67 @@ fn the_state_lock_of_a_killed_apply_is_shown_and_left_alone() {
         ");
         story.say("ana", pr, "/plan dev").await?;
         let told = story.settles(pr, "### Plan").await?;
-        insta::assert_snapshot!(locked(&told), @r"- ❌ dev · network failed at `plan`: the state is locked by USER@HOST since TIME (OperationTypeApply, lock ID) — wait for it to end; if nobody is at work, \`terraform force-unlock ID\`. Slipway never forces a state lock by itself");
-        assert!(story.world.aws.object(&story.world.dev.bucket, key).is_some());
-        process.kill().await?;
+        insta::assert_snapshot!(locked(&told), @r#"
+        ### Plan · `COMMIT` onto `main@COMMIT`
+
+        |  | stack | changes |
+        | --- | --- | --- |
+        | dev | [network](http://HERE/runs/RUN) | ❌ failed at `plan` |
+        | prod | [network](http://HERE/runs/RUN) | +2 |
+
+        - ❌ dev · network failed at `plan`: Error acquiring the state lock
+
+        <details><summary>dev · network: what Terraform says</summary>
+
+        ```
+        Error: Error acquiring the state lock
+          Error message: operation error S3: PutObject, https response error StatusCode: 412, RequestID: UUID, HostID: sandbox, api error PreconditionFailed: At least one of the pre-conditions you specified did not hold
+          Lock Info:
+            ID:        UUID
+            Path:      acme-shop-dev-state/network.tfstate
+            Operation: OperationTypeApply
+            Who:       root@vm
+            Version:   1.11.4
+            Created:   TIME:10.250354177 +0000 UTC
+            Info:      
+          
+          
+          Terraform acquires a state lock to protect the state from being written
+          by multiple users at the same time. Please resolve the issue above and try
+          again. For most commands, you can disable locking with the "-lock=false"
+          flag, but this is not recommended.
+        ```
+
+        </details>
+
+        <details><summary>prod · network: full plan (+2)</summary>
+
+        ```diff
+        + terraform_data.slow
+        +   id = (known after apply)
+
+        + terraform_data.vpc
+        +   id = (known after apply)
+        +   input.cidr = "10.2.0.0/16"
+        +   input.name = "shop-prod"
+        +   output = (known after apply)
+
+        # outputs
+        + vpc = (known after apply)
+        ```
+
+        </details>
+
+        dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ana`) · prod as `slipway-plan` in 222222222222 (session `slipway-acme.shop-1-ana`) · valid until head or base moves · next: `/apply prod` · blocked? `/explain prod` · [run](http://HERE/runs/RUN)
+        "#);
+        assert!(
+            story
+                .world
+                .aws
+                .object(&story.world.dev.bucket, key)
+                .is_some()
+        );
+        story.rest(process).await?;
         Ok(story)
     });
 }
@@ -213,7 +283,7 @@ fn a_rollout_is_watched_on_by_the_next_life() {
             .filter(|call| call.method == "PATCH" && call.path.contains("/deployments/"))
             .count();
         assert_eq!(applied, 1);
-        process.kill().await?;
+        story.rest(process).await?;
         Ok(story)
     });
 }
@@ -232,16 +302,20 @@ fn a_comment_whose_answer_was_lost_is_found_again() {
         story
             .world
             .github
-            .until("a comment that the bot does not know of", PATIENCE, |model| {
-                let mut all = model.repository(REPO)?.comments(pr);
-                all.find(|comment| comment.author == bot).map(|_| ())
-            })
+            .until(
+                "a comment that the bot does not know of",
+                PATIENCE,
+                |model| {
+                    let mut all = model.repository(REPO)?.comments(pr);
+                    all.find(|comment| comment.author == bot).map(|_| ())
+                },
+            )
             .await?;
         process.kill().await?;
         let process = story.start_process().await?;
         story.planned(pr, "dev", "network", "+1").await?;
         assert_eq!(comments(&story, pr), 1);
-        process.kill().await?;
+        story.rest(process).await?;
         Ok(story)
     });
 }
@@ -260,7 +334,7 @@ fn a_plan_under_way_is_handed_back_by_a_process_that_ends() {
         let process = story.start_process().await?;
         story.planned(pr, "dev", "network", "+1").await?;
         assert_eq!(comments(&story, pr), 1);
-        process.kill().await?;
+        story.rest(process).await?;
         Ok(story)
     });
 }
@@ -282,9 +356,13 @@ fn an_apply_under_way_is_finished_by_a_process_that_ends() {
         assert!(story.state("dev", "network")?.is_some());
         let process = story.start_process().await?;
         story.sees(said, "rocket").await?;
-        let applies = story.roles().iter().filter(|role| *role == "slipway-apply").count();
+        let applies = story
+            .roles()
+            .iter()
+            .filter(|role| *role == "slipway-apply")
+            .count();
         assert_eq!(applies, 1);
-        process.kill().await?;
+        story.rest(process).await?;
         Ok(story)
     });
 }
@@ -308,7 +386,10 @@ async fn hiccup(story: &Story, status: u16) -> anyhow::Result<()> {
         .await?;
     github.clear_faults();
     // What was put off is due.
-    story.world.clock.advance(std::time::Duration::from_secs(60));
+    story
+        .world
+        .clock
+        .advance(std::time::Duration::from_secs(60));
     Ok(())
 }
 

@@ -33,7 +33,9 @@ fn cidr(story: &Story) -> anyhow::Result<String> {
 async fn one_more(story: &mut Story, who: &str, branch: &str) -> anyhow::Result<u64> {
     let path = format!("infra/01-network/{branch}.tf");
     let text = format!("resource \"terraform_data\" \"{branch}\" {{}}\n");
-    let pr = story.open(who, branch, "One more", &[(&path, &text)]).await?;
+    let pr = story
+        .open(who, branch, "One more", &[(&path, &text)])
+        .await?;
     story.planned(pr, "dev", "network", "+2").await?;
     story.planned(pr, "prod", "network", "+2").await?;
     Ok(pr)
@@ -175,7 +177,9 @@ fn a_locked_environment_lets_only_its_holder_apply() {
     tell(|mut story| async {
         let bens = another_network(&mut story, "ben", "bens", "10.8.0.0/16").await?;
         let anas = another_network(&mut story, "ana", "anas", "10.9.0.0/16").await?;
-        story.say("ben", bens, "/lock dev a database migration").await?;
+        story
+            .say("ben", bens, "/lock dev a database migration")
+            .await?;
         insta::assert_snapshot!(story.hears(bens, "🔒").await?, @r#"
         ### 🔒 dev is yours, @ben: "a database migration"
 
@@ -204,7 +208,7 @@ fn a_locked_environment_lets_only_its_holder_apply() {
         insta::assert_snapshot!(story.hears(bens, "🔓").await?, @r"
         ### 🔓 dev is free
 
-        @ben held it for 2 h 10 min. Next in line: #2, which goes on now.
+        @ben held it for 2 h 10 min. Next in line: #2.
         ");
         insta::assert_snapshot!(story.reads(anas, "✅ Applied").await?, @r#"
         ### ✅ Applied `COMMIT` in dev · asked for by `ana`
@@ -247,7 +251,9 @@ fn a_lock_with_an_end_frees_itself() {
     tell(|mut story| async {
         let bens = another_network(&mut story, "ben", "bens", "10.8.0.0/16").await?;
         let anas = another_network(&mut story, "ana", "anas", "10.9.0.0/16").await?;
-        story.say("ben", bens, "/lock dev --for 2h a database migration").await?;
+        story
+            .say("ben", bens, "/lock dev --for 2h a database migration")
+            .await?;
         insta::assert_snapshot!(story.hears(bens, "🔒").await?, @r#"
         ### 🔒 dev is yours, @ben: "a database migration"
 
@@ -263,7 +269,10 @@ fn a_lock_with_an_end_frees_itself() {
 
         [run](http://HERE/runs/RUN)
         ");
-        story.world.clock.advance(Duration::from_secs(2 * 60 * 60 + 1));
+        story
+            .world
+            .clock
+            .advance(Duration::from_secs(2 * 60 * 60 + 1));
         story.reads(anas, "✅ Applied").await?;
         assert_eq!(cidr(&story)?, "10.9.0.0/16");
         Ok(story)
@@ -341,7 +350,11 @@ fn of_two_that_race_for_a_stack_one_wins() {
         assert_ne!(winner, loser);
         story.hears(winner, "✅ Applied").await?;
         story.hears(loser, "in line").await?;
-        let won = if winner == first { "10.8.0.0/16" } else { "10.9.0.0/16" };
+        let won = if winner == first {
+            "10.8.0.0/16"
+        } else {
+            "10.9.0.0/16"
+        };
         assert_eq!(cidr(&story)?, won);
         story.world.github.close(REPO, winner, "cleo").await?;
         story.reads(loser, "⛔ Not applied").await?;

@@ -93,7 +93,10 @@ impl Waiting {
     pub fn kill(self) -> anyhow::Result<()> {
         // The bot gives every program that it runs a group of its own.
         let group = nix::unistd::getpgid(Some(nix::unistd::Pid::from_raw(self.pid)))?;
-        ensure!(group != nix::unistd::getpgrp(), "that is the story's own group");
+        ensure!(
+            group != nix::unistd::getpgrp(),
+            "that is the story's own group"
+        );
         nix::sys::signal::killpg(group, nix::sys::signal::Signal::SIGKILL)?;
         Ok(())
     }
