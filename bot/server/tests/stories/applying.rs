@@ -764,7 +764,7 @@ fn a_merge_applies_in_dev_what_was_reviewed() {
         github
             .ci_check(REPO, &story.head(pr), "test", Some("success"))
             .await?;
-        let merge = github.merge(REPO, pr, "ben").await?.clone();
+        let merge = github.merge(REPO, pr, "ben").await?;
         insta::assert_snapshot!(story.hears(pr, "✅ Applied").await?, @r#"
         ### ✅ Applied `COMMIT` in dev
 
@@ -823,7 +823,7 @@ fn a_merge_that_would_change_more_than_was_reviewed_stops() {
         story
             .push("cleo", "main", "Straight to main", &files)
             .await?;
-        let merge = story.world.github.merge(REPO, pr, "ben").await?.clone();
+        let merge = story.world.github.merge(REPO, pr, "ben").await?;
         insta::assert_snapshot!(story.hears(pr, "❌ Apply").await?, @r"
         ### ❌ Apply of `COMMIT` in dev failed
 

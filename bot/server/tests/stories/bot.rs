@@ -117,6 +117,15 @@ impl Story {
         Ok(process)
     }
 
+    /// Lets a process come to rest and end in good order.
+    pub async fn rest(&self, mut process: Process) -> anyhow::Result<()> {
+        self.quiet().await?;
+        process.ask_to_end().await?;
+        let status = process.ended().await?;
+        anyhow::ensure!(status.success(), "the process ended with {status}");
+        Ok(())
+    }
+
     /// Starts the bot on what it left behind, if anything.
     pub(crate) async fn start_bot(&mut self) -> anyhow::Result<()> {
         let settings = Settings::load(&self.settle()?)?;
@@ -376,7 +385,12 @@ impl Story {
     }
 
     /// Somebody comments, and the bot neither answers nor reacts.
-    pub(crate) async fn ask_in_vain(&self, who: &str, number: u64, body: &str) -> anyhow::Result<()> {
+    pub(crate) async fn ask_in_vain(
+        &self,
+        who: &str,
+        number: u64,
+        body: &str,
+    ) -> anyhow::Result<()> {
         let before = self.replies(number).len();
         let said = self.say(who, number, body).await?;
         self.quiet().await?;
@@ -399,13 +413,6 @@ impl Story {
     /// The path of the settings.
     pub(crate) fn settings_path(&self) -> PathBuf {
         self.dir.path().join("slipway.toml")
-    }
-
-    /// Starts the bot anew with another piece of text in its settings.
-    pub(crate) async fn with_settings(&mut self, from: &str, to: &str) -> anyhow::Result<()> {
-        self.settings.push((from.to_owned(), to.to_owned()));
-        self.stop_bot().await?;
-        self.start_bot().await
     }
 
     /// Waits until every delivery is worked off, no run can go on and every report is written.
@@ -537,7 +544,11 @@ impl Story {
 
     /// What Terraform's state holds for a stack: its inputs by resource, its outputs; nothing if it
     /// was never applied.
-    pub(crate) fn state(&self, env: &str, stack: &str) -> anyhow::Result<Option<serde_json::Value>> {
+    pub(crate) fn state(
+        &self,
+        env: &str,
+        stack: &str,
+    ) -> anyhow::Result<Option<serde_json::Value>> {
         let bucket = &self.world.place(env)?.bucket;
         let Some(bytes) = self.world.aws.object(bucket, &format!("{stack}.tfstate")) else {
             return Ok(None);

@@ -31,7 +31,11 @@ impl Story {
 
     /// Somebody merges another greeting whose image behaves like this, and it is published; gives
     /// the pull request, the merge commit and the digest.
-    pub(crate) async fn ship(&self, branch: &str, build: Build) -> anyhow::Result<(u64, String, String)> {
+    pub(crate) async fn ship(
+        &self,
+        branch: &str,
+        build: Build,
+    ) -> anyhow::Result<(u64, String, String)> {
         let pr = self.greet("ana", branch, &format!("{branch}.\n")).await?;
         let sha = self.merge("ana", pr).await?;
         let digest = self.world.publish(&sha, build).await?;
@@ -110,7 +114,12 @@ impl Story {
     }
 
     /// Waits for a check run of a deploy with this title, over or not.
-    pub(crate) async fn titled(&self, sha: &str, env: &str, title: &str) -> anyhow::Result<CheckRun> {
+    pub(crate) async fn titled(
+        &self,
+        sha: &str,
+        env: &str,
+        title: &str,
+    ) -> anyhow::Result<CheckRun> {
         let name = check_name(env);
         let what = format!("the check {name:?} to say {title:?}");
         self.world

@@ -62,7 +62,9 @@ fn sign(secret: &str, body: &[u8]) -> String {
 fn payload(story: &Story, event: &str) -> Value {
     let deliveries = story.world.github.deliveries();
     let found = deliveries.iter().rev().find(|d| d.event == event);
-    found.map(slipway_sandbox::github::Delivery::payload).unwrap_or_default()
+    found
+        .map(slipway_sandbox::github::Delivery::payload)
+        .unwrap_or_default()
 }
 
 async fn stored(story: &Story) -> anyhow::Result<i64> {
