@@ -118,7 +118,7 @@ impl Story {
     }
 
     /// Lets a process come to rest and end in good order.
-    pub async fn rest(&self, mut process: Process) -> anyhow::Result<()> {
+    pub(crate) async fn rest(&self, mut process: Process) -> anyhow::Result<()> {
         self.quiet().await?;
         process.ask_to_end().await?;
         let status = process.ended().await?;
