@@ -505,7 +505,7 @@ fn a_question_is_taken_back_with_its_button() {
         insta::assert_snapshot!(story.reads(pr, "does not go to prod").await?, @r"
         ### 🛑 shop `COMMIT` (#1) does not go to prod
 
-        Cancelled by ben. /retry runs it again.
+        Cancelled by ben. `/retry` runs it again.
 
         [run](http://HERE/runs/RUN)
         ");
@@ -514,7 +514,7 @@ fn a_question_is_taken_back_with_its_button() {
 
         ### 🛑 shop `COMMIT` (#1) does not go to prod
 
-        Cancelled by ben. /retry runs it again.
+        Cancelled by ben. `/retry` runs it again.
 
         [run](http://HERE/runs/RUN)
 
