@@ -184,12 +184,12 @@ fn a_person_without_the_right_is_refused() {
         story.check(&story.head(pr), "plan prod").await?;
         let said = story.say("ana", pr, "/apply prod").await?;
         let refused = story.reads(pr, "⛔ Not applied").await?;
-        insta::assert_snapshot!(refused, @r"
+        insta::assert_snapshot!(refused, @"
         ### ⛔ Not applied in prod
 
         | gate | state | what opens it |
         | --- | --- | --- |
-        | right | ana may not apply in prod | somebody of `maintain` |
+        | right | ana may not apply in prod | somebody with `maintain` |
         | approval | 0 of 1 | a review of `COMMIT` by someone other than ben |
         | checks | `test` has not reported | success of each on `COMMIT` |
         ");
@@ -395,14 +395,14 @@ fn a_plan_of_an_older_head_is_not_applied_but_made_anew() {
             .push("ana", "cidr", "Yet another", &[(DEV, &text)])
             .await?;
         story.say("ana", pr, "/apply dev").await?;
-        insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
+        insta::assert_snapshot!(story.hears(pr, "⛔").await?, @"
         ### ⛔ Not applied in dev
 
         | gate | state | what opens it |
         | --- | --- | --- |
         | plan of network | of `COMMIT`, the head is `COMMIT` now | a new plan |
 
-        Planning again now: look at the new plan, then `/apply` once more.
+        Planning now: look at the new plan, then `/apply dev` once more.
         ");
         story.planned(pr, "dev", "network", "+1").await?;
         github.release_deliveries(Order::AsHappened);
@@ -426,14 +426,14 @@ fn a_plan_onto_an_older_base_is_not_applied_but_made_anew() {
             .push("ben", "main", "Other work", &[("README.md", "# shop\n")])
             .await?;
         story.say("ana", pr, "/apply dev").await?;
-        insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
+        insta::assert_snapshot!(story.hears(pr, "⛔").await?, @"
         ### ⛔ Not applied in dev
 
         | gate | state | what opens it |
         | --- | --- | --- |
         | plan of network | onto `COMMIT`, `main` is at `COMMIT` now | a new plan |
 
-        Planning again now: look at the new plan, then `/apply` once more.
+        Planning now: look at the new plan, then `/apply dev` once more.
         ");
         story.planned(pr, "dev", "network", "+1").await?;
         story.say("ana", pr, "/apply dev").await?;
@@ -458,14 +458,14 @@ fn a_retargeted_pull_request_is_planned_anew() {
         github.delivery_fault(DeliveryFault::Hold { event });
         github.set_base(REPO, pr, "ana", "release").await?;
         story.say("ana", pr, "/apply dev").await?;
-        insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
+        insta::assert_snapshot!(story.hears(pr, "⛔").await?, @"
         ### ⛔ Not applied in dev
 
         | gate | state | what opens it |
         | --- | --- | --- |
         | plan of network | onto `main`, the base is `release` now | a new plan |
 
-        Planning again now: look at the new plan, then `/apply` once more.
+        Planning now: look at the new plan, then `/apply dev` once more.
         ");
         story.planned(pr, "dev", "network", "+1").await?;
         github.release_deliveries(Order::AsHappened);
@@ -676,16 +676,16 @@ fn a_state_that_somebody_else_has_locked_is_left_alone() {
         | --- | --- |
         | network | ❌ failed after N s |
 
-        - ❌ network: the state is locked by ben@&#8203;laptop since TIME:00\.1 +0000 UTC (OperationTypeApply, lock 0b6c5b0e-5b0c-7d8c-1f0a-2c2f1b0a9d7e) — wait for it to end; if nobody is at work, `terraform force-unlock 0b6c5b0e-5b0c-7d8c-1f0a-2c2f1b0a9d7e`. Slipway never forces a state lock by itself
+        - ❌ network: the state is locked by ben@&#8203;laptop since TIME:00\.1 +0000 UTC (OperationTypeApply, lock UUID) — wait for it to end; if nobody is at work, `terraform force-unlock UUID`. Slipway never forces a state lock by itself
         - ❌ network: Error acquiring the state lock
 
         <details><summary>network: what Terraform says</summary>
 
         ```
         Error: Error acquiring the state lock
-          Error message: operation error S3: PutObject, https response error StatusCode: 412, RequestID: ID, HostID: sandbox, api error PreconditionFailed: At least one of the pre-conditions you specified did not hold
+          Error message: operation error S3: PutObject, https response error StatusCode: 412, RequestID: UUID, HostID: sandbox, api error PreconditionFailed: At least one of the pre-conditions you specified did not hold
           Lock Info:
-            ID:        0b6c5b0e-5b0c-7d8c-1f0a-2c2f1b0a9d7e
+            ID:        UUID
             Path:      acme-shop-dev-state/network.tfstate
             Operation: OperationTypeApply
             Who:       ben@laptop
@@ -764,7 +764,7 @@ fn a_merge_applies_in_dev_what_was_reviewed() {
         github
             .ci_check(REPO, &story.head(pr), "test", Some("success"))
             .await?;
-        let merge = github.merge(REPO, pr, "ben").await?.to_string();
+        let merge = github.merge(REPO, pr, "ben").await?;
         insta::assert_snapshot!(story.hears(pr, "✅ Applied").await?, @r#"
         ### ✅ Applied `COMMIT` in dev
 
@@ -823,7 +823,7 @@ fn a_merge_that_would_change_more_than_was_reviewed_stops() {
         story
             .push("cleo", "main", "Straight to main", &files)
             .await?;
-        let merge = story.world.github.merge(REPO, pr, "ben").await?.to_string();
+        let merge = story.world.github.merge(REPO, pr, "ben").await?;
         insta::assert_snapshot!(story.hears(pr, "❌ Apply").await?, @r"
         ### ❌ Apply of `COMMIT` in dev failed
 

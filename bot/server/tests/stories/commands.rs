@@ -452,19 +452,19 @@ fn explain_names_every_gate_and_what_opens_it() {
             .open("ana", "cidr", "Another network", &[(DEV, OTHER_CIDR)])
             .await?;
         story.settles(pr, "valid until").await?;
-        insta::assert_snapshot!(story.ask("ana", pr, "/explain dev").await?, @r#"
+        insta::assert_snapshot!(story.ask("ana", pr, "/explain dev").await?, @"
         (eyes rocket)
         ### dev: every gate is open
 
         |  | gate | state | what opens it |
         | --- | --- | --- | --- |
-        | ✅ | right (apply) | @​ana may apply |  |
+        | ✅ | right (apply) | ana may apply |  |
         | ✅ | pull request (apply, deploy shop) | open |  |
         | ✅ | lock (apply, deploy shop) | free |  |
         | ✅ | plan of network (apply) | fresh |  |
-        | ✅ | right (deploy shop) | @​ana may deploy |  |
+        | ✅ | right (deploy shop) | ana may deploy |  |
         | ✅ | hold (deploy on merge) | none |  |
-        "#);
+        ");
         insta::assert_snapshot!(story.ask("ana", pr, "/explain prod").await?, @r#"
         (eyes rocket)
         ### prod: 5 of 6 gates are closed
@@ -479,19 +479,19 @@ fn explain_names_every_gate_and_what_opens_it() {
         | ✅ | lock (deploy shop) | free |  |
         "#);
         story.ask("cleo", pr, "/lock dev Audit").await?;
-        insta::assert_snapshot!(story.ask("ana", pr, "/explain dev").await?, @r#"
+        insta::assert_snapshot!(story.ask("ana", pr, "/explain dev").await?, @"
         (eyes rocket)
         ### dev: every gate is open
 
         |  | gate | state | what opens it |
         | --- | --- | --- | --- |
-        | ✅ | right (apply) | @​ana may apply |  |
+        | ✅ | right (apply) | ana may apply |  |
         | ✅ | pull request (apply, deploy shop) | open |  |
         | ✅ | lock (apply, deploy shop) | held by this pull request |  |
         | ✅ | plan of network (apply) | fresh |  |
-        | ✅ | right (deploy shop) | @​ana may deploy |  |
+        | ✅ | right (deploy shop) | ana may deploy |  |
         | ✅ | hold (deploy on merge) | none |  |
-        "#);
+        ");
         story.ask("cleo", pr, "/unlock dev").await?;
         Ok(story)
     });

@@ -43,7 +43,7 @@ fn a_delivery_that_was_acknowledged_is_worked_off_by_the_next_life() {
         story.planned(pr, "dev", "network", "+1").await?;
         assert_eq!(story.roles(), ["slipway-plan"]);
         assert_eq!(comments(&story, pr), 1);
-        process.kill().await?;
+        story.rest(process).await?;
         Ok(story)
     });
 }
@@ -63,7 +63,7 @@ fn a_plan_that_was_killed_is_made_once_more() {
         assert_eq!(check.conclusion.as_deref(), Some("success"));
         assert_eq!(story.roles(), ["slipway-plan", "slipway-plan"]);
         assert_eq!(comments(&story, pr), 1);
-        process.kill().await?;
+        story.rest(process).await?;
         Ok(story)
     });
 }
@@ -121,7 +121,7 @@ fn an_apply_that_was_killed_is_told_and_not_done_again() {
         story.hears(pr, "✅ Applied").await?;
         let cidr = json!({"name": "shop-dev", "cidr": "10.9.0.0/16"});
         assert_eq!(story.state("dev", "network")?, Some(cidr));
-        process.kill().await?;
+        story.rest(process).await?;
         Ok(story)
     });
 }
@@ -231,7 +231,7 @@ fn a_rollout_is_watched_on_by_the_next_life() {
             .filter(|call| call.method == "PATCH" && call.path.contains("/deployments/"))
             .count();
         assert_eq!(applied, 1);
-        process.kill().await?;
+        story.rest(process).await?;
         Ok(story)
     });
 }
@@ -263,7 +263,7 @@ fn a_comment_whose_answer_was_lost_is_found_again() {
         let process = story.start_process().await?;
         story.planned(pr, "dev", "network", "+1").await?;
         assert_eq!(comments(&story, pr), 1);
-        process.kill().await?;
+        story.rest(process).await?;
         Ok(story)
     });
 }
@@ -282,7 +282,7 @@ fn a_plan_under_way_is_handed_back_by_a_process_that_ends() {
         let process = story.start_process().await?;
         story.planned(pr, "dev", "network", "+1").await?;
         assert_eq!(comments(&story, pr), 1);
-        process.kill().await?;
+        story.rest(process).await?;
         Ok(story)
     });
 }
@@ -310,7 +310,7 @@ fn an_apply_under_way_is_finished_by_a_process_that_ends() {
             .filter(|role| *role == "slipway-apply")
             .count();
         assert_eq!(applies, 1);
-        process.kill().await?;
+        story.rest(process).await?;
         Ok(story)
     });
 }

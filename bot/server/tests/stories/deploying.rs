@@ -502,14 +502,14 @@ fn a_question_is_taken_back_with_its_button() {
 
         - deploy of `shop` in prod (`RUN`)
         ");
-        insta::assert_snapshot!(story.reads(pr, "does not go to prod").await?, @r"
+        insta::assert_snapshot!(story.reads(pr, "does not go to prod").await?, @"
         ### 🛑 shop `COMMIT` (#1) does not go to prod
 
         Cancelled by ben. `/retry` runs it again.
 
         [run](http://HERE/runs/RUN)
         ");
-        insta::assert_snapshot!(story.sees_check(&sha, "prod").await?, @r"
+        insta::assert_snapshot!(story.sees_check(&sha, "prod").await?, @"
         [cancelled] Cancelled by ben
 
         ### 🛑 shop `COMMIT` (#1) does not go to prod

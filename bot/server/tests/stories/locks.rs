@@ -208,7 +208,7 @@ fn a_locked_environment_lets_only_its_holder_apply() {
         insta::assert_snapshot!(story.hears(bens, "🔓").await?, @r"
         ### 🔓 dev is free
 
-        @ben held it for 2 h 10 min. Next in line: #2, which goes on now.
+        @ben held it for 2 h 10 min. Next in line: #2.
         ");
         insta::assert_snapshot!(story.reads(anas, "✅ Applied").await?, @r#"
         ### ✅ Applied `COMMIT` in dev · asked for by `ana`
