@@ -174,7 +174,10 @@ pub fn right(operation: Operation, env: &Environment, actor: Option<&ActorFacts>
     };
     let answers: Vec<Read<bool>> = allowed.iter().map(|who| admits(who, actor)).collect();
     if answers.contains(&Ok(true)) {
-        return Gate::open("right", format!("@\u{200b}{} may {word}", actor.login));
+        return Gate::open(
+            "right",
+            format!("{} may {word}", text(actor.login.as_str())),
+        );
     }
     if let Some(gate) = answers
         .iter()

@@ -22,6 +22,26 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Another decision carried out with this one, its runs after all of this one's. Nothing of it
+    /// happens if this one starts none.
+    #[must_use]
+    pub fn then(mut self, next: Self) -> Self {
+        let is_start = |intent: &&Intent| matches!(intent, Intent::Start(_));
+        let first = self.intents.iter().filter(is_start).count();
+        if first == 0 {
+            return self;
+        }
+        for mut intent in next.intents {
+            if let Intent::Start(new) = &mut intent {
+                let own = new.after.iter().map(|place| place + first);
+                new.after = (0..first).chain(own).collect();
+            }
+            self.intents.push(intent);
+        }
+        self.because = format!("{}; then {}", self.because, next.because);
+        self
+    }
+
     /// Nothing is to happen, for this reason.
     #[must_use]
     pub fn ignore(because: impl Into<String>) -> Self {

@@ -319,7 +319,7 @@ pub const COMMANDS: &[Spec] = &[
         flags: &[],
         right: Right::OfTheRun,
         summary: "stop a queued or running run",
-        help: "Without an id it stops the latest of this pull request.",
+        help: "Without an id it stops all runs of this pull request.",
         example: "/cancel 9f3c2b1a",
         build: |values| Some(Command::Cancel { run: values.run() }),
     },

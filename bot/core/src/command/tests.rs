@@ -556,7 +556,7 @@ fn usages() {
 
 #[test]
 fn the_reply_to_help() {
-    insta::assert_snapshot!(help(Some(&config())), @r#"
+    insta::assert_snapshot!(help(Some(&config())), @r"
     ### Slipway in this repository
 
     | command | does | who |
@@ -611,12 +611,12 @@ fn the_reply_to_help() {
     - `/where`: For each environment and service: digest, commit, pull request, who, when, lock, hold, commits behind.
     - `/explain prod`: It changes nothing.
     - `/confirm K7QX`: The code is shown with the request, is good for that run alone, and runs out.
-    - `/cancel 9f3c2b1a`: Without an id it stops the latest of this pull request.
+    - `/cancel 9f3c2b1a`: Without an id it stops all runs of this pull request.
     - `/retry`: The gates are asked again.
     - `/help`
 
     </details>
-    "#);
+    ");
 }
 
 #[test]
@@ -642,7 +642,7 @@ fn the_table_of_the_docs() {
     | `/where` | show what runs where. For each environment and service: digest, commit, pull request, who, when, lock, hold, commits behind. | anyone | `/where` |
     | `/explain ENV` | show every gate with its state and what would open it. It changes nothing. | anyone | `/explain prod` |
     | `/confirm CODE` | take the second step of a run that asks for one. The code is shown with the request, is good for that run alone, and runs out. | who may start that run | `/confirm K7QX` |
-    | `/cancel [RUN]` | stop a queued or running run. Without an id it stops the latest of this pull request. | who may start that run | `/cancel 9f3c2b1a` |
+    | `/cancel [RUN]` | stop a queued or running run. Without an id it stops all runs of this pull request. | who may start that run | `/cancel 9f3c2b1a` |
     | `/retry` | run the last run again. The gates are asked again. | who may start that run | `/retry` |
     | `/help` | show the commands, environments, stacks and rules of this repository | anyone | `/help` |
     ");

@@ -364,6 +364,21 @@ fn is_same_kind(run: &Run, other: &Run) -> bool {
 /// Does again what a run did, with all of the same cause (in one environment, or everywhere) that
 /// did not succeed either.
 pub(super) fn retry(ask: Ask<'_>, run: &Run, within: Option<&EnvName>) -> Decision {
+    // A run that was skipped comes after what it needs, this time as well.
+    let needed = ask.facts.store.runs.iter().find(|other| {
+        run.state == RunState::Skipped
+            && run.after.contains(&other.id)
+            && ended_badly(other)
+            && !is_same_kind(other, run)
+    });
+    if let Some(needed) = needed {
+        let first = retry(ask, needed, Some(&run.order.env));
+        return first.then(again(ask, run, within));
+    }
+    again(ask, run, within)
+}
+
+fn again(ask: Ask<'_>, run: &Run, within: Option<&EnvName>) -> Decision {
     let family: Vec<&Run> = ask
         .facts
         .store

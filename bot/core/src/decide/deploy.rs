@@ -8,13 +8,24 @@ use crate::facts::{Facts, PullFacts, PullState};
 use crate::gates::{self, Asked, Verdicts};
 use crate::ids::{CommitSha, EnvName, PrNumber, ServiceName};
 use crate::intent::{Decision, Intent};
+use crate::outcome::{Outcome, Stopped};
 use crate::ports::Reaction;
 use crate::report::markdown::{code, text};
 use crate::report::refusal::refusal;
 use crate::run::{DeployWork, ImageToDeploy, Move, Run, RunState, Work};
 
 /// How long a run waits for its second step.
-pub(super) const CONFIRM_WITHIN: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+pub const CONFIRM_WITHIN: jiff::SignedDuration = jiff::SignedDuration::from_mins(10);
+
+/// What becomes of a run whose second step nobody took in time.
+#[must_use]
+pub fn unconfirmed() -> Outcome {
+    Outcome::Stopped(Box::new(Stopped {
+        what: "nobody confirmed it within 10 minutes".to_owned(),
+        fix: "say the command again".to_owned(),
+        ..Stopped::default()
+    }))
+}
 
 /// `/deploy`.
 pub(super) fn on_command(
@@ -79,7 +90,7 @@ pub(super) fn on_promote(
         let live = gates::live(ask.facts, from, &service.name);
         let Some(release) = live.filter(|release| release.good) else {
             let what = if live.is_some() {
-                "The release that is live there is being rolled back"
+                "What runs there is broken, or being rolled back"
             } else {
                 "It was never released there"
             };
@@ -158,12 +169,11 @@ pub(super) fn on_confirm(ask: Ask<'_>, given: &ConfirmCode) -> Decision {
     }
     let mut draft = Draft::new(ask.facts, ask.cause);
     if ask.facts.now.duration_since(run.created_at) > CONFIRM_WITHIN {
-        draft.end(
-            &run.id,
-            Move::Cancel,
-            "the code ran out",
-            "say the command again",
-        );
+        draft.push(Intent::End {
+            run: run.id.clone(),
+            mv: Move::Cancel,
+            outcome: Some(unconfirmed()),
+        });
         draft.react(ask.trigger, Reaction::ThumbsDown);
         draft.reply(
             ask.pr,
@@ -247,7 +257,6 @@ pub(super) fn supersede(
 /// Whether a run under way has not found its image yet, so that nothing was changed. One that rolls
 /// out a known digest waits for none.
 pub(super) fn is_waiting_for_image(run: &Run) -> bool {
-    use crate::outcome::Outcome;
     let by_tag = matches!(&run.order.work, Work::Deploy(work) if matches!(work.image, ImageToDeploy::Tag(_)));
     run.state == RunState::Running
         && by_tag

@@ -203,6 +203,7 @@ fn is_overtaken(facts: &Facts, run: &Run) -> bool {
         .any(|other| other.id != run.id && has_begun_to_roll_out(other));
     let live_since = run.order.service().is_some_and(|service| {
         gates::live(facts, &run.order.env, service)
+            .filter(|live| live.good && live.run != run.id)
             .zip(run.ended_at)
             .is_some_and(|(live, ended)| live.live_at > ended)
     });

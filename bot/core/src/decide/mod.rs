@@ -6,7 +6,7 @@
 pub mod apply;
 mod button;
 mod command;
-mod deploy;
+pub mod deploy;
 mod ended;
 mod lock;
 mod merge;
@@ -59,10 +59,16 @@ fn on_pull_request(action: PullRequestAction, facts: &Facts, cause: &DeliveryId)
     let Some(pr) = &facts.pr else {
         return Decision::ignore("the pull request is gone");
     };
-    // The payload may be late: what counts is the state that the pull request has now.
+    // The payload may be late: what counts is the state that the pull request has now. Its end is
+    // worked off once, by its own delivery, which is asked for again if it was lost.
     match (action, &pr.pull.state) {
-        (_, PullState::Merged(merge)) => merge::on_merge(pr, merge, facts, cause),
-        (_, PullState::Closed) => merge::on_close(pr, facts, cause),
+        (PullRequestAction::Closed, PullState::Merged(merge)) => {
+            merge::on_merge(pr, merge, facts, cause)
+        }
+        (PullRequestAction::Closed, PullState::Closed) => merge::on_close(pr, facts, cause),
+        (_, PullState::Merged(_) | PullState::Closed) => {
+            Decision::ignore("the pull request was closed meanwhile")
+        }
         (PullRequestAction::Closed, PullState::Open) => {
             Decision::ignore("the pull request was opened again meanwhile")
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::runs::{Asker, active_of, environments, latest_plan, planned};
 use super::{Ask, Draft, config};
 use crate::config::{Config, Diagnostic, Environment, Severity};
-use crate::facts::{ConfigFacts, Facts, PullFacts};
+use crate::facts::{ConfigFacts, Facts, PullFacts, PullState};
 use crate::gates;
 use crate::ids::{DeliveryId, EnvName, StackName};
 use crate::intent::{Content, Decision, Intent, ReportKey};
@@ -85,6 +85,15 @@ pub(super) fn on_command(
     named_env: Option<&EnvName>,
     named: &[StackName],
 ) -> Decision {
+    if ask.pr.pull.state == PullState::Closed {
+        let body = "### ⛔ Not planned\n\nThis pull request was closed without a merge. Reopen it \
+                    first: it is planned by itself then.";
+        return ask.answer(
+            body.to_owned(),
+            Reaction::ThumbsDown,
+            "the pull request is closed",
+        );
+    }
     let targets = if named.is_empty() {
         match touched(ask.config, ask.pr) {
             Ok(targets) => targets,

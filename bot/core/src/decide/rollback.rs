@@ -128,6 +128,7 @@ fn services<'c>(ask: Ask<'c>, env: &Environment, named: Option<&ServiceName>) ->
 }
 
 /// From where to where.
+#[derive(Clone, Copy)]
 struct Way<'f> {
     /// The commit that is left.
     from: &'f CommitSha,
@@ -172,7 +173,8 @@ fn way<'f>(
     let Some(live) = gates::live(facts, env, service) else {
         return refused("Nothing of it was ever released there.".to_owned());
     };
-    // A rollout that failed never was a release: the way back from it is to the live one.
+    // A rollout that broke left a release that is no good, maybe of the very digest of a good one
+    // (a rollback that failed, too); the way back from it is to the latest good one.
     let broken = broken(facts, live);
     let earlier: Vec<&Release> = facts
         .store
@@ -182,7 +184,7 @@ fn way<'f>(
             release.env == *env
                 && release.service == *service
                 && release.good
-                && (release.digest != live.digest || broken.is_some())
+                && (release.digest != live.digest || broken.is_some() || !live.good)
         })
         .collect();
     let found = earlier.iter().copied().find(|release| match to {

@@ -100,7 +100,11 @@ impl Draft<'_> {
         let work = Work::Deploy(DeployWork {
             service: ServiceSpec::new(service, &env.name),
             aws: AwsAccess::new(env, role),
-            url: env.url.as_ref().map(ToString::to_string),
+            // As people write it: a bare host has no slash at its end.
+            url: env
+                .url
+                .as_ref()
+                .map(|url| url.as_str().trim_end_matches('/').to_owned()),
             production: env.production,
             image: what.image,
             brought_by: what.brought_by,

@@ -101,15 +101,15 @@ fn a_person_is_let_in_by_name_whatever_their_permission_and_case() {
     let mut ben = actor("Ben", Permission::None);
     ben.permission = unread();
     ben.teams = unread();
-    insta::assert_snapshot!(right_of(r#"["admin", "user:ben"]"#, Some(&ben)), @"right: @​Ben may deploy");
+    insta::assert_snapshot!(right_of(r#"["admin", "user:ben"]"#, Some(&ben)), @"right: Ben may deploy");
     let ana = actor("ana", Permission::Maintain);
-    insta::assert_snapshot!(right_of(r#"["admin", "user:ben"]"#, Some(&ana)), @"right CLOSED: ana may not deploy in prod -> somebody of `admin`, `user:ben`");
+    insta::assert_snapshot!(right_of(r#"["admin", "user:ben"]"#, Some(&ana)), @"right CLOSED: ana may not deploy in prod -> somebody with `admin` or `user:ben`");
 }
 
 #[test]
 fn a_team_lets_in_its_members_whatever_the_case() {
     let mut ben = actor("ben", Permission::Read);
-    insta::assert_snapshot!(right_of(r#"["team:acme/releasers"]"#, Some(&ben)), @"right CLOSED: ben may not deploy in prod -> somebody of `team:acme/releasers`");
+    insta::assert_snapshot!(right_of(r#"["team:acme/releasers"]"#, Some(&ben)), @"right CLOSED: ben may not deploy in prod -> somebody with `team:acme/releasers`");
     ben.teams = Ok(["acme/other".to_owned()].into());
     assert!(right_of(r#"["team:acme/releasers"]"#, Some(&ben)).contains("CLOSED"));
     ben.teams = Ok(["acme/releasers".to_owned()].into());
@@ -677,7 +677,7 @@ fn a_rollback_asks_for_a_right_and_the_lock_alone() {
         .lock("prod", "ana", 42);
     let facts = &closed_all_over.facts;
     insta::assert_snapshot!(shown(&for_rollback(prod(facts), facts)), @"
-    right: @​ana may deploy
+    right: ana may deploy
     lock: held by you
     ");
 }
@@ -703,7 +703,7 @@ fn all_gates_of_a_careful_environment() {
     hold: none
     ");
     insta::assert_snapshot!(shown(&for_apply(prod(&careful.facts), &careful.facts, Asked::ByPerson)), @"
-    right: @​ana may apply
+    right: ana may apply
     pull request: open
     approval CLOSED: 0 of 1 -> a review of `aaaaaaa` by someone other than ana
     checks: 0 passed

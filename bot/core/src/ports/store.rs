@@ -51,7 +51,7 @@ pub struct RunEnd {
     pub mv: Move,
     /// What came of it.
     pub outcome: Outcome,
-    /// The release that it made live.
+    /// The release that it made live, or left there broken.
     pub release: Option<Release>,
 }
 
@@ -239,6 +239,13 @@ pub trait Store: Send + Sync {
         end: &RunEnd,
         now: Timestamp,
     ) -> PortResult<()>;
+    /// Cancels the runs that wait for their second step since before a moment; gives how many.
+    async fn cancel_unconfirmed(
+        &self,
+        before: Timestamp,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> PortResult<u64>;
     /// Puts a run back into the queue: its worker shuts down before an effect, or is gone.
     async fn requeue_run(&self, run: &RunId, now: Timestamp) -> PortResult<()>;
     /// Runs under way whose lease has run out, with their steps. They are taken over by this

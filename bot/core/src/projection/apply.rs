@@ -137,7 +137,7 @@ fn state(run: &Run, env: &EnvName, scene: &Scene<'_>) -> ApplyState {
                 not_begun: stopped.tally.not_begun.clone(),
                 diagnostics: stopped.diagnostics.clone(),
                 message: Some(sentence(stopped)),
-                took: run.started_at.map(|at| scene.since(at)).unwrap_or_default(),
+                took: took(run),
             }
         }
         (RunState::Failed, Some(Outcome::Stopped(stopped))) => ApplyState::Failed {
@@ -146,11 +146,26 @@ fn state(run: &Run, env: &EnvName, scene: &Scene<'_>) -> ApplyState {
             not_begun: Vec::new(),
             diagnostics: stopped.diagnostics.clone(),
             message: Some(format!("nothing was changed: {}", sentence(stopped))),
-            took: std::time::Duration::ZERO,
+            took: took(run),
+        },
+        // Whatever is not told may have happened.
+        (RunState::Interrupted | RunState::Failed, _) => ApplyState::Interrupted {
+            found: format!(
+                "the run {} and left no word of what it did: look at the state before anything else",
+                run.state.as_str()
+            ),
         },
         (_, Some(Outcome::Stopped(stopped))) => ApplyState::NotApplied(sentence(stopped)),
         (state, _) => ApplyState::NotApplied(format!("the run ended as {}", state.as_str())),
     }
+}
+
+/// From the moment a worker took it to its end.
+fn took(run: &Run) -> std::time::Duration {
+    run.started_at
+        .zip(run.ended_at)
+        .map(|(began, ended)| ended.duration_since(began).unsigned_abs())
+        .unwrap_or_default()
 }
 
 fn running(run: &Run, outcome: Option<&Outcome>, scene: &Scene<'_>) -> ApplyState {
@@ -212,9 +227,7 @@ fn buttons(env: &EnvName, scene: &Scene<'_>) -> Buttons {
     };
     if applies(env, scene).any(|(run, _)| !run.state.is_final()) {
         push("Cancel", "Stop this apply", identifier::CANCEL);
-    } else if applies(env, scene).any(|(run, work)| {
-        run.state != RunState::Succeeded || matches!(work.plan, PlanToApply::Again { .. })
-    }) {
+    } else if applies(env, scene).any(|(run, _)| run.state != RunState::Succeeded) {
         push("Retry", "Do again what did not succeed", identifier::RETRY);
     }
     buttons

@@ -1,7 +1,10 @@
 //! One deploy or rollback: its comment, its check run and its GitHub deployment.
 
 use super::{Scene, deploy_check_name, identifier, identity, queue};
+use jiff::Timestamp;
+
 use crate::config::Provenance as Asked;
+use crate::facts::Release;
 use crate::intent::ReportKey;
 use crate::outcome::{Evidence, Outcome, PodTrouble, Stopped};
 use crate::ports::{DeploymentState, DeploymentStatus, NewDeployment};
@@ -10,6 +13,7 @@ use crate::report::deploy_comment::{
     ContainerTrouble, DeployComment, DeployState, Provenance, RolloutFailure,
 };
 use crate::report::evidence::ReleaseRef;
+use crate::report::markdown::sentences;
 use crate::run::{DeployWork, ImageToDeploy, Run, RunState, Work};
 
 /// The comment of a deploy run; `None` for any other run.
@@ -25,13 +29,14 @@ pub fn deploy_comment(run: &Run, scene: &Scene<'_>) -> Option<DeployComment> {
         service: work.service.name.clone(),
         env: env.clone(),
         release: release(run, work),
-        was: was(run),
+        was: was(run, work, scene),
         state: state(run, work, scene),
         identity: evidence(run).map(identity),
         provenance: provenance(run, work),
         url: live.then(|| work.url.clone()).flatten(),
         page: scene.link(&run.id),
         undo: (live && work.rollback.is_none()).then(|| format!("/rollback {env}")),
+        back: work.rollback.is_some(),
     })
 }
 
@@ -93,13 +98,28 @@ pub fn deployment(run: &Run, scene: &Scene<'_>) -> Option<(NewDeployment, Vec<De
     Some((deployment, statuses))
 }
 
-/// Whether a newer release of the service is live in the environment.
+/// Whether a newer good release of the service is live in the environment.
 fn is_superseded(run: &Run, work: &DeployWork, scene: &Scene<'_>) -> bool {
+    releases(run, work, scene)
+        .take_while(|release| release.run != run.id)
+        .any(|release| release.good)
+}
+
+/// The releases of a run's service in its environment, newest first.
+fn releases<'s>(
+    run: &'s Run,
+    work: &'s DeployWork,
+    scene: &'s Scene<'_>,
+) -> impl Iterator<Item = &'s Release> {
     scene
         .releases
         .iter()
-        .find(|release| release.env == run.order.env && release.service == work.service.name)
-        .is_some_and(|live| live.run != run.id)
+        .filter(|release| release.env == run.order.env && release.service == work.service.name)
+}
+
+/// The good release that a run's own would take the place of.
+fn serving<'s>(run: &'s Run, work: &'s DeployWork, scene: &'s Scene<'_>) -> Option<&'s Release> {
+    releases(run, work, scene).find(|release| release.good && release.run != run.id)
 }
 
 fn release(run: &Run, work: &DeployWork) -> ReleaseRef {
@@ -119,13 +139,30 @@ fn release(run: &Run, work: &DeployWork) -> ReleaseRef {
     }
 }
 
-fn was(run: &Run) -> Option<ReleaseRef> {
-    let Some(Outcome::Deployed(deployed)) = &run.outcome else {
+/// What ran before it; for a run that is not over, what runs now.
+fn was(run: &Run, work: &DeployWork, scene: &Scene<'_>) -> Option<ReleaseRef> {
+    if let Some(rollback) = &work.rollback {
+        let from = rollback.from.as_ref()?;
+        let known = releases(run, work, scene).find(|release| release.commit == *from);
+        return Some(ReleaseRef {
+            commit: from.clone(),
+            pr: known.and_then(|release| release.pr),
+            digest: None,
+        });
+    }
+    if let Some(Outcome::Deployed(deployed)) = &run.outcome {
+        return deployed.previous.as_ref().map(|previous| ReleaseRef {
+            commit: previous.commit.clone(),
+            pr: previous.pr,
+            digest: None,
+        });
+    }
+    if run.state.is_final() {
         return None;
-    };
-    deployed.previous.as_ref().map(|previous| ReleaseRef {
-        commit: previous.commit.clone(),
-        pr: previous.pr,
+    }
+    serving(run, work, scene).map(|release| ReleaseRef {
+        commit: release.commit.clone(),
+        pr: release.pr,
         digest: None,
     })
 }
@@ -167,6 +204,14 @@ fn state(run: &Run, work: &DeployWork, scene: &Scene<'_>) -> DeployState {
             found: sentence(stopped),
             next: vec!["/retry".to_owned(), format!("/rollback {}", run.order.env)],
         },
+        // Whatever is not told may have happened.
+        (RunState::Interrupted | RunState::Failed, _) => DeployState::Interrupted {
+            found: format!(
+                "The run {} and left no word of what it did.",
+                run.state.as_str()
+            ),
+            next: vec!["/retry".to_owned(), format!("/rollback {}", run.order.env)],
+        },
         (_, Some(Outcome::Refused { gates })) => DeployState::Refused(gates.clone()),
         (_, Some(Outcome::Stopped(stopped))) => DeployState::NotDeployed(sentence(stopped)),
         (state, _) => DeployState::NotDeployed(format!("the run ended as {}", state.as_str())),
@@ -188,8 +233,11 @@ fn running(
     match &work.image {
         ImageToDeploy::Tag(tag) if !found => DeployState::WaitingForImage {
             image: format!("{}:{tag}", work.service.image),
-            waited: elapsed,
-            limit: work.service.image_wait,
+            until: run
+                .started_at
+                .unwrap_or(run.created_at)
+                .checked_add(work.service.image_wait)
+                .unwrap_or(Timestamp::MAX),
         },
         ImageToDeploy::Tag(_) | ImageToDeploy::Digest(_) => {
             let (ready, wanted) = progress.and_then(|p| p.counted).unwrap_or_default();
@@ -205,15 +253,20 @@ fn running(
 /// A failed run, told together with the rollback that it led to.
 fn failed(run: &Run, work: &DeployWork, stopped: &Stopped, scene: &Scene<'_>) -> DeployState {
     let mut failure = RolloutFailure {
-        summary: sentence(stopped),
+        summary: sentences(&[&stopped.what]),
         containers: stopped.pods.iter().map(container).collect(),
         events: stopped
             .pods
             .iter()
             .flat_map(|pod| pod.events.iter().cloned())
             .collect(),
-        previous_serving: false,
+        previous_serving: !stopped.reached_the_world && serving(run, work, scene).is_some(),
+        more: Vec::new(),
     };
+    if !stopped.reached_the_world && !failure.previous_serving {
+        failure.more.push("Nothing was deployed.".to_owned());
+    }
+    let next = sentences(&[&stopped.fix]);
     let rollback = scene.runs.iter().find(|other| match &other.order.work {
         Work::Deploy(other) => other
             .rollback
@@ -231,42 +284,62 @@ fn failed(run: &Run, work: &DeployWork, stopped: &Stopped, scene: &Scene<'_>) ->
             hold: true,
         },
         Some(back) => {
-            let way = if back.state.is_final() {
-                "The rollback did not succeed either"
+            let to = back.order.commit.short();
+            failure.more.push(if back.state.is_final() {
+                let why = match &back.outcome {
+                    Some(Outcome::Stopped(stopped)) => sentences(&[&stopped.what, &stopped.fix]),
+                    _ => format!("It was {}.", back.state.as_str()),
+                };
+                format!("⚠️ The rollback to `{to}` did not succeed either. {why}")
             } else {
-                "Rolling back now"
-            };
-            failure.summary = format!(
-                "{} — {way} (to {}).",
-                failure.summary,
-                back.order.commit.short()
-            );
+                format!("↩️ It is being rolled back to `{to}`.")
+            });
             DeployState::Failed(failure)
         }
         None => {
-            if stopped.reached_the_world && work.roll_back_on_failure {
-                // The rollback is decided a moment after the failure is told.
-                let what = if has_earlier(run, work, scene) {
-                    "Rolling back."
-                } else {
-                    "There is no earlier good release to go back to: mend it and merge, or deploy \
-                     another commit."
-                };
-                failure.summary = format!("{} — {what}", failure.summary);
+            failure
+                .more
+                .extend(Some(next).filter(|next| !next.is_empty()));
+            if stopped.reached_the_world && work.rollback.is_none() {
+                let env = &run.order.env;
+                failure.more.push(match serving(run, work, scene) {
+                    _ if is_overtaken(run, work, scene) => {
+                        "A newer rollout takes its place.".to_owned()
+                    }
+                    // The rollback is decided a moment after the failure is told.
+                    _ if is_overtaken(run, work, scene) => {
+                        "A newer rollout takes its place.".to_owned()
+                    }
+                    Some(_) if work.roll_back_on_failure => "↩️ It is being rolled back.".to_owned(),
+                    Some(before) => format!(
+                        "Nothing is rolled back by itself here: `/rollback {env}` goes back to `{}`.",
+                        before.commit.short()
+                    ),
+                    None => "There is no earlier good release to go back to: mend it and merge, \
+                             or deploy another commit."
+                        .to_owned(),
+                });
             }
             DeployState::Failed(failure)
         }
     }
 }
 
-/// Whether there is a good release of the service to go back to.
-fn has_earlier(run: &Run, work: &DeployWork, scene: &Scene<'_>) -> bool {
-    scene.releases.iter().any(|release| {
-        release.env == run.order.env
-            && release.service == work.service.name
-            && release.good
+/// Whether another rollout of the service is under way or went live since, so that there is no
+/// rollback.
+fn is_overtaken(run: &Run, work: &DeployWork, scene: &Scene<'_>) -> bool {
+    let rolling = scene.active.iter().any(|other| {
+        other.id != run.id
+            && other.state == RunState::Running
+            && other.order.env == run.order.env
+            && other.order.service() == Some(&work.service.name)
+    });
+    let live_since = releases(run, work, scene).any(|release| {
+        release.good
             && release.run != run.id
-    })
+            && run.ended_at.is_some_and(|ended| release.live_at > ended)
+    });
+    rolling || live_since
 }
 
 fn container(pod: &PodTrouble) -> ContainerTrouble {
@@ -282,11 +355,7 @@ fn container(pod: &PodTrouble) -> ContainerTrouble {
 }
 
 fn sentence(stopped: &Stopped) -> String {
-    [stopped.what.as_str(), stopped.fix.as_str()]
-        .into_iter()
-        .filter(|part| !part.is_empty())
-        .collect::<Vec<_>>()
-        .join(" — ")
+    sentences(&[&stopped.what, &stopped.fix])
 }
 
 fn buttons(run: &Run, work: &DeployWork, scene: &Scene<'_>) -> Buttons {
@@ -330,11 +399,18 @@ fn buttons(run: &Run, work: &DeployWork, scene: &Scene<'_>) -> Buttons {
         | RunState::Skipped
         | RunState::Interrupted => {
             push("Retry", "Try the same again", identifier::RETRY);
-            push(
-                "Roll back",
-                "The release before, and a hold",
-                identifier::ROLLBACK,
+            let changed = matches!(
+                &run.outcome,
+                Some(Outcome::Stopped(stopped)) if stopped.reached_the_world
             );
+            let still_there = changed && !is_superseded(run, work, scene);
+            if still_there && serving(run, work, scene).is_some() {
+                push(
+                    "Roll back",
+                    "The release before, and a hold",
+                    identifier::ROLLBACK,
+                );
+            }
         }
     }
     buttons

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::facts::Lock;
 use crate::report::locks::LockView;
-use crate::report::markdown::{code, duration, text};
+use crate::report::markdown::{duration, text};
 
 impl LockView {
     /// A lock as it is seen at a moment.
@@ -26,7 +26,9 @@ impl LockView {
         }
     }
 
-    /// What is held, by whom and why, and when it is free again, in a line.
+    /// What is held, by whom and why, and when it is free again, in a line for [`prose`].
+    ///
+    /// [`prose`]: crate::report::markdown::prose
     #[must_use]
     pub fn in_the_way(&self) -> String {
         let (what, freed) = match (&self.stack, self.pr) {
@@ -38,9 +40,8 @@ impl LockView {
             (None, _) => (
                 self.env.to_string(),
                 format!(
-                    "{} by {} or an admin frees it",
-                    code(&format!("/unlock {}", self.env)),
-                    text(self.holder.as_str())
+                    "`/unlock {}` by {} or an admin frees it",
+                    self.env, self.holder
                 ),
             ),
         };
@@ -53,7 +54,9 @@ impl LockView {
             .chain(by_itself)
             .collect();
         let ends = ends.join(" · ");
-        let sentence = format!("{what} is {}", self.sentence());
+        // A backtick of the reason's must not begin code.
+        let told = self.told(|foreign| foreign.replace('`', "'"));
+        let sentence = format!("{what} is {told}");
         if ends.is_empty() {
             sentence
         } else {
@@ -61,17 +64,21 @@ impl LockView {
         }
     }
 
-    /// Who holds it, for how long and why, in a line.
+    /// Who holds it, for how long and why, in a line of Markdown.
     #[must_use]
     pub fn sentence(&self) -> String {
+        self.told(text)
+    }
+
+    fn told(&self, foreign: impl Fn(&str) -> String) -> String {
         let pr = self.pr.map_or_else(String::new, |pr| format!(" (#{pr})"));
         let reason = self
             .reason
             .as_deref()
-            .map_or_else(String::new, |reason| format!(": “{}”", text(reason)));
+            .map_or_else(String::new, |reason| format!(": “{}”", foreign(reason)));
         format!(
             "held by {}{pr} for {}{reason}",
-            text(self.holder.as_str()),
+            foreign(self.holder.as_str()),
             duration(self.age)
         )
     }

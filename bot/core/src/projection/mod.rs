@@ -116,3 +116,6 @@ pub fn apply_check_name(env: &EnvName) -> String {
 pub fn deploy_check_name(service: &ServiceName, env: &EnvName) -> String {
     format!("deploy {service} to {env}")
 }
+
+#[cfg(test)]
+mod tests;

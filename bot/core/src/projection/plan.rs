@@ -88,9 +88,7 @@ fn comment(pr: PrNumber, head: &CommitSha, newest: &PlanWork, scene: &Scene<'_>)
             |row: &PlanRow| matches!(&row.state, RowState::Planned(plan) if !plan.counts.is_zero());
         all.clone().all(done) && all.any(changes)
     };
-    let mut envs: Vec<EnvName> = rows.iter().map(|row| row.env.clone()).collect();
-    envs.dedup();
-    let ready: Vec<EnvName> = envs.into_iter().filter(|env| applicable(env)).collect();
+    let ready: Vec<EnvName> = environments(&rows).into_iter().filter(applicable).collect();
     PlanComment {
         key: ReportKey::PlanComment(pr).to_string(),
         head: head.clone(),
@@ -98,11 +96,21 @@ fn comment(pr: PrNumber, head: &CommitSha, newest: &PlanWork, scene: &Scene<'_>)
         base: newest.base.clone(),
         next: ready.iter().map(|env| format!("/apply {env}")).collect(),
         blocked: ready,
-        identities: identities.into_values().collect(),
+        identities: environments(&rows)
+            .into_iter()
+            .filter_map(|env| identities.remove(&env))
+            .collect(),
         page: plans(scene).next().and_then(|(run, _)| scene.link(&run.id)),
         notes: Vec::new(),
         rows,
     }
+}
+
+/// The environments of the rows, in their order.
+fn environments(rows: &[PlanRow]) -> Vec<EnvName> {
+    let mut envs: Vec<EnvName> = rows.iter().map(|row| row.env.clone()).collect();
+    envs.dedup();
+    envs
 }
 
 /// In the order of deploy.toml, where it is known: `dev` before `prod` as people think of them.

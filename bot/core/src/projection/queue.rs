@@ -6,7 +6,7 @@ use crate::report::locks::LockView;
 use crate::report::markdown::{ordinal, time};
 use crate::run::{Run, RunState, Work};
 
-/// Why a queued run waits, in a line.
+/// Why a queued run waits, in a line in which commands stand between backticks.
 pub(super) fn why(scene: &Scene<'_>, run: &Run) -> String {
     let needed: Vec<String> = scene
         .active
@@ -25,6 +25,10 @@ pub(super) fn why(scene: &Scene<'_>, run: &Run) -> String {
     if let Some(moment) = run.order.not_before.filter(|moment| *moment > scene.now) {
         return format!("waits for the window that opens at {}", time(moment));
     }
+    if let Some(other) = under_way(scene, run) {
+        let (kind, subject) = (other.order.kind(), other.order.subject());
+        return format!("waits for the {kind} of {subject} that is under way");
+    }
     let ahead = place(scene, run) - 1;
     if ahead > 0 {
         return format!("waits for {ahead} before it");
@@ -39,12 +43,38 @@ fn lock_in_the_way<'s>(scene: &'s Scene<'_>, run: &Run) -> Option<&'s Lock> {
     }
     scene.locks.iter().find(|lock| {
         let of_the_run = lock.target.env == run.order.env
-            && match &lock.target.stack {
-                None => !lock.holder.is(&run.order.actor),
-                Some(stack) => Some(stack) == run.order.stack(),
-            };
-        of_the_run && (lock.pr.is_none() || lock.pr != run.order.pr)
+            && lock
+                .target
+                .stack
+                .as_ref()
+                .is_none_or(|stack| Some(stack) == run.order.stack());
+        let same_pr = lock.pr.is_some() && lock.pr == run.order.pr;
+        let same_person = lock.holder.is(&run.order.actor);
+        // A stack is claimed for a pull request, an environment for a person too.
+        let mine = match (&lock.target.stack, lock.pr) {
+            (Some(_), Some(_)) => same_pr,
+            _ => same_pr || same_person,
+        };
+        of_the_run && !mine
     })
+}
+
+/// A run under way that keeps this one from starting beside it.
+fn under_way<'s>(scene: &'s Scene<'_>, run: &Run) -> Option<&'s Run> {
+    scene.active.iter().find(|other| {
+        let clash = matches!(
+            (&other.order.work, &run.order.work),
+            (Work::Apply(_), Work::Apply(_) | Work::Plan(_)) | (Work::Deploy(_), Work::Deploy(_))
+        );
+        clash
+            && other.state == RunState::Running
+            && other.order.env == run.order.env
+            && other.order.subject() == run.order.subject()
+    })
+}
+
+fn same_kind(one: &Run, other: &Run) -> bool {
+    std::mem::discriminant(&one.order.work) == std::mem::discriminant(&other.order.work)
 }
 
 /// Its place among the runs that wait for the same, from one.
@@ -56,7 +86,7 @@ fn place(scene: &Scene<'_>, run: &Run) -> usize {
             other.state == RunState::Queued
                 && other.order.env == run.order.env
                 && other.order.subject() == run.order.subject()
-                && other.order.kind() == run.order.kind()
+                && same_kind(other, run)
         })
         .take_while(|other| other.id != run.id)
         .count()

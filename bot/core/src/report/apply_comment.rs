@@ -421,13 +421,17 @@ impl StackApply {
 impl ApplyState {
     fn cell(&self) -> String {
         match self {
-            Self::Pending(why) => format!("⏳ {why}"),
+            Self::Pending(why) => format!("⏳ {}", prose(why)),
             Self::Running {
                 done,
                 total,
                 elapsed,
             } => {
-                format!("🔄 {done} of {total} done, {}", duration(*elapsed))
+                let elapsed = duration(*elapsed);
+                match total {
+                    0 => format!("🔄 begun {elapsed} ago"),
+                    _ => format!("🔄 {done} of {total} done, {elapsed}"),
+                }
             }
             Self::Applied { counts, took, .. } => {
                 format!(

@@ -79,7 +79,7 @@ fn remarks(rows: &[BoardRow]) -> String {
         }
         if row.live.as_ref().is_some_and(|live| !live.good) {
             let place = format!("{} · {}", row.env, row.service);
-            add(format!("- ⚠️ {place}: being rolled back\n"));
+            add(format!("- ⚠️ {place}: broken, or being rolled back\n"));
         }
     }
     lines.concat()

@@ -3,12 +3,13 @@
 use std::fmt::Write as _;
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::check::{Buttons, CheckOutput, CheckStatus, Conclusion};
 use super::evidence::{Identity, Link, ReleaseRef};
 use super::fit::{Section, fit};
-use super::markdown::{code, commands, counted, duration, link, marker, text};
+use super::markdown::{code, commands, counted, duration, link, marker, prose, text, time, title};
 use super::refusal::{GateRow, gate_table};
 use super::rollout_failure::Cause;
 pub use super::rollout_failure::{ContainerTrouble, RolloutFailure};
@@ -39,6 +40,8 @@ pub struct DeployComment {
     pub page: Option<Link>,
     /// The command that takes it back, `/rollback dev`.
     pub undo: Option<String>,
+    /// Whether it goes back to an earlier release; automatic deploys are held then.
+    pub back: bool,
 }
 
 /// How an image was tied to a commit.
@@ -70,10 +73,8 @@ pub enum DeployState {
     WaitingForImage {
         /// The image with its tag.
         image: String,
-        /// How long it has been waited for.
-        waited: Duration,
         /// When it is given up.
-        limit: Duration,
+        until: Timestamp,
     },
     /// Kubernetes is replacing pods.
     RollingOut {
@@ -178,7 +179,11 @@ impl DeployComment {
                     None => String::new(),
                 };
                 let took = duration(*took);
-                format!("🚀 {service} is live in {env}: {release}{digest}, in {took}")
+                if self.back {
+                    format!("↩️ {service} is back in {env}: {release}{digest}, in {took}")
+                } else {
+                    format!("🚀 {service} is live in {env}: {release}{digest}, in {took}")
+                }
             }
             DeployState::Failed(_) => format!("❌ {service} did not go live in {env}: {release}"),
             DeployState::RolledBack { to, .. } => {
@@ -204,15 +209,18 @@ impl DeployComment {
     fn title(&self) -> String {
         let short = self.release.commit.short();
         match &self.state {
-            DeployState::Queued(why) => why.clone(),
-            DeployState::WaitingForImage { waited, .. } => {
-                format!("Waiting for the image of {short} for {}", duration(*waited))
-            }
+            DeployState::Queued(why) => title(why),
+            DeployState::WaitingForImage { .. } => format!("Waiting for the image of {short}"),
             DeployState::RollingOut { ready, wanted, .. } => {
                 format!("Rolling out {short}: {ready} of {wanted} ready")
             }
-            DeployState::Live { took, .. } => format!("{short} is live in {}", duration(*took)),
-            DeployState::Failed(failure) => failure.summary.clone(),
+            DeployState::Live { took, .. } if self.back => {
+                format!("Back on {short} in {}", duration(*took))
+            }
+            DeployState::Live { took, .. } => {
+                format!("{short} is live after {}", duration(*took))
+            }
+            DeployState::Failed(failure) => title(&failure.summary),
             DeployState::RolledBack { to, .. } => {
                 format!("{short} failed; back on {}", to.commit.short())
             }
@@ -223,7 +231,7 @@ impl DeployComment {
                     counted(gates.len(), "closed gate", "closed gates")
                 )
             }
-            DeployState::NotDeployed(why) => why.clone(),
+            DeployState::NotDeployed(why) => title(why),
             DeployState::Interrupted { .. } => "Interrupted: somebody has to look".to_owned(),
         }
     }
@@ -247,21 +255,18 @@ impl DeployComment {
     fn told(&self) -> String {
         match &self.state {
             DeployState::Unconfirmed { code: word, by } => format!(
-                "{} says {} within 10 minutes, or presses Confirm on the check run.",
-                code(by.as_str()),
-                code(&format!("/confirm {word}"))
+                "To go on, {} comments {} within 10 minutes or presses **Confirm** on the check run. \
+                 {} drops it.",
+                text(by.as_str()),
+                code(&format!("/confirm {word}")),
+                code("/cancel")
             ),
             DeployState::Refused(gates) => gate_table(gates),
-            DeployState::Queued(why) | DeployState::NotDeployed(why) => text(why),
-            DeployState::WaitingForImage {
-                image,
-                waited,
-                limit,
-            } => format!(
-                "CI has not published {} yet · waited {} of {}",
+            DeployState::Queued(why) | DeployState::NotDeployed(why) => prose(why),
+            DeployState::WaitingForImage { image, until } => format!(
+                "CI has not published {} yet. It goes on by itself once it has, and gives up at {}.",
                 code(image),
-                duration(*waited),
-                duration(*limit)
+                time(*until)
             ),
             DeployState::RollingOut {
                 ready,
@@ -272,15 +277,14 @@ impl DeployComment {
             }
             DeployState::Failed(failure) => failure.told(),
             DeployState::RolledBack { failure, hold, .. } => {
-                let mut told = text(&failure.summary);
+                let mut told = failure.told();
                 if *hold {
-                    let resume = code(&format!("/resume {}", self.env));
-                    let _ = write!(told, "\n\n⏸️ Automatic deploys are held until {resume}.");
+                    let _ = write!(told, "\n\n{}", self.held());
                 }
                 told
             }
             DeployState::Interrupted { found, next } => {
-                let found = text(found);
+                let found = prose(found);
                 if next.is_empty() {
                     found
                 } else {
@@ -290,8 +294,17 @@ impl DeployComment {
                     )
                 }
             }
+            DeployState::Live { .. } if self.back => self.held(),
             DeployState::Live { .. } => String::new(),
         }
+    }
+
+    fn held(&self) -> String {
+        let resume = code(&format!("/resume {}", self.env));
+        format!(
+            "⏸️ Automatic deploys to {} are on hold until {resume}.",
+            self.env
+        )
     }
 
     /// The evidence, on one line.
@@ -318,7 +331,10 @@ impl DeployComment {
         if let Some(identity) = &self.identity {
             facts.push(format!("as {}", identity.markdown()));
         }
-        facts.extend(self.url.as_ref().map(|url| link(url, url)));
+        facts.extend(self.url.as_ref().map(|url| {
+            let (_, name) = url.split_once("://").unwrap_or(("", url));
+            link(name, url)
+        }));
         facts.extend(self.page.as_ref().map(Link::markdown));
         if let Some(undo) = &self.undo {
             facts.push(format!("undo: {}", code(undo)));

@@ -114,6 +114,47 @@ pub fn prose(raw: &str) -> String {
     out
 }
 
+/// Texts as sentences, one after the other: each begins like one and ends like one. Empty ones are
+/// left out. The result is for [`prose`].
+#[must_use]
+pub fn sentences(parts: &[&str]) -> String {
+    let all = parts.iter().map(|part| part.trim());
+    let closed: Vec<String> = all
+        .filter(|part| !part.is_empty())
+        .map(|part| {
+            let word = part.split_whitespace().next().unwrap_or_default();
+            // A name stays as it is written.
+            let is_word = word.chars().all(|c| c.is_ascii_lowercase());
+            let mut sentence = String::with_capacity(part.len() + 1);
+            let mut chars = part.chars();
+            match chars.next().filter(|_| is_word) {
+                Some(first) => sentence.extend(first.to_uppercase().chain(chars)),
+                None => sentence.push_str(part),
+            }
+            if !sentence.ends_with(['.', '!', '?', ':', '…']) {
+                sentence.push('.');
+            }
+            sentence
+        })
+        .collect();
+    closed.join(" ")
+}
+
+/// The first sentence of a text without its backticks, short enough for a title.
+#[must_use]
+pub fn title(raw: &str) -> String {
+    const LONGEST: usize = 120;
+    let line = one_line(&raw.replace('`', ""));
+    let first = line
+        .split_once(". ")
+        .map_or(line.as_str(), |(first, _)| first);
+    let first = first.trim_end_matches('.');
+    match first.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", first.get(..end).unwrap_or_default().trim_end()),
+        None => first.to_owned(),
+    }
+}
+
 /// A link; a target that is not http or https is told as code instead.
 #[must_use]
 pub fn link(label: &str, url: &str) -> String {

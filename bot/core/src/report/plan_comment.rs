@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::{Identity, Link};
 use super::fit::{Section, fit};
-use super::markdown::{code, commands, counted, link, marker, table, text};
+use super::markdown::{code, commands, counted, link, marker, prose, table, text};
 use super::plan_remarks::remarks;
 use super::terraform_text::{counts_markdown, diagnostics_text};
 use crate::ids::{CommitSha, EnvName, Login, StackName};
@@ -292,7 +292,7 @@ impl RowState {
     fn cell(&self) -> String {
         match self {
             Self::Pending(None) => "⏳ queued".to_owned(),
-            Self::Pending(Some(why)) => format!("⏳ queued: {}", text(why)),
+            Self::Pending(Some(why)) => format!("⏳ queued: {}", prose(why)),
             Self::Running => "🔄 planning".to_owned(),
             Self::Planned(plan) => counts_markdown(&plan.counts),
             Self::Failed(failure) => format!("❌ failed at {}", code(&failure.step)),

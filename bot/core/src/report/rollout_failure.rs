@@ -3,12 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::fit::Section;
-use super::markdown::{code, table, text};
+use super::markdown::{code, prose, table, text};
 
 /// What went wrong in a rollout.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RolloutFailure {
-    /// One line, as plain text: `3 pods can't pull their image`.
+    /// One sentence, in which code stands between backticks: `3 pods can't pull their image`.
     pub summary: String,
     /// The containers that are not well.
     pub containers: Vec<ContainerTrouble>,
@@ -16,6 +16,8 @@ pub struct RolloutFailure {
     pub events: Vec<String>,
     /// True when the release before is still serving.
     pub previous_serving: bool,
+    /// What follows from it, as sentences in which commands stand between backticks.
+    pub more: Vec<String>,
 }
 
 /// One container that is not well.
@@ -50,16 +52,20 @@ pub(super) enum Cause {
 
 impl RolloutFailure {
     pub(super) fn told(&self) -> String {
-        let summary = text(&self.summary);
+        let mut told = vec![prose(&self.summary)];
         if self.previous_serving {
-            format!("{summary}\n\nThe release before is still serving.")
-        } else {
-            summary
+            told.push("The release before is still serving.".to_owned());
         }
+        told.extend(self.more.iter().map(|sentence| prose(sentence)));
+        told.join("\n\n")
     }
 
     pub(super) fn sections(&self, cause: Cause) -> Vec<Section> {
-        let mut sections = vec![Section::lines(1, self.containers_table())];
+        let mut sections = Vec::new();
+        // The check run has the table in its summary.
+        if cause != Cause::Open {
+            sections.push(Section::lines(1, self.containers_table()));
+        }
         if cause == Cause::Left {
             return sections;
         }

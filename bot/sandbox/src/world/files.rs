@@ -7,8 +7,14 @@ pub(super) fn all(aws: &Url) -> Vec<(String, String)> {
     let mut files = vec![
         file("deploy.toml", include_str!("shop/deploy.toml")),
         file("README.md", "# shop\n\nSells things.\n"),
-        file("infra/01-network/main.tf", include_str!("shop/network/main.tf")),
-        file("infra/02-database/main.tf", include_str!("shop/database/main.tf")),
+        file(
+            "infra/01-network/main.tf",
+            include_str!("shop/network/main.tf"),
+        ),
+        file(
+            "infra/02-database/main.tf",
+            include_str!("shop/database/main.tf"),
+        ),
         file("app/greeting.txt", "Welcome to the shop.\n"),
     ];
     for (env, replicas, cidr, size) in [

@@ -134,7 +134,9 @@ impl World {
             self.github.set_permission(REPO, user, permission).await?;
         }
         for user in ["ben", "cleo"] {
-            self.github.add_team_member("acme", "releasers", user).await?;
+            self.github
+                .add_team_member("acme", "releasers", user)
+                .await?;
         }
         Ok(())
     }

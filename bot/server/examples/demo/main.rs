@@ -94,10 +94,20 @@ async fn stay(world: &World, bot: &Bot) -> anyhow::Result<()> {
     println!("  its log     {}", bot.log().display());
     println!("  AWS         {}", world.aws.url());
     println!("  registry    http://{}", world.registry.host());
-    println!("  clusters    {} · {}", world.dev.cluster.endpoint(), world.prod.cluster.endpoint());
-    println!("\nPeople: ana (write), ben (maintain, releaser), cleo (admin, releaser), mallory (read).");
-    println!("Open a pull request that changes infra/02-database/dev.tfvars or app/greeting.txt, look");
-    println!("at the plan, comment /help, /apply dev, merge. A greeting with “crash” in it crashes.");
+    println!(
+        "  clusters    {} · {}",
+        world.dev.cluster.endpoint(),
+        world.prod.cluster.endpoint()
+    );
+    println!(
+        "\nPeople: ana (write), ben (maintain, releaser), cleo (admin, releaser), mallory (read)."
+    );
+    println!(
+        "Open a pull request that changes infra/02-database/dev.tfvars or app/greeting.txt, look"
+    );
+    println!(
+        "at the plan, comment /help, /apply dev, merge. A greeting with “crash” in it crashes."
+    );
     tokio::signal::ctrl_c().await?;
     Ok(())
 }

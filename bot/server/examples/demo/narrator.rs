@@ -22,7 +22,11 @@ pub(crate) struct Narrator<'a> {
 impl<'a> Narrator<'a> {
     pub(crate) fn new(world: &'a World, bot: &'a Bot) -> Self {
         println!("Slipway, from a pull request to production and back.");
-        println!("GitHub {} · Slipway {}\n", world.github.html_url(), bot.url());
+        println!(
+            "GitHub {} · Slipway {}\n",
+            world.github.html_url(),
+            bot.url()
+        );
         Self {
             world,
 
@@ -63,7 +67,11 @@ impl<'a> Narrator<'a> {
             .await?;
         self.told.insert((comment.id, comment.edits));
         println!("   ┌ slipway[bot] on #{pr}");
-        for line in comment.body.lines().filter(|line| !line.starts_with("<!--")) {
+        for line in comment
+            .body
+            .lines()
+            .filter(|line| !line.starts_with("<!--"))
+        {
             println!("   │ {line}");
         }
         println!("   └");
@@ -108,9 +116,16 @@ impl<'a> Narrator<'a> {
         sha: &str,
         states: &[&str],
     ) -> anyhow::Result<()> {
-        let what = format!("a deployment to {env} with the states {}", states.join(", "));
+        let what = format!(
+            "a deployment to {env} with the states {}",
+            states.join(", ")
+        );
         let had = |deployment: &Deployment| -> Vec<String> {
-            deployment.statuses.iter().map(|status| status.state.clone()).collect()
+            deployment
+                .statuses
+                .iter()
+                .map(|status| status.state.clone())
+                .collect()
         };
         self.world
             .github
@@ -124,7 +139,10 @@ impl<'a> Narrator<'a> {
                     .then_some(())
             })
             .await?;
-        self.seen(&format!("GitHub deployment to {env}: {}", states.join(" → ")));
+        self.seen(&format!(
+            "GitHub deployment to {env}: {}",
+            states.join(" → ")
+        ));
         Ok(())
     }
 
@@ -139,7 +157,10 @@ impl<'a> Narrator<'a> {
             let repository = model.repository(REPO)?;
             let mut all = repository.deployments.iter();
             let of_it = all.find(|d| d.environment == env && d.sha == sha)?;
-            let good = of_it.statuses.iter().find(|status| status.state == "success")?;
+            let good = of_it
+                .statuses
+                .iter()
+                .find(|status| status.state == "success")?;
             Some(good.created_at)
         });
         let live = live.with_context(|| format!("{sha} is not live in {env}"))?;
@@ -170,6 +191,10 @@ impl<'a> Narrator<'a> {
                 println!("     {session}");
             }
         }
-        println!("\nAll {} steps were seen, in {:.1} s.", self.steps, took.as_secs_f64());
+        println!(
+            "\nAll {} steps were seen, in {:.1} s.",
+            self.steps,
+            took.as_secs_f64()
+        );
     }
 }

@@ -24,20 +24,26 @@ pub(crate) async fn measure(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::R
         Some("environment = \"dev\"\ncidr        = \"10.13.0.0/16\"\n"),
     )];
     let title = "One stack in one environment";
-    github.commit(REPO, "measured", "ana", title, &files).await?;
+    github
+        .commit(REPO, "measured", "ana", title, &files)
+        .await?;
     let sent = n.world.clock.now();
     let pr = github
         .open_pull_request(REPO, "ana", "measured", "main", title, false)
         .await?;
     let done = github
-        .until("the plan of the measured pull request", Duration::from_secs(60), |model| {
-            let bot = model.bot_login();
-            let repository = model.repository(REPO)?;
-            repository
-                .comments(pr)
-                .find(|comment| comment.author == bot && comment.body.contains("valid until"))
-                .map(|comment| comment.updated_at)
-        })
+        .until(
+            "the plan of the measured pull request",
+            Duration::from_secs(60),
+            |model| {
+                let bot = model.bot_login();
+                let repository = model.repository(REPO)?;
+                repository
+                    .comments(pr)
+                    .find(|comment| comment.author == bot && comment.body.contains("valid until"))
+                    .map(|comment| comment.updated_at)
+            },
+        )
         .await?;
     let whole = done.duration_since(sent).unsigned_abs();
     github.idle(Duration::from_secs(10)).await?;
@@ -85,40 +91,80 @@ async fn bare(n: &Narrator<'_>, terraform: &Path) -> anyhow::Result<Duration> {
     let url = n.world.github.clone_url(REPO);
     let url = url.replace("http://", &format!("http://x-access-token:{token}@"));
     // The bot has its mirror already: the first clone is not part of a plan.
-    run("git", &["clone", "--quiet", "--mirror", &url, &mirror.to_string_lossy()], path, &[]).await?;
+    run(
+        "git",
+        &[
+            "clone",
+            "--quiet",
+            "--mirror",
+            &url,
+            &mirror.to_string_lossy(),
+        ],
+        path,
+        &[],
+    )
+    .await?;
     let tree = path.join("tree");
     std::fs::create_dir(&tree)?;
     let env = [
         ("AWS_ACCESS_KEY_ID", keys.access_key_id),
         ("AWS_SECRET_ACCESS_KEY", keys.secret_access_key),
-        ("AWS_SESSION_TOKEN", keys.session_token.context("a session has a token")?),
+        (
+            "AWS_SESSION_TOKEN",
+            keys.session_token.context("a session has a token")?,
+        ),
         ("AWS_REGION", "eu-central-1".to_owned()),
         ("TF_IN_AUTOMATION", "1".to_owned()),
         ("CHECKPOINT_DISABLE", "1".to_owned()),
     ];
-    let env: Vec<(&str, &str)> = env.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let env: Vec<(&str, &str)> = env
+        .iter()
+        .map(|(name, value)| (*name, value.as_str()))
+        .collect();
     let began = Instant::now();
     let git_dir = format!("--git-dir={}", mirror.display());
     let work_tree = format!("--work-tree={}", tree.display());
     run("git", &[&git_dir, "fetch", "--quiet"], path, &[]).await?;
-    run("git", &[&git_dir, "merge-tree", "--write-tree", "main", "measured"], path, &[]).await?;
-    run("git", &[&git_dir, &work_tree, "checkout", "--force", "--quiet", "measured"], path, &[]).await?;
+    run(
+        "git",
+        &[&git_dir, "merge-tree", "--write-tree", "main", "measured"],
+        path,
+        &[],
+    )
+    .await?;
+    run(
+        "git",
+        &[
+            &git_dir, &work_tree, "checkout", "--force", "--quiet", "measured",
+        ],
+        path,
+        &[],
+    )
+    .await?;
     let stack = tree.join("infra/01-network");
     let program = terraform.to_string_lossy();
     let backend = "-backend-config=dev.s3.tfbackend";
-    run(&program, &["init", "-input=false", "-no-color", backend], &stack, &env).await?;
-    let plan = ["plan", "-input=false", "-no-color", "-json", "-out=plan", "-var-file=dev.tfvars"];
+    run(
+        &program,
+        &["init", "-input=false", "-no-color", backend],
+        &stack,
+        &env,
+    )
+    .await?;
+    let plan = [
+        "plan",
+        "-input=false",
+        "-no-color",
+        "-json",
+        "-out=plan",
+        "-var-file=dev.tfvars",
+    ];
     run(&program, &plan, &stack, &env).await?;
     run(&program, &["show", "-json", "plan"], &stack, &env).await?;
     Ok(began.elapsed())
 }
 
-async fn run(
-    program: &str,
-    args: &[&str],
-    dir: &Path,
-    env: &[(&str, &str)],
-) -> anyhow::Result<()> {
+async fn run(program: &str, args: &[&str], dir: &Path, env: &[(&str, &str)]) -> anyhow::Result<()> {
     let output = Command::new(program)
         .args(args)
         .current_dir(dir)

@@ -25,7 +25,9 @@ impl Bot {
     pub(crate) async fn start(world: &World, bot: &Path, terraform: &Path) -> anyhow::Result<Self> {
         let dir = tempfile::Builder::new().prefix("slipway-demo-").tempdir()?;
         // The port is free now, and nobody else on this machine is told of it.
-        let port = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = std::net::TcpListener::bind("127.0.0.1:0")?
+            .local_addr()?
+            .port();
         let listen = format!("127.0.0.1:{port}");
         let settings = harness::settle(world, dir.path(), &listen, terraform)?;
         let log = std::fs::File::create(dir.path().join("slipway.log"))?;
@@ -60,12 +62,18 @@ impl Bot {
                 let log = std::fs::read_to_string(self.log())?;
                 bail!("the bot ended at once ({status}):\n{log}");
             }
-            if reqwest::get(&ready).await.is_ok_and(|answer| answer.status().is_success()) {
+            if reqwest::get(&ready)
+                .await
+                .is_ok_and(|answer| answer.status().is_success())
+            {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
-        bail!("the bot was not ready within {START:?}; its log:\n{}", std::fs::read_to_string(self.log())?)
+        bail!(
+            "the bot was not ready within {START:?}; its log:\n{}",
+            std::fs::read_to_string(self.log())?
+        )
     }
 
     /// Where it serves.
@@ -81,7 +89,10 @@ impl Bot {
     /// Ends it in good order, as a machine that shuts down would.
     pub(crate) async fn stop(mut self) -> anyhow::Result<()> {
         if let Some(pid) = self.child.id().and_then(|pid| i32::try_from(pid).ok()) {
-            nix::sys::signal::kill(nix::unistd::Pid::from_raw(pid), nix::sys::signal::Signal::SIGTERM)?;
+            nix::sys::signal::kill(
+                nix::unistd::Pid::from_raw(pid),
+                nix::sys::signal::Signal::SIGTERM,
+            )?;
         }
         let status = tokio::time::timeout(START, self.child.wait()).await;
         let status = status.context("the bot did not end after SIGTERM")??;

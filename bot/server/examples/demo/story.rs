@@ -27,20 +27,40 @@ async fn plan(n: &mut Narrator<'_>) -> anyhow::Result<(u64, String)> {
     n.step("ana opens a pull request: a network, a database and a friendlier greeting");
     let github = &n.world.github;
     let files = [
-        ("infra/01-network/dev.tfvars", "environment = \"dev\"\ncidr        = \"10.11.0.0/16\"\n"),
-        ("infra/01-network/prod.tfvars", "environment = \"prod\"\ncidr        = \"10.12.0.0/16\"\n"),
-        ("infra/02-database/dev.tfvars", "environment = \"dev\"\nsize        = \"medium\"\n"),
-        ("infra/02-database/prod.tfvars", "environment = \"prod\"\nsize        = \"x-large\"\n"),
+        (
+            "infra/01-network/dev.tfvars",
+            "environment = \"dev\"\ncidr        = \"10.11.0.0/16\"\n",
+        ),
+        (
+            "infra/01-network/prod.tfvars",
+            "environment = \"prod\"\ncidr        = \"10.12.0.0/16\"\n",
+        ),
+        (
+            "infra/02-database/dev.tfvars",
+            "environment = \"dev\"\nsize        = \"medium\"\n",
+        ),
+        (
+            "infra/02-database/prod.tfvars",
+            "environment = \"prod\"\nsize        = \"x-large\"\n",
+        ),
         ("app/greeting.txt", "Welcome to the shop. Take your time.\n"),
     ];
-    let files: Vec<_> = files.iter().map(|(path, text)| (*path, Some(*text))).collect();
+    let files: Vec<_> = files
+        .iter()
+        .map(|(path, text)| (*path, Some(*text)))
+        .collect();
     let title = "Bigger database, friendlier greeting";
     let head = github.commit(REPO, "bigger", "ana", title, &files).await?;
     let pr = github
         .open_pull_request(REPO, "ana", "bigger", "main", title, false)
         .await?;
-    let body = n.reads(pr, &["Plan ·", "valid until", "/apply dev", "/apply prod"]).await?;
-    ensure!(!body.contains("correct-horse"), "a sensitive value is in the comment");
+    let body = n
+        .reads(pr, &["Plan ·", "valid until", "/apply dev", "/apply prod"])
+        .await?;
+    ensure!(
+        !body.contains("correct-horse"),
+        "a sensitive value is in the comment"
+    );
     n.check(&head, "plan dev", "success").await?;
     n.check(&head, "plan prod", "success").await?;
     Ok((pr, head))
@@ -55,7 +75,10 @@ async fn apply(n: &mut Narrator<'_>, pr: u64, head: &str) -> anyhow::Result<()> 
     n.check(head, "apply dev", "success").await?;
     let state = n.world.aws.object(&n.world.dev.bucket, "database.tfstate");
     let state = state.context("there is no state of the database")?;
-    ensure!(String::from_utf8_lossy(&state).contains("medium"), "the state is not the applied one");
+    ensure!(
+        String::from_utf8_lossy(&state).contains("medium"),
+        "the state is not the applied one"
+    );
     n.seen("the state in dev's bucket holds the database");
     Ok(())
 }
@@ -65,8 +88,12 @@ async fn merge(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<String> {
     let merge = n.world.github.merge(REPO, pr, "ben").await?;
     n.reads(pr, &["shop is live in dev", "undo"]).await?;
     n.check(&merge, "deploy shop to dev", "success").await?;
-    n.deployment("dev", &merge, &["queued", "in_progress", "success"]).await?;
-    let digest = n.world.registry.digest_of("acme/shop", &format!("sha-{merge}"));
+    n.deployment("dev", &merge, &["queued", "in_progress", "success"])
+        .await?;
+    let digest = n
+        .world
+        .registry
+        .digest_of("acme/shop", &format!("sha-{merge}"));
     let digest = digest.context("CI published no image")?;
     let runs = n.world.dev.cluster.running_image("shop", "shop");
     ensure!(
@@ -79,16 +106,26 @@ async fn merge(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<String> {
 
 async fn prod_refused(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<()> {
     n.step("ana wants it in prod at once: every closed gate is named");
-    n.world.github.comment(REPO, pr, "ana", "/deploy prod").await?;
-    n.reads(pr, &["Not deployed to prod", "soak", "right"]).await?;
-    ensure!(n.world.prod.cluster.pods("shop").is_empty(), "prod was touched");
+    n.world
+        .github
+        .comment(REPO, pr, "ana", "/deploy prod")
+        .await?;
+    n.reads(pr, &["Not deployed to prod", "soak", "right"])
+        .await?;
+    ensure!(
+        n.world.prod.cluster.pods("shop").is_empty(),
+        "prod was touched"
+    );
     n.seen("nothing runs in prod");
     Ok(())
 }
 
 async fn prod_applied(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<()> {
     n.step("ben applies prod's stacks: planned again on the merge commit, same as reviewed");
-    n.world.github.comment(REPO, pr, "ben", "/apply prod").await?;
+    n.world
+        .github
+        .comment(REPO, pr, "ben", "/apply prod")
+        .await?;
     n.reads(pr, &["Applied", "in prod"]).await?;
     Ok(())
 }
@@ -96,24 +133,35 @@ async fn prod_applied(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<()> {
 async fn prod_deployed(n: &mut Narrator<'_>, pr: u64, merge: &str) -> anyhow::Result<()> {
     n.step("dev has soaked; ben says /deploy prod and confirms");
     n.until_soaked("dev", merge, SOAK).await?;
-    n.world.github.comment(REPO, pr, "ben", "/deploy prod").await?;
+    n.world
+        .github
+        .comment(REPO, pr, "ben", "/deploy prod")
+        .await?;
     let body = n.reads(pr, &["are you sure", "/confirm"]).await?;
     let code = confirm_code(&body).context("there is no code to confirm with")?;
     let confirm = format!("/confirm {code}");
     n.world.github.comment(REPO, pr, "ben", &confirm).await?;
     n.reads(pr, &["shop is live in prod"]).await?;
     n.check(merge, "deploy shop to prod", "success").await?;
-    n.deployment("prod", merge, &["queued", "in_progress", "success"]).await?;
+    n.deployment("prod", merge, &["queued", "in_progress", "success"])
+        .await?;
     let dev = n.world.dev.cluster.running_image("shop", "shop");
     let prod = n.world.prod.cluster.running_image("shop", "shop");
-    ensure!(dev.is_some() && dev == prod, "dev runs {dev:?}, prod runs {prod:?}");
+    ensure!(
+        dev.is_some() && dev == prod,
+        "dev runs {dev:?}, prod runs {prod:?}"
+    );
     n.seen("prod runs the very digest that dev runs");
     Ok(())
 }
 
 fn confirm_code(body: &str) -> Option<String> {
     let (_, rest) = body.split_once("/confirm ")?;
-    Some(rest.chars().take_while(char::is_ascii_alphanumeric).collect())
+    Some(
+        rest.chars()
+            .take_while(char::is_ascii_alphanumeric)
+            .collect(),
+    )
 }
 
 async fn bad_image(n: &mut Narrator<'_>, good: &str) -> anyhow::Result<()> {
@@ -121,16 +169,31 @@ async fn bad_image(n: &mut Narrator<'_>, good: &str) -> anyhow::Result<()> {
     let github = &n.world.github;
     let title = "Currency in the configuration";
     let files = [("app/greeting.txt", Some("Welcome (this one will crash).\n"))];
-    let head = github.commit(REPO, "currency", "ana", title, &files).await?;
+    let head = github
+        .commit(REPO, "currency", "ana", title, &files)
+        .await?;
     let pr = github
         .open_pull_request(REPO, "ana", "currency", "main", title, false)
         .await?;
     n.check(&head, "plan dev", "success").await?;
     let bad = github.merge(REPO, pr, "ben").await?;
-    n.reads(pr, &["is back on", "CrashLoopBackOff", "unknown key", "/resume dev"]).await?;
+    n.reads(
+        pr,
+        &[
+            "is back on",
+            "CrashLoopBackOff",
+            "unknown key",
+            "/resume dev",
+        ],
+    )
+    .await?;
     n.check(&bad, "deploy shop to dev", "failure").await?;
-    n.deployment("dev", &bad, &["queued", "in_progress", "failure"]).await?;
-    let digest = n.world.registry.digest_of("acme/shop", &format!("sha-{good}"));
+    n.deployment("dev", &bad, &["queued", "in_progress", "failure"])
+        .await?;
+    let digest = n
+        .world
+        .registry
+        .digest_of("acme/shop", &format!("sha-{good}"));
     let runs = n.world.dev.cluster.running_image("shop", "shop");
     ensure!(
         runs == digest.map(|digest| format!("ghcr.io/acme/shop@{digest}")),

@@ -13,11 +13,7 @@ use slipway_core::ports::{
 };
 use slipway_core::run::{DeployWork, ImageToDeploy, StepName};
 
-use super::{Failure, Halt, Hand, succeeded};
-
-/// The first pause between two looks for an image; doubled up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(500);
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+use super::{FIRST_PAUSE, Failure, Halt, Hand, LONGEST_PAUSE, succeeded};
 
 /// A refusal after less time than this is one of the role, not of a token that has run out.
 const TOKEN_LIFE: SignedDuration = SignedDuration::from_mins(10);
@@ -79,9 +75,12 @@ async fn wait_for(hand: &Hand<'_>, work: &DeployWork, wanted: Wanted<'_>) -> Res
             Wanted::Tag(tag) => ports.registry.resolve(name, tag).await,
             Wanted::Digest(digest) => ports.registry.inspect(name, digest).await,
         };
-        let told = match found {
+        let (told, fix) = match found {
             Ok(Some(image)) => return Ok(image),
-            Ok(None) => "CI has not published it".to_owned(),
+            Ok(None) => (
+                "CI has not published it".to_owned(),
+                "look at the workflow that publishes it, then `/retry`",
+            ),
             Err(error) if error.is_passing() => {
                 if let PortErrorKind::Unavailable {
                     retry_after: Some(wait),
@@ -89,7 +88,7 @@ async fn wait_for(hand: &Hand<'_>, work: &DeployWork, wanted: Wanted<'_>) -> Res
                 {
                     pause = wait.min(Duration::from_secs(120));
                 }
-                error.to_string()
+                (error.to_string(), "it may pass: `/retry`")
             }
             Err(error) => return Err(error.into()),
         };
@@ -105,10 +104,10 @@ async fn wait_for(hand: &Hand<'_>, work: &DeployWork, wanted: Wanted<'_>) -> Res
         if waited.unsigned_abs() >= work.service.image_wait {
             return Err(Failure::new(
                 format!(
-                    "{reference} did not come within {}: {told}. Nothing was deployed",
+                    "`{reference}` did not come within {}: {told}",
                     slipway_core::report::markdown::duration(work.service.image_wait)
                 ),
-                "look at the workflow that publishes it, then `/retry`",
+                fix,
             )
             .into());
         }
@@ -133,15 +132,19 @@ fn prove(hand: &Hand<'_>, work: &DeployWork, image: &Image) -> Result<(), Halt> 
         Some(revision) if revision == commit => Ok(()),
         Some(revision) => Err(Failure::new(
             format!(
-                "the image says that it was built from {}, not from {}. Nothing was deployed",
-                revision.chars().take(64).collect::<String>(),
+                "the image says that it was built from `{}`, not from `{}`",
+                revision
+                    .chars()
+                    .take(64)
+                    .collect::<String>()
+                    .replace('`', ""),
                 hand.run.order.commit.short()
             ),
             "find out what pushed this tag: the workflow must build each commit's image itself",
         )
         .into()),
         None => Err(Failure::new(
-            "the image does not say which commit it was built from. Nothing was deployed",
+            "the image does not say which commit it was built from",
             "have CI set the label `org.opencontainers.image.revision`, or set `provenance = \
              \"off\"` for this service",
         )
@@ -184,12 +187,8 @@ async fn cluster(
     session: &Session,
 ) -> Result<ClusterAccess, Halt> {
     hand.step(StepName::Cluster, async {
-        let access = hand
-            .runner
-            .ports
-            .cloud
-            .cluster(session, &work.service.cluster)
-            .await?;
+        let (cloud, name) = (&hand.runner.ports.cloud, &work.service.cluster);
+        let access = hand.patiently(|| cloud.cluster(session, name)).await?;
         let line = format!("{} at {}", access.name, access.endpoint);
         Ok((access, line))
     })
@@ -203,11 +202,11 @@ async fn apply(
     manifests: &[serde_json::Value],
 ) -> Result<(), Halt> {
     hand.step(StepName::Manifests, async {
+        let cluster = &hand.runner.ports.cluster;
+        let namespace = &work.service.namespace;
+        // Server-side apply of the same manifests once more changes nothing.
         let names = hand
-            .runner
-            .ports
-            .cluster
-            .apply(access, &work.service.namespace, manifests)
+            .patiently(|| cluster.apply(access, namespace, manifests))
             .await?;
         Ok(((), format!("applied {}", names.join(", "))))
     })

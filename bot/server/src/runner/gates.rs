@@ -17,7 +17,7 @@ impl Hand<'_> {
         made_onto: Option<(&str, &CommitSha)>,
     ) -> Result<(), Halt> {
         self.step(StepName::Gates, async {
-            let facts = self.runner.gather.for_run(self.run).await?;
+            let facts = self.facts().await?;
             let env = self.environment(&facts)?;
             let mut rows = closed(gates::for_apply(env, &facts, self.asked()));
             if let Some((base_ref, base)) = made_onto {
@@ -35,7 +35,7 @@ impl Hand<'_> {
         what: &Candidate,
     ) -> Result<(), Halt> {
         self.step(StepName::Gates, async {
-            let facts = self.runner.gather.for_run(self.run).await?;
+            let facts = self.facts().await?;
             let env = self.environment(&facts)?;
             let gates = gates::for_deploy(env, service, what, &facts, self.asked());
             self.pass(closed(gates))
@@ -49,11 +49,16 @@ impl Hand<'_> {
             if self.run.order.trigger == Trigger::Run {
                 return Ok(((), "a rollback of a failed rollout has no gates".to_owned()));
             }
-            let facts = self.runner.gather.for_run(self.run).await?;
+            let facts = self.facts().await?;
             let env = self.environment(&facts)?;
             self.pass(closed(gates::for_rollback(env, &facts)))
         })
         .await
+    }
+
+    async fn facts(&self) -> Result<Facts, Halt> {
+        self.patiently(|| self.runner.gather.for_run(self.run))
+            .await
     }
 
     fn asked(&self) -> Asked {

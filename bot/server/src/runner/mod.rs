@@ -14,7 +14,10 @@ mod terraform;
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
+use jiff::SignedDuration;
+use slipway_core::facts::Release;
 use slipway_core::ids::{CommitSha, EnvName, ServiceName};
 use slipway_core::outcome::{ApplyTally, Evidence, Outcome, PodTrouble, Progress, Stopped};
 use slipway_core::plan::Diagnostic;
@@ -22,6 +25,7 @@ use slipway_core::ports::{
     AssumeRole, PortError, PortErrorKind, Revision, RunEnd, Session, Stop, TakenRun, WorkerId,
     Worktree,
 };
+use slipway_core::report::markdown::duration;
 use slipway_core::report::refusal::GateRow;
 use slipway_core::run::{Move, Run, RunOrder, StepName, StepResult, Work};
 use tokio::sync::Semaphore;
@@ -30,6 +34,13 @@ use crate::bells::{Bells, StopFlag};
 use crate::gather::Gather;
 use crate::ports::Ports;
 use log::StoreLog;
+
+/// The first pause before another try; doubled up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+
+/// How long a step tries again what fails in passing.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Executes runs.
 pub struct Runner {
@@ -323,6 +334,7 @@ impl Hand<'_> {
     fn failed(&self, failure: Failure) -> RunEnd {
         let so_far = self.so_far();
         RunEnd {
+            release: self.broken_release(&so_far),
             mv: Move::Fail,
             outcome: Outcome::Stopped(Box::new(Stopped {
                 what: failure.what,
@@ -335,8 +347,27 @@ impl Hand<'_> {
                 tally: failure.tally,
                 reached_the_world: so_far.effect_begun,
             })),
-            release: None,
         }
+    }
+
+    /// What a deploy leaves in the cluster that ended in the middle of its effect: a release that
+    /// is no good, so that nobody takes the one before it for what runs now.
+    fn broken_release(&self, so_far: &SoFar) -> Option<Release> {
+        let order = &self.run.order;
+        let (Work::Deploy(work), true) = (&order.work, so_far.effect_begun) else {
+            return None;
+        };
+        Some(Release {
+            env: order.env.clone(),
+            service: work.service.name.clone(),
+            commit: order.commit.clone(),
+            digest: so_far.digest.clone()?,
+            pr: order.pr,
+            actor: order.actor.clone(),
+            run: self.run.id.clone(),
+            live_at: self.runner.ports.clock.now(),
+            good: false,
+        })
     }
 
     /// What the run becomes that somebody asked to stop: cancelled or superseded, as they said.
@@ -361,6 +392,7 @@ impl Hand<'_> {
             stopped.what = format!("{} in the middle of its effect", stopped.what);
             stopped.fix = "look at what was done before you go on: see the run's log".to_owned();
         }
+        let release = self.broken_release(&so_far);
         stopped.evidence = so_far.evidence;
         stopped.digest = so_far.digest;
         stopped.step = so_far.step;
@@ -368,7 +400,43 @@ impl Hand<'_> {
         RunEnd {
             mv,
             outcome: Outcome::Stopped(Box::new(stopped)),
-            release: None,
+            release,
+        }
+    }
+
+    // --- trying again
+
+    /// Tries again, for about a minute, what failed in passing: GitHub, AWS and Kubernetes have
+    /// such minutes. Only for what does no harm when it is repeated.
+    async fn patiently<T, F>(&self, attempt: impl Fn() -> F) -> Result<T, Halt>
+    where
+        F: Future<Output = Result<T, PortError>>,
+    {
+        let clock = &self.runner.ports.clock;
+        let began = clock.now();
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let error = match attempt().await {
+                Err(error) if error.is_passing() => error,
+                result => return result.map_err(Halt::from),
+            };
+            let asked = match error.kind {
+                PortErrorKind::Unavailable { retry_after } => retry_after,
+                _ => None,
+            };
+            let wait = asked.unwrap_or(pause);
+            let waited = clock.now().duration_since(began).max(SignedDuration::ZERO);
+            if waited.unsigned_abs() + wait > PATIENCE {
+                return Err(error.into());
+            }
+            self.log
+                .say(&format!("{error}; trying again in {}", duration(wait)));
+            tokio::select! {
+                () = tokio::time::sleep(wait) => {}
+                () = self.stop.asked() => return Err(Halt::Stopped),
+                () = self.runner.closing.cancelled() => return Err(Halt::Stopped),
+            }
+            pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
@@ -379,18 +447,23 @@ impl Hand<'_> {
         self.step(StepName::Checkout, async {
             let repo = &self.run.order.repo;
             let ports = &self.runner.ports;
-            let access = ports.forge.clone_access(repo).await?;
-            let worktree = ports
-                .source
-                .checkout(repo, &access, &revision, &self.harmless)
-                .await
-                .map_err(|error| match (&error.kind, &revision) {
-                    // What git says about a conflict says what to do as well.
-                    (PortErrorKind::Conflict, Revision::Merged { .. }) => {
-                        Failure::new(error.said.clone(), "").into()
+            let worktree = self
+                .patiently(|| async {
+                    let access = ports.forge.clone_access(repo).await?;
+                    let checkout = ports
+                        .source
+                        .checkout(repo, &access, &revision, &self.harmless);
+                    match (checkout.await, &revision) {
+                        // What git says about a conflict says what to do as well.
+                        (Err(error), Revision::Merged { .. })
+                            if error.kind == PortErrorKind::Conflict =>
+                        {
+                            Ok(Err(Halt::from(Failure::new(error.said, ""))))
+                        }
+                        (checkout, _) => checkout.map(Ok),
                     }
-                    _ => Halt::from(error),
-                })?;
+                })
+                .await??;
             let line = match &revision {
                 Revision::Commit(sha) => format!("{} is checked out", sha.short()),
                 Revision::Merged { head, base, .. } => {
@@ -409,12 +482,9 @@ impl Hand<'_> {
     /// Assumes the run's role and proves which account it is.
     async fn credentials(&self) -> Result<Session, Halt> {
         self.step(StepName::Credentials, async {
-            let session = self
-                .runner
-                .ports
-                .cloud
-                .assume(&assume(&self.run.order))
-                .await?;
+            let cloud = &self.runner.ports.cloud;
+            let role = assume(&self.run.order);
+            let session = self.patiently(|| cloud.assume(&role)).await?;
             self.remember(|so_far| so_far.evidence = Some(session.evidence.clone()));
             let line = format!(
                 "{} in {} as {}",
@@ -430,7 +500,7 @@ impl Hand<'_> {
         &self,
         env: &EnvName,
         service: &ServiceName,
-    ) -> Result<Option<slipway_core::facts::Release>, Halt> {
+    ) -> Result<Option<Release>, Halt> {
         self.runner
             .ports
             .store
@@ -456,7 +526,7 @@ fn assume(order: &RunOrder) -> AssumeRole {
 }
 
 /// The end of a run that did its work.
-fn succeeded(outcome: Outcome, release: Option<slipway_core::facts::Release>) -> RunEnd {
+fn succeeded(outcome: Outcome, release: Option<Release>) -> RunEnd {
     RunEnd {
         mv: Move::Succeed,
         outcome,

@@ -186,6 +186,9 @@ fn halt(error: TerraformError) -> Halt {
         ),
         None => Failure::new(error.error.said.clone(), "mend it and push, or `/retry`"),
     };
-    failure.diagnostics = error.diagnostics;
+    if error.state_lock.is_none() {
+        // Of a held lock Terraform says the same at length; its words are in the log.
+        failure.diagnostics = error.diagnostics;
+    }
     failure.into()
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use slipway_core::decide::deploy::{CONFIRM_WITHIN, unconfirmed};
 use slipway_core::ids::RunId;
 use slipway_core::ports::{RunEnd, TakenRun};
 use slipway_core::run::{Recovery, recover};
@@ -128,8 +129,24 @@ impl Worker {
             }
             if !self.bells.is_closing() {
                 self.take_over().await;
+                self.cancel_unconfirmed().await;
             }
             tokio::time::sleep(HEARTBEAT).await;
+        }
+    }
+
+    /// Ends the questions that nobody answered in time, so that none stays open for ever.
+    async fn cancel_unconfirmed(&self) {
+        let now = self.now();
+        let before = now.checked_sub(CONFIRM_WITHIN).unwrap_or(now);
+        let store = &self.ports.store;
+        match store.cancel_unconfirmed(before, &unconfirmed(), now).await {
+            Ok(0) => {}
+            Ok(_) => {
+                self.bells.deliveries.notify_one();
+                self.bells.reports.notify_one();
+            }
+            Err(error) => tracing::error!(%error, "old questions can't be ended"),
         }
     }
 

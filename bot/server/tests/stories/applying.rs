@@ -184,7 +184,7 @@ fn a_person_without_the_right_is_refused() {
         story.check(&story.head(pr), "plan prod").await?;
         let said = story.say("ana", pr, "/apply prod").await?;
         let refused = story.reads(pr, "⛔ Not applied").await?;
-        insta::assert_snapshot!(refused, @r"
+        insta::assert_snapshot!(refused, @"
         ### ⛔ Not applied in prod
 
         | gate | state | what opens it |
@@ -395,7 +395,7 @@ fn a_plan_of_an_older_head_is_not_applied_but_made_anew() {
             .push("ana", "cidr", "Yet another", &[(DEV, &text)])
             .await?;
         story.say("ana", pr, "/apply dev").await?;
-        insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
+        insta::assert_snapshot!(story.hears(pr, "⛔").await?, @"
         ### ⛔ Not applied in dev
 
         | gate | state | what opens it |
@@ -426,7 +426,7 @@ fn a_plan_onto_an_older_base_is_not_applied_but_made_anew() {
             .push("ben", "main", "Other work", &[("README.md", "# shop\n")])
             .await?;
         story.say("ana", pr, "/apply dev").await?;
-        insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
+        insta::assert_snapshot!(story.hears(pr, "⛔").await?, @"
         ### ⛔ Not applied in dev
 
         | gate | state | what opens it |
@@ -458,7 +458,7 @@ fn a_retargeted_pull_request_is_planned_anew() {
         github.delivery_fault(DeliveryFault::Hold { event });
         github.set_base(REPO, pr, "ana", "release").await?;
         story.say("ana", pr, "/apply dev").await?;
-        insta::assert_snapshot!(story.hears(pr, "⛔").await?, @r"
+        insta::assert_snapshot!(story.hears(pr, "⛔").await?, @"
         ### ⛔ Not applied in dev
 
         | gate | state | what opens it |

@@ -133,10 +133,11 @@ impl Story {
         let bot = Slipway::start(settings, clock).await?;
         self.url = format!("http://{}", bot.address());
         let handle = bot.handle();
-        let served = tokio::spawn(bot.serve());
+        // Told before it works: the first thing that it does is to ask for what it missed.
         self.world
             .github
             .set_hook_url(&format!("{}/webhooks/github", self.url));
+        let served = tokio::spawn(bot.serve());
         self.handle = Some((handle, served));
         Ok(())
     }
@@ -368,6 +369,47 @@ impl Story {
             .await
     }
 
+    /// Somebody comments, and the bot answers with one comment: its reactions and its answer.
+    pub async fn ask(&mut self, who: &str, pr: u64, body: &str) -> anyhow::Result<String> {
+        let before = self.replies(pr).len();
+        let said = self.say(who, pr, body).await?;
+        self.quiet().await?;
+        let replies = self.replies(pr);
+        let new = replies.get(before..).unwrap_or_default();
+        let [answer] = new else {
+            anyhow::bail!("{} answers to {body:?}", new.len());
+        };
+        self.read.insert(answer.id);
+        let reactions = self.reactions(said).join(" ");
+        Ok(format!("({reactions})\n{}", self.plain(answer)))
+    }
+
+    /// Somebody comments, and the bot neither answers nor reacts.
+    pub async fn ask_in_vain(&self, who: &str, number: u64, body: &str) -> anyhow::Result<()> {
+        let before = self.replies(number).len();
+        let said = self.say(who, number, body).await?;
+        self.quiet().await?;
+        anyhow::ensure!(
+            self.replies(number).len() == before,
+            "an answer to {body:?}"
+        );
+        let reactions = self.reactions(said);
+        anyhow::ensure!(reactions.is_empty(), "{reactions:?} on {body:?}");
+        Ok(())
+    }
+
+    /// Asks the bot to end, and lets it go on meanwhile.
+    pub fn close_bot(&self) {
+        if let Some((handle, _)) = &self.handle {
+            handle.close();
+        }
+    }
+
+    /// The path of the settings.
+    pub fn settings_path(&self) -> PathBuf {
+        self.dir.path().join("slipway.toml")
+    }
+
     /// Starts the bot anew with another piece of text in its settings.
     pub async fn with_settings(&mut self, from: &str, to: &str) -> anyhow::Result<()> {
         self.settings.push((from.to_owned(), to.to_owned()));
@@ -561,9 +603,14 @@ pub fn plain(text: &str, world: &World, bot: &str) -> String {
         (r"`[0-9a-f]{7}`", "`COMMIT`"),
         (r"@[0-9a-f]{7}`", "@COMMIT`"),
         (r"`[0-9a-f]{8}`", "`RUN`"),
+        (r"/confirm [0-9a-f]+", "/confirm CODE"),
+        (r"Image size: \d+ bytes", "Image size: N bytes"),
         (r"\b[0-9a-f]{7}\b", "COMMIT"),
         (r"\b\d+(\.\d+)? (s|ms)\b", "N s"),
-        (r"shop-[0-9a-f]{8,10}-[0-9a-z]{5}", "shop-POD"),
+        (r"shop-[0-9a-z]{8,10}-[0-9a-z]{5}", "shop-POD"),
+        (r"_shop\([0-9a-f-]{36}\)", "_shop(UID)"),
+        (r"ip-10-0-\d-10\.ec2\.internal", "NODE"),
+        (r"`[0-9A-F]{6}`", "`CODE`"),
         (r"\d{4}-\d\d-\d\d \d\d:\d\d( UTC)?", "TIME"),
     ];
     for (pattern, replacement) in rules {

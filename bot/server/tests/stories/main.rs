@@ -15,6 +15,5 @@ mod planning;
 mod process;
 mod rollback;
 mod ship;
-mod terraform;
 mod valve;
 mod webhooks;

@@ -117,7 +117,9 @@ impl Story {
             .github
             .until(&what, PATIENCE, |model| {
                 let repository = model.repository(REPO)?;
-                let mut found = repository.check_runs(sha).filter(|check| check.name == name);
+                let mut found = repository
+                    .check_runs(sha)
+                    .filter(|check| check.name == name);
                 found
                     .find(|check| {
                         let shown = check.output.title.as_deref().unwrap_or_default();

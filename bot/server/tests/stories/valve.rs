@@ -28,6 +28,7 @@ impl Valve {
         };
         let script = format!(
             "#!/bin/sh\n\
+             [ \"$1\" = version ] || /usr/bin/env >>'{dir}/environments'\n\
              at='{dir}'/\"$1\"\n\
              if [ -p \"$at\" ]; then\n\
              \x20 exec 9>\"$at.pid\"; echo $$ >&9; exec 9>&-\n\
@@ -46,6 +47,14 @@ impl Valve {
     /// What the bot runs.
     pub fn program(&self) -> PathBuf {
         self.dir.join("terraform")
+    }
+
+    /// The environment of every call so far but `version`, one variable a line.
+    pub fn environments(&self) -> anyhow::Result<String> {
+        match std::fs::read_to_string(self.dir.join("environments")) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
+            other => Ok(other?),
+        }
     }
 
     /// The next Terraform with this word has to wait.

@@ -279,7 +279,7 @@ fn every_closed_gate_is_named_at_once() {
       |
       | | gate | state | what opens it |
       | | --- | --- | --- |
-      | | right | mallory may not apply in prod | somebody of `write` |
+      | | right | mallory may not apply in prod | somebody with `write` |
       | | approval | 0 of 1 | a review of `eeeeeee` by someone other than ana |
       | | checks | `ci` has not reported | success of each on `eeeeeee` |
       | | plan of network | of `aaaaaaa`, the head is `eeeeeee` now | a new plan |

@@ -94,7 +94,7 @@ fn every_closed_gate_is_named() {
       |
       | | gate | state | what opens it |
       | | --- | --- | --- |
-      | | right | mallory may not deploy in prod | somebody of `write` |
+      | | right | mallory may not deploy in prod | somebody with `write` |
       | | pull request | open | merge it first |
       | | approval | 0 of 1 | a review of `aaaaaaa` by someone other than ana |
       | | order | dev runs `ddddddd`, this is `aaaaaaa` | `/deploy dev` first |
@@ -218,7 +218,7 @@ fn the_very_digest_is_promoted() {
     reply
       | ### ⛔ Not promoted to prod
       |
-      | dev runs no good release of shop. The release that is live there is being rolled back. `/deploy dev shop` first.
+      | dev runs no good release of shop. What runs there is broken, or being rolled back. `/deploy dev shop` first.
     react 👎
     = 0 deploy runs
     ");
@@ -325,7 +325,7 @@ fn a_code_runs_out() {
             .contains("confirm 00abcdef")
     );
     insta::assert_snapshot!(made(11).says("/confirm abcdef"), @"
-    end 00abcdef Cancel: the code ran out / say the command again
+    end 00abcdef Cancel: nobody confirmed it within 10 minutes / say the command again
     react 👎
     reply
       | ### ⛔ Not confirmed
@@ -464,7 +464,7 @@ fn a_rollback_needs_the_right_and_no_open_window() {
       |
       | | gate | state | what opens it |
       | | --- | --- | --- |
-      | | right | mallory may not deploy in dev | somebody of `write` |
+      | | right | mallory may not deploy in dev | somebody with `write` |
     react 👎
     = a gate is closed
     ");
@@ -502,7 +502,7 @@ fn a_hold_is_lifted_by_hand() {
       |
       | | gate | state | what opens it |
       | | --- | --- | --- |
-      | | right | mallory may not deploy in dev | somebody of `write` |
+      | | right | mallory may not deploy in dev | somebody with `write` |
     react 👎
     = no right to resume
     ");

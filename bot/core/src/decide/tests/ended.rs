@@ -52,8 +52,8 @@ fn runs_that_needed_one_that_failed_are_skipped() {
         .run(apply(3, "database", "dev", 9).after(&[2, 1]))
         .run(apply(4, "network", "prod", 9));
     insta::assert_snapshot!(failed.ended(1), @"
-    end 00000002 Skip: apply of `network` failed / `/retry` once the cause is mended
-    end 00000003 Skip: apply of `network` failed / `/retry` once the cause is mended
+    end 00000002 Skip: apply of network failed / `/retry` once the cause is mended
+    end 00000003 Skip: apply of network failed / `/retry` once the cause is mended
     = apply run ended: failed
     ");
 }
@@ -143,6 +143,9 @@ fn a_rollback_does_not_run_over_a_newer_rollout() {
     // One that went live since did so already.
     let live = rollout_failed().release("dev", 'e', 1).ended(7);
     assert!(!live.contains("start rollback"), "{live}");
+    // What the failed one left is no release that went live.
+    let broken = rollout_failed().bad_release("dev", '7', 1).ended(7);
+    assert!(broken.contains("start rollback"), "{broken}");
     // One that has not begun gives way.
     let queued = rollout_failed().run(deploy(8, "dev").commit('e'));
     insta::assert_snapshot!(queued.ended(7), @"

@@ -96,12 +96,12 @@ fn a_merge_is_worked_off_once() {
 #[test]
 fn without_a_good_config_the_merge_says_so() {
     insta::assert_snapshot!(merged(AUTO, "").without_config().happens(Closed), @"= merged, but there is no valid deploy.toml");
-    insta::assert_snapshot!(merged(AUTO, "").with_broken_config().happens(Closed), @r"
+    insta::assert_snapshot!(merged(AUTO, "").with_broken_config().happens(Closed), @"
     reply
       | ### ⛔ `deploy.toml` on `main` has errors
       |
-      | - line 1: deploy.toml has no \`environments\`
-      | - line 2: unknown key \`surprise\` in deploy.toml
+      | - line 1: deploy.toml has no `environments`: the environments by name: an AWS account and region with their roles and rules
+      | - line 2: unknown key `surprise` in deploy.toml: there are `environments`, `services`, `stacks`, `version`
       |
       | Nothing is planned, applied or deployed until they are mended. `slipway check` finds them before a push.
     = merged, but there is no valid deploy.toml

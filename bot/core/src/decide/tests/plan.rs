@@ -53,7 +53,7 @@ fn dependencies_are_planned_first() {
 fn the_file_of_one_environment_plans_that_one() {
     let prod = situation().files(&["infra/network/prod.tfvars"]);
     insta::assert_snapshot!(prod.happens(Pushed), @"
-    check plan dev on aaaaaaa: Some(Success): nothing to do: This change touches no stack in dev.
+    check plan dev on aaaaaaa: Some(Success): Nothing to do: This change touches no stack in dev.
     start plan network in prod at aaaaaaa onto main@bbbbbbb, by ana (pull request)
     refresh plan-comment/42
     = 1 runs for 1 environments
@@ -63,8 +63,8 @@ fn the_file_of_one_environment_plans_that_one() {
 #[test]
 fn a_change_beside_all_stacks_has_nothing_to_do() {
     insta::assert_snapshot!(situation().files(&["README.md"]).happens(Opened), @"
-    check plan dev on aaaaaaa: Some(Success): nothing to do: This change touches no stack in dev.
-    check plan prod on aaaaaaa: Some(Success): nothing to do: This change touches no stack in prod.
+    check plan dev on aaaaaaa: Some(Success): Nothing to do: This change touches no stack in dev.
+    check plan prod on aaaaaaa: Some(Success): Nothing to do: This change touches no stack in prod.
     = the change touches no stack
     ");
 }
@@ -84,8 +84,8 @@ fn more_files_than_github_lists_plan_everything() {
 #[test]
 fn files_that_cannot_be_read_are_told() {
     insta::assert_snapshot!(situation().files_unread().happens(Opened), @"
-    check plan dev on aaaaaaa: Some(Failure): the changed files could not be read: GitHub: 502. Comment `/plan` to try again.
-    check plan prod on aaaaaaa: Some(Failure): the changed files could not be read: GitHub: 502. Comment `/plan` to try again.
+    check plan dev on aaaaaaa: Some(Failure): The changed files could not be read: GitHub: 502. Comment `/plan` to try again.
+    check plan prod on aaaaaaa: Some(Failure): The changed files could not be read: GitHub: 502. Comment `/plan` to try again.
     = the changed files could not be read
     ");
 }
@@ -165,8 +165,8 @@ fn a_base_that_moved_or_changed_plans_anew() {
 fn a_draft_waits_for_a_word() {
     let draft = changed().draft();
     insta::assert_snapshot!(draft.happens(Opened), @"
-    check plan dev on aaaaaaa: Some(Neutral): a draft is not planned: Comment `/plan`, or mark the pull request ready for review.
-    check plan prod on aaaaaaa: Some(Neutral): a draft is not planned: Comment `/plan`, or mark the pull request ready for review.
+    check plan dev on aaaaaaa: Some(Neutral): A draft is not planned: Comment `/plan`, or mark the pull request ready for review.
+    check plan prod on aaaaaaa: Some(Neutral): A draft is not planned: Comment `/plan`, or mark the pull request ready for review.
     = a draft is planned on /plan only
     ");
     insta::assert_snapshot!(draft.says("/plan dev"), @"
@@ -186,8 +186,8 @@ fn a_draft_waits_for_a_word() {
 fn a_fork_waits_for_a_word() {
     let fork = changed().fork();
     insta::assert_snapshot!(fork.happens(Opened), @"
-    check plan dev on aaaaaaa: Some(ActionRequired): waits for somebody's /plan: The author may not plan in dev, or the head lives in a fork. Somebody who may plan looks at the change and comments `/plan`; that covers `aaaaaaa` and no later commit.
-    check plan prod on aaaaaaa: Some(ActionRequired): waits for somebody's /plan: The author may not plan in prod, or the head lives in a fork. Somebody who may plan looks at the change and comments `/plan`; that covers `aaaaaaa` and no later commit.
+    check plan dev on aaaaaaa: Some(ActionRequired): Waits for somebody's /plan: The head lives in a fork. Somebody who may plan looks at the change and comments `/plan`; that covers `aaaaaaa` and no later commit.
+    check plan prod on aaaaaaa: Some(ActionRequired): Waits for somebody's /plan: The head lives in a fork. Somebody who may plan looks at the change and comments `/plan`; that covers `aaaaaaa` and no later commit.
     = 0 runs for 2 environments
     ");
     let word = fork.clone().actor("ben", Permission::Write);
@@ -234,7 +234,7 @@ fn an_author_may_plan_in_one_environment_and_not_in_another() {
       |
       | | gate | state | what opens it |
       | | --- | --- | --- |
-      | | right | ana may not plan in prod | somebody of `admin` |
+      | | right | ana may not plan in prod | somebody with `admin` |
     react 👎
     = 1 plan runs asked for
     ");
@@ -244,7 +244,7 @@ fn an_author_may_plan_in_one_environment_and_not_in_another() {
 fn without_a_config_nothing_is_planned() {
     insta::assert_snapshot!(changed().without_config().happens(Opened), @"= the default branch has no deploy.toml");
     insta::assert_snapshot!(changed().with_broken_config().happens(Opened), @"
-    check deploy.toml on aaaaaaa: Some(Failure): deploy.toml has 2 errors: deploy.toml of `main`. Its rules count once they are on the default branch.
+    check deploy.toml on aaaaaaa: Some(Failure): deploy.toml has 2 errors: deploy.toml on `main`. Nothing is planned, applied or deployed until it is mended.
       deploy.toml:1 Failure deploy.toml has no `environments`
       deploy.toml:2 Failure unknown key `surprise` in deploy.toml
     = deploy.toml of the default branch has errors
@@ -262,25 +262,25 @@ fn proposes(text: &str) -> String {
 #[test]
 fn a_changed_deploy_toml_is_checked() {
     insta::assert_snapshot!(proposes(&toml("", "")), @"
-    check deploy.toml on aaaaaaa: Some(Success): deploy.toml is good: deploy.toml of this pull request. Its rules count once they are on the default branch.
-    check plan dev on aaaaaaa: Some(Success): nothing to do: This change touches no stack in dev.
-    check plan prod on aaaaaaa: Some(Success): nothing to do: This change touches no stack in prod.
+    check deploy.toml on aaaaaaa: Some(Success): deploy.toml is good: deploy.toml as this pull request changes it. Its rules count once they are on the default branch.
+    check plan dev on aaaaaaa: Some(Success): Nothing to do: This change touches no stack in dev.
+    check plan prod on aaaaaaa: Some(Success): Nothing to do: This change touches no stack in prod.
     = the change touches no stack
     ");
     insta::assert_snapshot!(proposes("version = 1\nsurprise = true\n"), @"
-    check deploy.toml on aaaaaaa: Some(Failure): deploy.toml has 2 errors: deploy.toml of this pull request. Its rules count once they are on the default branch.
+    check deploy.toml on aaaaaaa: Some(Failure): deploy.toml has 2 errors: deploy.toml as this pull request changes it. Its rules count once they are on the default branch.
       deploy.toml:1 Failure deploy.toml has no `environments`
       deploy.toml:2 Failure unknown key `surprise` in deploy.toml
-    check plan dev on aaaaaaa: Some(Success): nothing to do: This change touches no stack in dev.
-    check plan prod on aaaaaaa: Some(Success): nothing to do: This change touches no stack in prod.
+    check plan dev on aaaaaaa: Some(Success): Nothing to do: This change touches no stack in dev.
+    check plan prod on aaaaaaa: Some(Success): Nothing to do: This change touches no stack in prod.
     = the change touches no stack
     ");
     let blind =
         situation().but(|facts| facts.pr.as_mut().unwrap().proposed_config = Some(unread()));
     insta::assert_snapshot!(blind.happens(Opened), @"
     check deploy.toml on aaaaaaa: Some(Failure): deploy.toml could not be read: GitHub: 502
-    check plan dev on aaaaaaa: Some(Success): nothing to do: This change touches no stack in dev.
-    check plan prod on aaaaaaa: Some(Success): nothing to do: This change touches no stack in prod.
+    check plan dev on aaaaaaa: Some(Success): Nothing to do: This change touches no stack in dev.
+    check plan prod on aaaaaaa: Some(Success): Nothing to do: This change touches no stack in prod.
     = the change touches no stack
     ");
 }
@@ -291,7 +291,7 @@ fn a_deploy_toml_that_mends_a_broken_one_is_checked_by_itself() {
         .with_broken_config()
         .but(|facts| facts.pr.as_mut().unwrap().proposed_config = Some(Ok(Vec::new())));
     insta::assert_snapshot!(mending.happens(Opened), @"
-    check deploy.toml on aaaaaaa: Some(Success): deploy.toml is good: deploy.toml of this pull request. Its rules count once they are on the default branch.
+    check deploy.toml on aaaaaaa: Some(Success): deploy.toml is good: deploy.toml as this pull request changes it. Its rules count once they are on the default branch.
     = deploy.toml of the default branch has errors
     ");
 }
@@ -391,7 +391,7 @@ fn without_the_right_nothing_is_planned() {
       |
       | | gate | state | what opens it |
       | | --- | --- | --- |
-      | | right | mallory may not plan in dev | somebody of `write` |
+      | | right | mallory may not plan in dev | somebody with `write` |
     react 👎
     = 0 plan runs asked for
     ");

@@ -343,9 +343,9 @@ impl Model {
         run.state = state;
         if mv == Move::Take {
             run.started_at.get_or_insert(now);
-            run.outcome = (how % 2 == 0).then(|| {
+            run.outcome = how.is_multiple_of(2).then(|| {
                 Outcome::Progress(Progress {
-                    digest: (how % 4 == 0).then(|| digest('d')),
+                    digest: how.is_multiple_of(4).then(|| digest('d')),
                     ..Progress::default()
                 })
             });
@@ -364,7 +364,7 @@ impl Model {
     fn outcome_of(&mut self, id: &RunId, mv: Move, how: u8) -> Outcome {
         let run = self.runs.iter().find(|run| run.id == *id).unwrap();
         if mv != Move::Succeed {
-            return stopped("it ended", "look", how % 2 == 0);
+            return stopped("it ended", "look", how.is_multiple_of(2));
         }
         match &run.order.work {
             Work::Plan(_) => planned(1, "network", "dev", usize::from(how % 3)).0.outcome,

@@ -213,7 +213,7 @@ fn a_run_is_cancelled_by_who_may_start_it() {
       |
       | | gate | state | what opens it |
       | | --- | --- | --- |
-      | | right | mallory may not plan in dev | somebody of `write` |
+      | | right | mallory may not plan in dev | somebody with `write` |
     react 👎
     = 0 runs cancelled
     ");

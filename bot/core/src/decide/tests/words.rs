@@ -54,12 +54,12 @@ fn without_a_good_config_each_command_says_so() {
     react 😕
     = the command was not understood
     ");
-    insta::assert_snapshot!(situation().with_broken_config().says("/deploy dev"), @r"
+    insta::assert_snapshot!(situation().with_broken_config().says("/deploy dev"), @"
     reply
       | ### ⛔ `deploy.toml` on `main` has errors
       |
-      | - line 1: deploy.toml has no \`environments\`
-      | - line 2: unknown key \`surprise\` in deploy.toml
+      | - line 1: deploy.toml has no `environments`: the environments by name: an AWS account and region with their roles and rules
+      | - line 2: unknown key `surprise` in deploy.toml: there are `environments`, `services`, `stacks`, `version`
       |
       | Nothing is planned, applied or deployed until they are mended. `slipway check` finds them before a push.
     react 😕
@@ -126,7 +126,7 @@ fn where_tells_a_release_that_is_being_left() {
       | | dev | shop | `ddddddd` (#40) | `sha256:dddddddd…` | `cleo` | 10 h ago | ? |
       | | prod | shop | never deployed | – | – | – | – |
       |
-      | - ⚠️ dev · shop: being rolled back
+      | - ⚠️ dev · shop: broken, or being rolled back
     react 🚀
     = the board was asked for
     ");
@@ -149,7 +149,7 @@ fn explain_names_every_gate() {
       |
       | |  | gate | state | what opens it |
       | | --- | --- | --- | --- |
-      | | ✅ | right (apply) | @​ana may apply |  |
+      | | ✅ | right (apply) | ana may apply |  |
       | | ✅ | pull request (apply) | open |  |
       | | ⛔ | approval (apply, deploy shop) | 0 of 1 | a review of `aaaaaaa` by someone other than ana |
       | | ✅ | checks (apply, deploy shop) | 0 passed |  |
@@ -158,7 +158,7 @@ fn explain_names_every_gate() {
       | | ✅ | plan of eks (apply) | no changes |  |
       | | ⛔ | lock of eks (apply) | held by cleo (#41) for 2 h 10 min: “DB migration” | by itself, when that pull request is merged or closed |
       | | ✅ | plan of network (apply) | fresh |  |
-      | | ✅ | right (deploy shop) | @​ana may deploy |  |
+      | | ✅ | right (deploy shop) | ana may deploy |  |
       | | ⛔ | pull request (deploy shop) | open | merge it first |
       | | ⛔ | order (deploy shop) | dev runs no good release of shop | `/deploy dev` first |
       | | ⛔ | hold (deploy on merge) | set by cleo: rolled back | `/resume prod` |
@@ -175,7 +175,7 @@ fn explain_of_an_open_environment() {
       |
       | |  | gate | state | what opens it |
       | | --- | --- | --- | --- |
-      | | ✅ | right (deploy shop) | @​ana may deploy |  |
+      | | ✅ | right (deploy shop) | ana may deploy |  |
       | | ✅ | pull request (deploy shop) | open |  |
       | | ✅ | lock (deploy shop) | free |  |
     react 🚀
@@ -249,7 +249,7 @@ fn a_lock_takes_the_right_to_change_the_environment() {
       |
       | | gate | state | what opens it |
       | | --- | --- | --- |
-      | | right | mallory may not deploy in dev | somebody of `write` |
+      | | right | mallory may not deploy in dev | somebody with `write` |
     react 👎
     = no right to lock
     ");

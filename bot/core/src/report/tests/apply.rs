@@ -207,7 +207,7 @@ fn under_way_and_other_ends() {
             "the state is locked by slipway@run-1a2b (id 7c9e): look, then `terraform force-unlock`"
                 .to_owned(),
     };
-    insta::assert_snapshot!(apply(vec![("eks", interrupted)]).markdown(), @r"
+    insta::assert_snapshot!(apply(vec![("eks", interrupted)]).markdown(), @"
     <!-- slipway:apply:dev -->
     ### ⚠️ Apply of `abc1234` in dev was interrupted · asked for by `ana`
 
@@ -215,7 +215,7 @@ fn under_way_and_other_ends() {
     | --- | --- |
     | eks | ⚠️ interrupted: what happened is not known |
 
-    - ⚠️ eks: the state is locked by slipway@&#8203;run-1a2b (id 7c9e): look, then \`terraform force-unlock\`
+    - ⚠️ eks: the state is locked by slipway@&#8203;run-1a2b (id 7c9e): look, then `terraform force-unlock`
 
     as `slipway-apply` in 111111111111 (session `slipway-1a2b3c4d`) · next: `/deploy dev` · [run](https://slipway.example.com/runs/1a2b3c4d)
     ");

@@ -16,6 +16,7 @@ fn deploy(state: DeployState) -> DeployComment {
         url: Some("https://dev.shop.example.com".to_owned()),
         page: Some(page()),
         undo: Some("/rollback dev".to_owned()),
+        back: false,
     }
 }
 
@@ -33,6 +34,7 @@ fn failure() -> RolloutFailure {
         }],
         events: vec!["Warning BackOff: Back-off restarting failed container".to_owned()],
         previous_serving: true,
+        more: Vec::new(),
     }
 }
 
@@ -47,7 +49,7 @@ fn live() {
     <!-- slipway:deploy:dev:shop -->
     ### 🚀 shop is live in dev: `abc1234` (#42), `sha256:9f3c9f3c…`, in 74 s
 
-    was `def5678` (#40) · 6 of 6 ready · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-1a2b3c4d`) · [https://dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/1a2b3c4d) · undo: `/rollback dev`
+    was `def5678` (#40) · 6 of 6 ready · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-1a2b3c4d`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/1a2b3c4d) · undo: `/rollback dev`
     ");
 }
 
@@ -61,20 +63,19 @@ fn on_the_way() {
 
     Outside the window; opens Mon 09:00 Europe/Berlin
 
-    was `def5678` (#40) · `sha256:9f3c9f3c…` · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-1a2b3c4d`) · [https://dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/1a2b3c4d) · undo: `/rollback dev`
+    was `def5678` (#40) · `sha256:9f3c9f3c…` · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-1a2b3c4d`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/1a2b3c4d) · undo: `/rollback dev`
     ");
     let waiting = DeployState::WaitingForImage {
         image: "ghcr.io/acme/shop:sha-abc1234".to_owned(),
-        waited: Duration::from_secs(190),
-        limit: Duration::from_secs(1200),
+        until: "2026-03-02T09:20:00Z".parse().unwrap(),
     };
     insta::assert_snapshot!(deploy(waiting).markdown(), @"
     <!-- slipway:deploy:dev:shop -->
     ### ⏳ shop waits for its image to go to dev: `abc1234` (#42)
 
-    CI has not published `ghcr.io/acme/shop:sha-abc1234` yet · waited 3 min of 20 min
+    CI has not published `ghcr.io/acme/shop:sha-abc1234` yet. It goes on by itself once it has, and gives up at 2026-03-02 09:20 UTC.
 
-    was `def5678` (#40) · `sha256:9f3c9f3c…` · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-1a2b3c4d`) · [https://dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/1a2b3c4d) · undo: `/rollback dev`
+    was `def5678` (#40) · `sha256:9f3c9f3c…` · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-1a2b3c4d`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/1a2b3c4d) · undo: `/rollback dev`
     ");
     let rolling = DeployState::RollingOut {
         ready: 3,
@@ -87,7 +88,7 @@ fn on_the_way() {
 
     3 of 6 ready · 40 s
 
-    was `def5678` (#40) · `sha256:9f3c9f3c…` · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-1a2b3c4d`) · [https://dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/1a2b3c4d) · undo: `/rollback dev`
+    was `def5678` (#40) · `sha256:9f3c9f3c…` · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-1a2b3c4d`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/1a2b3c4d) · undo: `/rollback dev`
     ");
 }
 
@@ -125,7 +126,7 @@ fn failed_with_its_cause() {
 
     </details>
 
-    was `def5678` (#40) · `sha256:9f3c9f3c…` · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-1a2b3c4d`) · [https://dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/1a2b3c4d) · undo: `/rollback dev`
+    was `def5678` (#40) · `sha256:9f3c9f3c…` · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-1a2b3c4d`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/1a2b3c4d) · undo: `/rollback dev`
     ");
     let check = failed.check("slipway/deploy: dev");
     insta::assert_snapshot!(format!("{:?} {:?} {}", check.status, check.conclusion, check.title), @"Completed Some(Failure) 1 of 3 pods keeps crashing");
@@ -140,13 +141,9 @@ fn failed_with_its_cause() {
     | --- | --- | --- | --- | --- |
     | `shop-6d4f-x2x` | `shop` | **CrashLoopBackOff**: back-off 40s restarting failed container | 137 (killed: often out of memory) | 4 |
 
-    was `def5678` (#40) · `sha256:9f3c9f3c…` · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-1a2b3c4d`) · [https://dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/1a2b3c4d) · undo: `/rollback dev`
+    was `def5678` (#40) · `sha256:9f3c9f3c…` · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-1a2b3c4d`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/1a2b3c4d) · undo: `/rollback dev`
     ");
     insta::assert_snapshot!(check.text, @"
-    | pod | container | reason | exit code | restarts |
-    | --- | --- | --- | --- | --- |
-    | `shop-6d4f-x2x` | `shop` | **CrashLoopBackOff**: back-off 40s restarting failed container | 137 (killed: often out of memory) | 4 |
-
     #### Last lines of shop in shop-6d4f-x2x
 
     ````
@@ -177,7 +174,9 @@ fn rolled_back() {
 
     1 of 3 pods keeps crashing
 
-    ⏸️ Automatic deploys are held until `/resume dev`.
+    The release before is still serving.
+
+    ⏸️ Automatic deploys to dev are on hold until `/resume dev`.
 
     | pod | container | reason | exit code | restarts |
     | --- | --- | --- | --- | --- |
@@ -200,7 +199,7 @@ fn rolled_back() {
 
     </details>
 
-    was `def5678` (#40) · `sha256:9f3c9f3c…` · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-1a2b3c4d`) · [https://dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/1a2b3c4d)
+    was `def5678` (#40) · `sha256:9f3c9f3c…` · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-1a2b3c4d`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/1a2b3c4d)
     ");
 }
 
@@ -213,7 +212,7 @@ fn ended_without_a_rollout() {
 
     overtaken by a newer deploy
 
-    was `def5678` (#40) · `sha256:9f3c9f3c…` · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-1a2b3c4d`) · [https://dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/1a2b3c4d) · undo: `/rollback dev`
+    was `def5678` (#40) · `sha256:9f3c9f3c…` · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-1a2b3c4d`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/1a2b3c4d) · undo: `/rollback dev`
     ");
     let interrupted = DeployState::Interrupted {
         found: "Slipway was restarted during the rollout; 2 of 6 pods run the new image".to_owned(),
@@ -227,7 +226,7 @@ fn ended_without_a_rollout() {
 
     Nothing is done by itself from here. Next: `/retry` or `/rollback dev`
 
-    was `def5678` (#40) · `sha256:9f3c9f3c…` · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-1a2b3c4d`) · [https://dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/1a2b3c4d) · undo: `/rollback dev`
+    was `def5678` (#40) · `sha256:9f3c9f3c…` · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-1a2b3c4d`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](https://slipway.example.com/runs/1a2b3c4d) · undo: `/rollback dev`
     ");
 }
 

@@ -160,7 +160,7 @@ fn the_board_shows_what_is_live_where() {
 
     - ⏸️ dev: automatic deploys are held: rolled back by ana · `/resume dev`
     - 🔒 prod is locked by `ana` (#41) for 2 h 10 min: "DB migration @&#8203;everyone"
-    - ⚠️ prod · shop: what runs is not the digest that was deployed
+    - ⚠️ prod · shop: broken, or being rolled back
 
     [run](https://slipway.example.com/runs/1a2b3c4d)
     "#);

@@ -141,23 +141,18 @@ fn immutable(status: &Status) -> Option<String> {
         .then(|| "give the object another name, or delete the one in the cluster first".to_owned())
 }
 
-/// Who owns which field (Kubernetes, "Server-Side Apply: Conflicts").
+/// What to do about fields that somebody else owns; which and who, Kubernetes says itself
+/// (Kubernetes, "Server-Side Apply: Conflicts").
 fn conflict(status: &Status) -> Option<String> {
     let details = status.details.as_ref()?;
-    let mut owners = details
+    let owned = details
         .causes
         .iter()
-        .filter(|cause| cause.reason == "FieldManagerConflict");
-    let owned = owners
-        .by_ref()
-        .map(|cause| format!("`{}`: {}", cause.field, cause.message))
-        .collect::<Vec<_>>();
-    (!owned.is_empty()).then(|| {
-        format!(
-            "{}; take the field out of the manifest, or hand it over: `kubectl apply \
-             --server-side --force-conflicts --field-manager=slipway`",
-            owned.join(", ")
-        )
+        .any(|cause| cause.reason == "FieldManagerConflict");
+    owned.then(|| {
+        "take the field out of the manifest, or hand it over: `kubectl apply --server-side \
+         --force-conflicts --field-manager=slipway`"
+            .to_owned()
     })
 }
 

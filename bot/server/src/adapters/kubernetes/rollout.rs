@@ -20,6 +20,7 @@ use kube::runtime::watcher::{self, Event, watcher};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use slipway_core::ports::{PortError, PortErrorKind, PortResult, RolloutEnd, RunLog, Stop};
+use slipway_core::report::markdown::duration;
 use tokio::time::{Instant, sleep_until};
 
 use super::KubernetesSettings;
@@ -260,8 +261,8 @@ impl<'a> Rollout<'a> {
             return Err(memory.last_error.unwrap_or_else(unseen));
         }
         let counted = memory.shown.unwrap_or_default();
-        let allowed = jiff::SignedDuration::try_from(self.allowed).unwrap_or_default();
-        let why = format!("not ready within {allowed:#}: {}", ready_of(counted));
+        let allowed = duration(self.allowed);
+        let why = format!("not ready within {allowed}: {}", ready_of(counted));
         Ok(self.failed(why, &world.laggards(workloads)).await)
     }
 

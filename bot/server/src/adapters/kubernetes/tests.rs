@@ -254,7 +254,7 @@ async fn a_field_of_somebody_else_is_left_to_them() {
         .unwrap();
     let error = world.apply(&shop("shop:2")).await.unwrap_err();
     assert_eq!(error.kind, PortErrorKind::Conflict);
-    insta::assert_snapshot!(error, @r#"Kubernetes: applying Deployment/shop (0 of 1 were applied): Apply failed with 1 conflict: conflict with "autoscaler": .spec.replicas (`.spec.replicas`: conflict with "autoscaler"; take the field out of the manifest, or hand it over: `kubectl apply --server-side --force-conflicts --field-manager=slipway`)"#);
+    insta::assert_snapshot!(error, @r#"Kubernetes: applying Deployment/shop (0 of 1 were applied): Apply failed with 1 conflict: conflict with "autoscaler": .spec.replicas (take the field out of the manifest, or hand it over: `kubectl apply --server-side --force-conflicts --field-manager=slipway`)"#);
 }
 
 #[tokio::test]

@@ -34,7 +34,7 @@ use slipway_core::event::{Event, RepoRef};
 use slipway_core::facts::{Hold, Lock, Release};
 use slipway_core::ids::{CommitSha, DeliveryId, EnvName, RunId, ServiceName};
 use slipway_core::intent::{Content, Intent, ReportKey};
-use slipway_core::outcome::Progress;
+use slipway_core::outcome::{Outcome, Progress};
 use slipway_core::ports::{
     Delivery, LogChunk, PortResult, RunEnd, RunsOf, SentReport, StopRequest, Store, TakenReport,
     TakenRun, Touched, WorkerId,
@@ -226,6 +226,17 @@ impl Store for SqlStore {
         runs::end_by_worker(self, worker, run, end, now)
             .await
             .doing(|| format!("ending run {run}"))
+    }
+
+    async fn cancel_unconfirmed(
+        &self,
+        before: Timestamp,
+        outcome: &Outcome,
+        now: Timestamp,
+    ) -> PortResult<u64> {
+        runs::cancel_unconfirmed(self, before, outcome, now)
+            .await
+            .doing(|| "cancelling runs that nobody confirmed".into())
     }
 
     async fn requeue_run(&self, run: &RunId, now: Timestamp) -> PortResult<()> {

@@ -67,24 +67,30 @@ pub(super) async fn of_repo(store: &SqlStore, repo: &RepoRef) -> Result<Vec<Rele
     rows.iter().map(release).collect()
 }
 
-/// The run that made the live release of a service in an environment.
+/// The runs that made the live release of a service in an environment and the latest good one,
+/// which may be the same.
 pub(super) async fn live(
     conn: &mut Conn,
     repo: &RepoName,
     env: &EnvName,
     service: &ServiceName,
-) -> Result<Option<RunId>> {
-    let row = sqlx::query(
-        "SELECT run FROM releases WHERE repo = $1 AND env = $2 AND service = $3
-         ORDER BY seq DESC LIMIT 1",
+) -> Result<Vec<RunId>> {
+    let rows = sqlx::query(
+        "SELECT run FROM releases
+         WHERE seq IN (
+             SELECT MAX(seq) FROM releases WHERE repo = $1 AND env = $2 AND service = $3
+             UNION
+             SELECT MAX(seq) FROM releases
+             WHERE repo = $1 AND env = $2 AND service = $3 AND good = 1)",
     )
     .bind(repo.as_str())
     .bind(env.as_str())
     .bind(service.as_str())
-    .fetch_optional(conn)
+    .fetch_all(conn)
     .await?;
-    row.map(|row| Reading::named(&row, "release", "run")?.parsed("run"))
-        .transpose()
+    rows.iter()
+        .map(|row| Reading::named(row, "release", "run")?.parsed("run"))
+        .collect()
 }
 
 /// The latest good release other than that of a run.

@@ -227,6 +227,36 @@ pub(super) async fn end(
     reports::hurry_run(conn, run, now).await
 }
 
+/// Cancels the runs whose second step nobody took in time.
+pub(super) async fn cancel_unconfirmed(
+    store: &SqlStore,
+    before: Timestamp,
+    outcome: &Outcome,
+    now: Timestamp,
+) -> Result<u64> {
+    const STALE: &str =
+        "SELECT id FROM runs WHERE state = 'unconfirmed' AND created_at < $1 ORDER BY seq";
+    // A look without the writer's lock first, so that idle workers keep nobody off.
+    let stale = sqlx::query(STALE).bind(ms(before));
+    if stale.fetch_optional(store.read()).await?.is_none() {
+        return Ok(0);
+    }
+    let mut tx = store.write().await?;
+    let rows = sqlx::query(STALE)
+        .bind(ms(before))
+        .fetch_all(&mut *tx)
+        .await?;
+    let mut count = 0;
+    for row in &rows {
+        let id: RunId = Reading::named(row, "run", "id")?.parsed("id")?;
+        let run = load_to_move(&mut tx, &id).await?;
+        end(&mut tx, &run, Move::Cancel, Some(outcome), now).await?;
+        count += 1;
+    }
+    tx.commit().await?;
+    Ok(count)
+}
+
 /// Ends a run on behalf of its worker, with the release that it made live.
 pub(super) async fn end_by_worker(
     store: &SqlStore,
@@ -243,10 +273,10 @@ pub(super) async fn end_by_worker(
         let live = releases::live(&mut tx, repo, &release.env, &release.service).await?;
         releases::add(&mut tx, repo, release).await?;
         // What was live before is shown as inactive from now on.
-        if let Some(before) = live
-            && let Some(before) = load(&mut tx, &before).await?
-        {
-            reports::touch_run(&mut tx, &before, now).await?;
+        for before in live {
+            if let Some(before) = load(&mut tx, &before).await? {
+                reports::touch_run(&mut tx, &before, now).await?;
+            }
         }
     }
     Ok(tx.commit().await?)
