@@ -129,6 +129,12 @@ fn an_apply_that_was_killed_is_told_and_not_done_again() {
 #[test]
 fn the_state_lock_of_a_killed_apply_is_shown_and_left_alone() {
     tell(|mut story| async {
+        story
+            .with_settings(
+                "state_lock_timeout = \"20s\"",
+                "state_lock_timeout = \"1s\"",
+            )
+            .await?;
         let process = story.start_process().await?;
         // Its apply stands still in the middle, with the state locked.
         let program = story.valve.program();
@@ -167,7 +173,7 @@ fn the_state_lock_of_a_killed_apply_is_shown_and_left_alone() {
         ");
         story.say("ana", pr, "/plan dev").await?;
         let told = story.settles(pr, "### Plan").await?;
-        insta::assert_snapshot!(locked(&told), @r"- ❌ dev · network failed at `plan`: the state is locked by USER@HOST since TIME (OperationTypeApply, lock ID) — wait for it to end; if nobody is at work, \`terraform force-unlock ID\`. Slipway never forces a state lock by itself");
+        insta::assert_snapshot!(locked(&told), @r"- ❌ dev · network failed at `plan`: the state is locked by USER@HOST since TIME (OperationTypeApply, lock UUID\) — wait for it to end; if nobody is at work, `terraform force-unlock UUID`. Slipway never forces a state lock by itself");
         assert!(
             story
                 .world
