@@ -18,10 +18,7 @@ pub struct WorldClock {
 impl WorldClock {
     /// The time now, in this world.
     #[must_use]
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the sandbox's one clock"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the sandbox's one clock")]
     pub fn now(&self) -> Timestamp {
         let real = Timestamp::now();
         let ahead = jiff::SignedDuration::from_millis(self.ahead_ms.load(Ordering::SeqCst));

@@ -421,7 +421,7 @@ impl StackApply {
 impl ApplyState {
     fn cell(&self) -> String {
         match self {
-            Self::Pending(why) => format!("⏳ {}", prose(why)),
+            Self::Pending(why) => format!("⏳ {why}"),
             Self::Running {
                 done,
                 total,

@@ -746,7 +746,7 @@ fn a_merge_applies_in_dev_what_was_reviewed() {
         github
             .ci_check(REPO, &story.head(pr), "test", Some("success"))
             .await?;
-        let merge = github.merge(REPO, pr, "ben").await?.to_string();
+        let merge = github.merge(REPO, pr, "ben").await?;
         insta::assert_snapshot!(story.hears(pr, "✅ Applied").await?, @r#"
         ### ✅ Applied `COMMIT` in dev
 
@@ -805,7 +805,7 @@ fn a_merge_that_would_change_more_than_was_reviewed_stops() {
         story
             .push("cleo", "main", "Straight to main", &files)
             .await?;
-        let merge = story.world.github.merge(REPO, pr, "ben").await?.to_string();
+        let merge = story.world.github.merge(REPO, pr, "ben").await?;
         insta::assert_snapshot!(story.hears(pr, "❌ Apply").await?, @r"
         ### ❌ Apply of `COMMIT` in dev failed
 

@@ -24,7 +24,7 @@ use crate::process::Process;
 use crate::valve::Valve;
 
 /// How long a fact may be waited for. It only bounds a story that has gone wrong.
-pub const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The bot's clock is the world's.
 #[derive(Debug)]
@@ -37,7 +37,7 @@ impl Clock for Shared {
 }
 
 /// A world, a bot, and what was read of its comments.
-pub struct Story {
+pub(crate) struct Story {
     pub world: World,
     pub valve: Valve,
     dir: tempfile::TempDir,
@@ -49,7 +49,7 @@ pub struct Story {
 }
 
 /// Tells a story in a world of its own, and holds it to a strict end.
-pub fn tell<F>(story: impl FnOnce(Story) -> F)
+pub(crate) fn tell<F>(story: impl FnOnce(Story) -> F)
 where
     F: Future<Output = anyhow::Result<Story>>,
 {
@@ -108,7 +108,7 @@ impl Story {
     }
 
     /// Starts the bot on what it left behind, if anything, as the process that operators start.
-    pub async fn start_process(&mut self) -> anyhow::Result<Process> {
+    pub(crate) async fn start_process(&mut self) -> anyhow::Result<Process> {
         self.stop_bot().await?;
         let process = Process::start(&self.settle()?).await?;
         self.url = format!("http://{}", process.address());
@@ -118,7 +118,7 @@ impl Story {
     }
 
     /// Lets a process come to rest and end in good order.
-    pub async fn rest(&self, mut process: Process) -> anyhow::Result<()> {
+    pub(crate) async fn rest(&self, mut process: Process) -> anyhow::Result<()> {
         self.quiet().await?;
         process.ask_to_end().await?;
         let status = process.ended().await?;
@@ -127,7 +127,7 @@ impl Story {
     }
 
     /// Starts the bot on what it left behind, if anything.
-    pub async fn start_bot(&mut self) -> anyhow::Result<()> {
+    pub(crate) async fn start_bot(&mut self) -> anyhow::Result<()> {
         let settings = Settings::load(&self.settle()?)?;
         let clock = Arc::new(Shared(self.world.clock.clone()));
         let bot = Slipway::start(settings, clock).await?;
@@ -143,7 +143,7 @@ impl Story {
     }
 
     /// Ends the bot in good order.
-    pub async fn stop_bot(&mut self) -> anyhow::Result<()> {
+    pub(crate) async fn stop_bot(&mut self) -> anyhow::Result<()> {
         if let Some((handle, served)) = self.handle.take() {
             handle.close();
             served.await??;
@@ -152,7 +152,7 @@ impl Story {
     }
 
     /// Where the bot keeps its things.
-    pub fn data_dir(&self) -> PathBuf {
+    pub(crate) fn data_dir(&self) -> PathBuf {
         self.dir.path().join("data")
     }
 
@@ -193,7 +193,7 @@ impl Story {
     // --- people
 
     /// Somebody commits to a branch and opens a pull request from it.
-    pub async fn open(
+    pub(crate) async fn open(
         &self,
         who: &str,
         branch: &str,
@@ -208,7 +208,7 @@ impl Story {
     }
 
     /// Somebody commits to a branch and pushes.
-    pub async fn push(
+    pub(crate) async fn push(
         &self,
         who: &str,
         branch: &str,
@@ -224,20 +224,20 @@ impl Story {
             .github
             .commit(REPO, branch, who, message, &files)
             .await?;
-        Ok(sha.to_string())
+        Ok(sha.clone())
     }
 
     /// Somebody comments.
-    pub async fn say(&self, who: &str, pr: u64, body: &str) -> anyhow::Result<u64> {
+    pub(crate) async fn say(&self, who: &str, pr: u64, body: &str) -> anyhow::Result<u64> {
         self.world.github.comment(REPO, pr, who, body).await
     }
 
     /// The head commit of a pull request.
-    pub fn head(&self, pr: u64) -> String {
+    pub(crate) fn head(&self, pr: u64) -> String {
         self.world
             .github
             .pull_request(REPO, pr)
-            .map(|pr| pr.head.sha.to_string())
+            .map(|pr| pr.head.sha.clone())
             .unwrap_or_default()
     }
 
@@ -248,7 +248,7 @@ impl Story {
         let base = pull.base.branch;
         let tip = github.branch(REPO, &base).context("the base branch")?;
         let short = |sha: &str| sha.get(..7).unwrap_or_default().to_owned();
-        let head = short(&pull.head.sha.to_string());
+        let head = short(&pull.head.sha.clone());
         Ok((head, format!("{base}@{}", short(&tip))))
     }
 
@@ -256,7 +256,7 @@ impl Story {
 
     /// Waits for a comment of the bot with a text in it, reads it, and gives it as a snapshot:
     /// without its marker and with what differs between two runs of a story named alike.
-    pub async fn reads(&mut self, pr: u64, text: &str) -> anyhow::Result<String> {
+    pub(crate) async fn reads(&mut self, pr: u64, text: &str) -> anyhow::Result<String> {
         let comment = self
             .world
             .github
@@ -276,7 +276,7 @@ impl Story {
     }
 
     /// Reads like [`Story::reads`], but only a comment that was not read before.
-    pub async fn hears(&mut self, pr: u64, text: &str) -> anyhow::Result<String> {
+    pub(crate) async fn hears(&mut self, pr: u64, text: &str) -> anyhow::Result<String> {
         let read = self.read.clone();
         let comment = self
             .world
@@ -302,7 +302,7 @@ impl Story {
 
     /// Waits until the plan comment speaks of the head and the base as they are now, and shows this
     /// text for a stack.
-    pub async fn planned(
+    pub(crate) async fn planned(
         &mut self,
         pr: u64,
         env: &str,
@@ -333,13 +333,13 @@ impl Story {
     }
 
     /// As [`Self::reads`], once the bot has come to rest: what it shows then is its last word.
-    pub async fn settles(&mut self, pr: u64, text: &str) -> anyhow::Result<String> {
+    pub(crate) async fn settles(&mut self, pr: u64, text: &str) -> anyhow::Result<String> {
         self.quiet().await?;
         self.reads(pr, text).await
     }
 
     /// Waits for a check run of a commit to end, and gives it.
-    pub async fn check(&self, sha: &str, name: &str) -> anyhow::Result<CheckRun> {
+    pub(crate) async fn check(&self, sha: &str, name: &str) -> anyhow::Result<CheckRun> {
         self.world
             .github
             .until(&format!("the check {name:?} to end"), PATIENCE, |model| {
@@ -355,7 +355,7 @@ impl Story {
     }
 
     /// Waits for a reaction of the bot on a comment.
-    pub async fn sees(&self, comment: u64, content: &str) -> anyhow::Result<()> {
+    pub(crate) async fn sees(&self, comment: u64, content: &str) -> anyhow::Result<()> {
         self.world
             .github
             .until(&format!("the reaction {content}"), PATIENCE, |model| {
@@ -370,7 +370,7 @@ impl Story {
     }
 
     /// Somebody comments, and the bot answers with one comment: its reactions and its answer.
-    pub async fn ask(&mut self, who: &str, pr: u64, body: &str) -> anyhow::Result<String> {
+    pub(crate) async fn ask(&mut self, who: &str, pr: u64, body: &str) -> anyhow::Result<String> {
         let before = self.replies(pr).len();
         let said = self.say(who, pr, body).await?;
         self.quiet().await?;
@@ -385,7 +385,12 @@ impl Story {
     }
 
     /// Somebody comments, and the bot neither answers nor reacts.
-    pub async fn ask_in_vain(&self, who: &str, number: u64, body: &str) -> anyhow::Result<()> {
+    pub(crate) async fn ask_in_vain(
+        &self,
+        who: &str,
+        number: u64,
+        body: &str,
+    ) -> anyhow::Result<()> {
         let before = self.replies(number).len();
         let said = self.say(who, number, body).await?;
         self.quiet().await?;
@@ -399,27 +404,20 @@ impl Story {
     }
 
     /// Asks the bot to end, and lets it go on meanwhile.
-    pub fn close_bot(&self) {
+    pub(crate) fn close_bot(&self) {
         if let Some((handle, _)) = &self.handle {
             handle.close();
         }
     }
 
     /// The path of the settings.
-    pub fn settings_path(&self) -> PathBuf {
+    pub(crate) fn settings_path(&self) -> PathBuf {
         self.dir.path().join("slipway.toml")
-    }
-
-    /// Starts the bot anew with another piece of text in its settings.
-    pub async fn with_settings(&mut self, from: &str, to: &str) -> anyhow::Result<()> {
-        self.settings.push((from.to_owned(), to.to_owned()));
-        self.stop_bot().await?;
-        self.start_bot().await
     }
 
     /// Waits until every delivery is worked off, no run can go on and every report is written.
     /// What happens after that was caused by nothing that was done before it.
-    pub async fn quiet(&self) -> anyhow::Result<()> {
+    pub(crate) async fn quiet(&self) -> anyhow::Result<()> {
         self.world.github.idle(PATIENCE).await?;
         let store = self.store().await?;
         let waiting = async {
@@ -443,7 +441,7 @@ impl Story {
     }
 
     /// The bot's database, to look at.
-    pub async fn store(&self) -> anyhow::Result<sqlx::SqlitePool> {
+    pub(crate) async fn store(&self) -> anyhow::Result<sqlx::SqlitePool> {
         let options = sqlx::sqlite::SqliteConnectOptions::new()
             .filename(self.data_dir().join("slipway.db"))
             .read_only(true);
@@ -451,14 +449,14 @@ impl Story {
     }
 
     /// Everything that the bot wrote on GitHub, and what it keeps: where a secret must not be.
-    pub async fn everything_written(&self) -> anyhow::Result<String> {
+    pub(crate) async fn everything_written(&self) -> anyhow::Result<String> {
         let mut all = self.world.github.look(|model| {
             let repository = model.repository(REPO);
             let comments = repository.iter().flat_map(|r| r.comments.iter());
             let checks = repository.iter().flat_map(|r| r.check_runs.iter());
             let mut all = String::new();
             comments.for_each(|comment| all.push_str(&comment.body));
-            checks.for_each(|check| all.push_str(&format!("{:?}\n", check)));
+            checks.for_each(|check| all.push_str(&format!("{check:?}\n")));
             all
         });
         let runs: Vec<(String,)> = sqlx::query_as("SELECT id FROM runs")
@@ -479,7 +477,7 @@ impl Story {
     }
 
     /// What the bot reacted with to a comment, in order.
-    pub fn reactions(&self, comment: u64) -> Vec<String> {
+    pub(crate) fn reactions(&self, comment: u64) -> Vec<String> {
         self.world.github.look(|model| {
             let bot = model.bot_login();
             let repository = model.repository(REPO);
@@ -494,7 +492,7 @@ impl Story {
     }
 
     /// The bot's comments on an issue or a pull request.
-    pub fn replies(&self, number: u64) -> Vec<Comment> {
+    pub(crate) fn replies(&self, number: u64) -> Vec<Comment> {
         let bot = self.world.github.bot_login();
         let mut comments = self.world.github.comments(REPO, number);
         comments.retain(|comment| comment.author == bot);
@@ -502,7 +500,7 @@ impl Story {
     }
 
     /// The check runs of the bot on a commit, the latest of each name as GitHub shows it, each as `name: conclusion, title`.
-    pub fn checks(&self, sha: &str) -> String {
+    pub(crate) fn checks(&self, sha: &str) -> String {
         let app = self.world.github.app_id();
         let mut latest = BTreeMap::new();
         for check in self.world.github.check_runs(REPO, sha) {
@@ -518,7 +516,7 @@ impl Story {
     }
 
     /// What a check run shows, as a snapshot.
-    pub fn shown(&self, check: &CheckRun) -> String {
+    pub(crate) fn shown(&self, check: &CheckRun) -> String {
         let output = &check.output;
         let mut text = format!(
             "{}: {}\n# {}\n{}",
@@ -546,7 +544,11 @@ impl Story {
 
     /// What Terraform's state holds for a stack: its inputs by resource, its outputs; nothing if it
     /// was never applied.
-    pub fn state(&self, env: &str, stack: &str) -> anyhow::Result<Option<serde_json::Value>> {
+    pub(crate) fn state(
+        &self,
+        env: &str,
+        stack: &str,
+    ) -> anyhow::Result<Option<serde_json::Value>> {
         let bucket = &self.world.place(env)?.bucket;
         let Some(bytes) = self.world.aws.object(bucket, &format!("{stack}.tfstate")) else {
             return Ok(None);
@@ -558,7 +560,7 @@ impl Story {
     }
 
     /// The names of the roles that were assumed so far, in order.
-    pub fn roles(&self) -> Vec<String> {
+    pub(crate) fn roles(&self) -> Vec<String> {
         let assumed = self.world.aws.assumed();
         let name = |arn: &str| arn.rsplit('/').next().unwrap_or_default().to_owned();
         assumed.iter().map(|role| name(&role.role_arn)).collect()
@@ -566,7 +568,7 @@ impl Story {
 
     /// Lets time pass once the bot has nothing at hand: work that it has in hand at that moment
     /// would look to it as if it had hung for so long.
-    pub async fn pass(&self, time: Duration) -> anyhow::Result<()> {
+    pub(crate) async fn pass(&self, time: Duration) -> anyhow::Result<()> {
         if let Some((handle, _)) = &self.handle {
             let quiet = async {
                 while handle.backlog().await? > 0 {
@@ -587,7 +589,7 @@ impl Story {
 }
 
 /// Names alike what differs between two runs of a story: commits, digests, addresses, times.
-pub fn plain(text: &str, world: &World, bot: &str) -> String {
+pub(crate) fn plain(text: &str, world: &World, bot: &str) -> String {
     let mut text = text.to_owned();
     for address in [bot, world.github.html_url(), world.github.url()] {
         text = text.replace(address, "http://HERE");

@@ -1,4 +1,9 @@
 //! Stories: people, GitHub and the bot, end to end over real sockets, with real git and Terraform.
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a story fails by panicking, and its runner shows what it printed"
+)]
 
 #[path = "../harness/mod.rs"]
 mod harness;

@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use crate::bot::PATIENCE;
 
 /// A running `slipway serve`; killed if it is dropped.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     address: SocketAddr,
     said: watch::Receiver<Vec<String>>,
@@ -22,7 +22,7 @@ pub struct Process {
 
 impl Process {
     /// Starts it and waits until it serves.
-    pub async fn start(settings: &Path) -> anyhow::Result<Self> {
+    pub(crate) async fn start(settings: &Path) -> anyhow::Result<Self> {
         let mut child = Command::new(env!("CARGO_BIN_EXE_slipway"))
             .arg("serve")
             .arg("--settings")
@@ -53,12 +53,12 @@ impl Process {
     }
 
     /// Where it listens.
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
 
     /// Waits until its log has a line with this text, and gives it.
-    pub async fn says(&mut self, text: &str) -> anyhow::Result<String> {
+    pub(crate) async fn says(&mut self, text: &str) -> anyhow::Result<String> {
         let waiting = self
             .said
             .wait_for(|all| all.iter().any(|line| line.contains(text)));
@@ -71,7 +71,7 @@ impl Process {
     }
 
     /// Kills it without a word of warning.
-    pub async fn kill(mut self) -> anyhow::Result<()> {
+    pub(crate) async fn kill(mut self) -> anyhow::Result<()> {
         self.child.start_kill()?;
         let status = self.child.wait().await?;
         ensure!(!status.success(), "it was to be killed: {status}");
@@ -79,7 +79,7 @@ impl Process {
     }
 
     /// Asks it to end, and waits until it has heard it.
-    pub async fn ask_to_end(&mut self) -> anyhow::Result<()> {
+    pub(crate) async fn ask_to_end(&mut self) -> anyhow::Result<()> {
         let id = self.child.id().context("a process that runs")?;
         kill(Pid::from_raw(i32::try_from(id)?), Signal::SIGTERM)?;
         self.says("asked to end").await?;
@@ -87,7 +87,7 @@ impl Process {
     }
 
     /// Waits until it has ended.
-    pub async fn ended(mut self) -> anyhow::Result<ExitStatus> {
+    pub(crate) async fn ended(mut self) -> anyhow::Result<ExitStatus> {
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         Ok(status.context("the process did not end")??)
     }

@@ -7,31 +7,35 @@ use slipway_sandbox::world::{IMAGE, REGISTRY, REPO};
 use crate::bot::{PATIENCE, Story, plain};
 
 /// The name of the check run of deploys to an environment.
-pub fn check_name(env: &str) -> String {
+pub(crate) fn check_name(env: &str) -> String {
     format!("deploy shop to {env}")
 }
 
 /// The image of the shop by digest, as pods run it.
-pub fn pinned(digest: &str) -> String {
+pub(crate) fn pinned(digest: &str) -> String {
     format!("{REGISTRY}/{IMAGE}@{digest}")
 }
 
 impl Story {
     /// Somebody opens a pull request that changes what the shop says, and nothing else.
-    pub async fn greet(&self, who: &str, branch: &str, text: &str) -> anyhow::Result<u64> {
+    pub(crate) async fn greet(&self, who: &str, branch: &str, text: &str) -> anyhow::Result<u64> {
         let files = [("app/greeting.txt", text)];
         self.open(who, branch, "Another greeting", &files).await
     }
 
     /// Somebody merges a pull request; gives the merge commit.
-    pub async fn merge(&self, who: &str, pr: u64) -> anyhow::Result<String> {
+    pub(crate) async fn merge(&self, who: &str, pr: u64) -> anyhow::Result<String> {
         let sha = self.world.github.merge(REPO, pr, who).await?;
-        Ok(sha.to_string())
+        Ok(sha.clone())
     }
 
     /// Somebody merges another greeting whose image behaves like this, and it is published; gives
     /// the pull request, the merge commit and the digest.
-    pub async fn ship(&self, branch: &str, build: Build) -> anyhow::Result<(u64, String, String)> {
+    pub(crate) async fn ship(
+        &self,
+        branch: &str,
+        build: Build,
+    ) -> anyhow::Result<(u64, String, String)> {
         let pr = self.greet("ana", branch, &format!("{branch}.\n")).await?;
         let sha = self.merge("ana", pr).await?;
         let digest = self.world.publish(&sha, build).await?;
@@ -39,14 +43,14 @@ impl Story {
     }
 
     /// The same, for an image that gets live in dev.
-    pub async fn live(&mut self, branch: &str) -> anyhow::Result<(u64, String, String)> {
+    pub(crate) async fn live(&mut self, branch: &str) -> anyhow::Result<(u64, String, String)> {
         let shipped = self.ship(branch, Build::Good).await?;
         self.reads(shipped.0, "is live in dev").await?;
         Ok(shipped)
     }
 
     /// Reads every comment of the bot on a pull request that has a text in it now.
-    pub async fn reads_all(&mut self, pr: u64, text: &str) -> anyhow::Result<Vec<String>> {
+    pub(crate) async fn reads_all(&mut self, pr: u64, text: &str) -> anyhow::Result<Vec<String>> {
         let bot = self.world.github.bot_login();
         let all = self.world.github.comments(REPO, pr);
         let mut read = Vec::new();
@@ -59,7 +63,7 @@ impl Story {
     }
 
     /// Somebody changes deploy.toml on the default branch.
-    pub async fn configure(&self, changes: &[(&str, &str)]) -> anyhow::Result<()> {
+    pub(crate) async fn configure(&self, changes: &[(&str, &str)]) -> anyhow::Result<()> {
         let mut text = include_str!("../../../sandbox/src/world/shop/deploy.toml").to_owned();
         for (old, new) in changes {
             anyhow::ensure!(text.contains(old), "deploy.toml has no {old:?}");
@@ -71,13 +75,13 @@ impl Story {
     }
 
     /// The image that the ready pods of the shop run in an environment.
-    pub fn image(&self, env: &str) -> Option<String> {
+    pub(crate) fn image(&self, env: &str) -> Option<String> {
         let place = self.world.place(env).ok()?;
         place.cluster.running_image("shop", "shop")
     }
 
     /// The image that the Deployment of the shop asks for in an environment.
-    pub fn wanted(&self, env: &str) -> Option<String> {
+    pub(crate) fn wanted(&self, env: &str) -> Option<String> {
         let place = self.world.place(env).ok()?;
         let deployment = place.cluster.object("Deployment", "shop", "shop")?;
         let image = deployment.pointer("/spec/template/spec/containers/0/image")?;
@@ -85,7 +89,7 @@ impl Story {
     }
 
     /// Waits until the deployment of a place in the history of an environment has come to a state.
-    pub async fn deployment(
+    pub(crate) async fn deployment(
         &self,
         env: &str,
         place: usize,
@@ -104,13 +108,18 @@ impl Story {
     }
 
     /// Waits for the check run of a deploy to end, and shows it as people see it.
-    pub async fn sees_check(&self, sha: &str, env: &str) -> anyhow::Result<String> {
+    pub(crate) async fn sees_check(&self, sha: &str, env: &str) -> anyhow::Result<String> {
         let check = self.check(sha, &check_name(env)).await?;
         Ok(self.deploy_shown(&check))
     }
 
     /// Waits for a check run of a deploy with this title, over or not.
-    pub async fn titled(&self, sha: &str, env: &str, title: &str) -> anyhow::Result<CheckRun> {
+    pub(crate) async fn titled(
+        &self,
+        sha: &str,
+        env: &str,
+        title: &str,
+    ) -> anyhow::Result<CheckRun> {
         let name = check_name(env);
         let what = format!("the check {name:?} to say {title:?}");
         self.world
@@ -131,7 +140,7 @@ impl Story {
     }
 
     /// A check run as people see it.
-    pub fn deploy_shown(&self, check: &CheckRun) -> String {
+    pub(crate) fn deploy_shown(&self, check: &CheckRun) -> String {
         let output = &check.output;
         let state = check.conclusion.as_deref().unwrap_or(&check.status);
         let mut parts = vec![format!(
@@ -152,7 +161,7 @@ impl Story {
     }
 
     /// The states of a deployment in their order.
-    pub fn history(deployment: &Deployment) -> Vec<&str> {
+    pub(crate) fn history(deployment: &Deployment) -> Vec<&str> {
         let states = deployment.statuses.iter();
         states.map(|status| status.state.as_str()).collect()
     }

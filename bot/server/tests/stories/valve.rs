@@ -15,13 +15,13 @@ use anyhow::{Context as _, ensure};
 use crate::bot::PATIENCE;
 
 /// The program in front of Terraform.
-pub struct Valve {
+pub(crate) struct Valve {
     dir: PathBuf,
 }
 
 impl Valve {
     /// Puts the program into a directory of its own.
-    pub fn install(dir: &Path, terraform: &Path) -> anyhow::Result<Self> {
+    pub(crate) fn install(dir: &Path, terraform: &Path) -> anyhow::Result<Self> {
         std::fs::create_dir_all(dir)?;
         let valve = Self {
             dir: dir.to_owned(),
@@ -45,12 +45,12 @@ impl Valve {
     }
 
     /// What the bot runs.
-    pub fn program(&self) -> PathBuf {
+    pub(crate) fn program(&self) -> PathBuf {
         self.dir.join("terraform")
     }
 
     /// The environment of every call so far but `version`, one variable a line.
-    pub fn environments(&self) -> anyhow::Result<String> {
+    pub(crate) fn environments(&self) -> anyhow::Result<String> {
         match std::fs::read_to_string(self.dir.join("environments")) {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
             other => Ok(other?),
@@ -58,7 +58,7 @@ impl Valve {
     }
 
     /// The next Terraform with this word has to wait.
-    pub fn shut(&self, word: &str) -> anyhow::Result<()> {
+    pub(crate) fn shut(&self, word: &str) -> anyhow::Result<()> {
         for name in [word.to_owned(), format!("{word}.pid")] {
             let made = Command::new("mkfifo").arg(self.dir.join(name)).status()?;
             ensure!(made.success(), "mkfifo: {made}");
@@ -67,7 +67,7 @@ impl Valve {
     }
 
     /// Waits until a Terraform with this word has come; later ones pass.
-    pub async fn reached(&self, word: &str) -> anyhow::Result<Waiting> {
+    pub(crate) async fn reached(&self, word: &str) -> anyhow::Result<Waiting> {
         let (at, told) = (self.dir.join(word), self.dir.join(format!("{word}.pid")));
         let what = format!("terraform {word} to come to its valve");
         let meeting = tokio::task::spawn_blocking(move || -> anyhow::Result<Waiting> {
@@ -87,19 +87,19 @@ impl Valve {
 }
 
 /// A Terraform that waits; dropped, it goes on.
-pub struct Waiting {
+pub(crate) struct Waiting {
     gate: File,
     pid: i32,
 }
 
 impl Waiting {
     /// Lets it go on.
-    pub fn release(self) {
+    pub(crate) fn release(self) {
         drop(self.gate);
     }
 
     /// Kills it and all that it has started, as it would have to be killed by hand after its parent was.
-    pub fn kill(self) -> anyhow::Result<()> {
+    pub(crate) fn kill(self) -> anyhow::Result<()> {
         // The bot gives every program that it runs a group of its own.
         let group = nix::unistd::getpgid(Some(nix::unistd::Pid::from_raw(self.pid)))?;
         ensure!(

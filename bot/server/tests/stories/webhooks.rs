@@ -62,7 +62,9 @@ fn sign(secret: &str, body: &[u8]) -> String {
 fn payload(story: &Story, event: &str) -> Value {
     let deliveries = story.world.github.deliveries();
     let found = deliveries.iter().rev().find(|d| d.event == event);
-    found.map(|d| d.payload()).unwrap_or_default()
+    found
+        .map(slipway_sandbox::github::Delivery::payload)
+        .unwrap_or_default()
 }
 
 async fn stored(story: &Story) -> anyhow::Result<i64> {
@@ -228,13 +230,13 @@ fn without_a_secret_the_bot_does_not_start() {
             let error = format!("{error:#}").replace(&dir.path().display().to_string(), "DIR");
             match name {
                 "empty" => {
-                    insta::assert_snapshot!(error, @r#"github.webhook_secret: the secret in File("DIR/empty") is empty"#)
+                    insta::assert_snapshot!(error, @r#"github.webhook_secret: the secret in File("DIR/empty") is empty"#);
                 }
                 "newline" => {
-                    insta::assert_snapshot!(error, @r#"github.webhook_secret: the secret in File("DIR/newline") is empty"#)
+                    insta::assert_snapshot!(error, @r#"github.webhook_secret: the secret in File("DIR/newline") is empty"#);
                 }
                 _ => {
-                    insta::assert_snapshot!(error, @"github.webhook_secret is blank: set the one that the App's webhook has")
+                    insta::assert_snapshot!(error, @"github.webhook_secret is blank: set the one that the App's webhook has");
                 }
             }
         }
