@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::facts::Lock;
 use crate::report::locks::LockView;
-use crate::report::markdown::{duration, text};
+use crate::report::markdown::{code, duration, text};
 
 impl LockView {
     /// A lock as it is seen at a moment.
@@ -26,9 +26,7 @@ impl LockView {
         }
     }
 
-    /// What is held, by whom and why, and when it is free again, in a line for [`prose`].
-    ///
-    /// [`prose`]: crate::report::markdown::prose
+    /// What is held, by whom and why, and when it is free again, in a line.
     #[must_use]
     pub fn in_the_way(&self) -> String {
         let (what, freed) = match (&self.stack, self.pr) {
@@ -40,8 +38,9 @@ impl LockView {
             (None, _) => (
                 self.env.to_string(),
                 format!(
-                    "`/unlock {}` by {} or an admin frees it",
-                    self.env, self.holder
+                    "{} by {} or an admin frees it",
+                    code(&format!("/unlock {}", self.env)),
+                    text(self.holder.as_str())
                 ),
             ),
         };
@@ -54,9 +53,7 @@ impl LockView {
             .chain(by_itself)
             .collect();
         let ends = ends.join(" · ");
-        // A backtick of the reason's must not begin code.
-        let told = self.told(|foreign| foreign.replace('`', "'"));
-        let sentence = format!("{what} is {told}");
+        let sentence = format!("{what} is {}", self.sentence());
         if ends.is_empty() {
             sentence
         } else {
@@ -64,21 +61,17 @@ impl LockView {
         }
     }
 
-    /// Who holds it, for how long and why, in a line of Markdown.
+    /// Who holds it, for how long and why, in a line.
     #[must_use]
     pub fn sentence(&self) -> String {
-        self.told(text)
-    }
-
-    fn told(&self, foreign: impl Fn(&str) -> String) -> String {
         let pr = self.pr.map_or_else(String::new, |pr| format!(" (#{pr})"));
         let reason = self
             .reason
             .as_deref()
-            .map_or_else(String::new, |reason| format!(": “{}”", foreign(reason)));
+            .map_or_else(String::new, |reason| format!(": “{}”", text(reason)));
         format!(
             "held by {}{pr} for {}{reason}",
-            foreign(self.holder.as_str()),
+            text(self.holder.as_str()),
             duration(self.age)
         )
     }

@@ -6,7 +6,7 @@ use crate::report::locks::LockView;
 use crate::report::markdown::{ordinal, time};
 use crate::run::{Run, RunState, Work};
 
-/// Why a queued run waits, in a line in which commands stand between backticks.
+/// Why a queued run waits, in a line of Markdown.
 pub(super) fn why(scene: &Scene<'_>, run: &Run) -> String {
     let needed: Vec<String> = scene
         .active

@@ -67,7 +67,7 @@ pub enum DeployState {
         /// Who asked.
         by: Login,
     },
-    /// Waits for its turn or for a window; why, as plain text.
+    /// Waits for its turn or for a window; why, as Markdown.
     Queued(String),
     /// CI has not published the image yet.
     WaitingForImage {
@@ -209,7 +209,8 @@ impl DeployComment {
     fn title(&self) -> String {
         let short = self.release.commit.short();
         match &self.state {
-            DeployState::Queued(why) => title(why),
+            // A title is no Markdown: what keeps it from being some is left out.
+            DeployState::Queued(why) => title(&why.replace("&#8203;", "").replace('\\', "")),
             DeployState::WaitingForImage { .. } => format!("Waiting for the image of {short}"),
             DeployState::RollingOut { ready, wanted, .. } => {
                 format!("Rolling out {short}: {ready} of {wanted} ready")
@@ -262,7 +263,8 @@ impl DeployComment {
                 code("/cancel")
             ),
             DeployState::Refused(gates) => gate_table(gates),
-            DeployState::Queued(why) | DeployState::NotDeployed(why) => prose(why),
+            DeployState::Queued(why) => why.clone(),
+            DeployState::NotDeployed(why) => prose(why),
             DeployState::WaitingForImage { image, until } => format!(
                 "CI has not published {} yet. It goes on by itself once it has, and gives up at {}.",
                 code(image),

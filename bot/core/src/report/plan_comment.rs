@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::{Identity, Link};
 use super::fit::{Section, fit};
-use super::markdown::{code, commands, counted, link, marker, prose, table, text};
+use super::markdown::{code, commands, counted, link, marker, table, text};
 use super::plan_remarks::remarks;
 use super::terraform_text::{counts_markdown, diagnostics_text};
 use crate::ids::{CommitSha, EnvName, Login, StackName};
@@ -63,7 +63,7 @@ pub struct PlanRow {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RowState {
-    /// Waits; the reason as plain text (`behind database`).
+    /// Waits; the reason as Markdown (`behind database`).
     Pending(Option<String>),
     /// Is being planned.
     Running,
@@ -292,7 +292,7 @@ impl RowState {
     fn cell(&self) -> String {
         match self {
             Self::Pending(None) => "⏳ queued".to_owned(),
-            Self::Pending(Some(why)) => format!("⏳ queued: {}", prose(why)),
+            Self::Pending(Some(why)) => format!("⏳ queued: {why}"),
             Self::Running => "🔄 planning".to_owned(),
             Self::Planned(plan) => counts_markdown(&plan.counts),
             Self::Failed(failure) => format!("❌ failed at {}", code(&failure.step)),

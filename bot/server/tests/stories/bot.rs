@@ -158,6 +158,9 @@ impl Story {
 
     async fn end(mut self) -> anyhow::Result<()> {
         self.world.github.idle(PATIENCE).await?;
+        if self.handle.is_some() {
+            self.quiet().await?;
+        }
         self.stop_bot().await?;
         let unread: Vec<String> = self.world.github.look(|model| {
             let bot = model.bot_login();
@@ -576,17 +579,26 @@ impl Story {
     /// Lets time pass once the bot has nothing at hand: work that it has in hand at that moment
     /// would look to it as if it had hung for so long.
     pub(crate) async fn pass(&self, time: Duration) -> anyhow::Result<()> {
-        if let Some((handle, _)) = &self.handle {
-            let quiet = async {
-                while handle.backlog().await? > 0 {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-                anyhow::Ok(())
-            };
-            tokio::time::timeout(PATIENCE, quiet).await??;
-        }
+        self.caught_up().await?;
         self.world.clock.advance(time);
         Ok(())
+    }
+
+    /// Waits until the bot has worked off all that it was told and has written all that it has to
+    /// say so far. Runs may still be queued or under way, unlike after [`Self::quiet`].
+    pub(crate) async fn caught_up(&self) -> anyhow::Result<()> {
+        let Some((handle, _)) = &self.handle else {
+            return Ok(());
+        };
+        let quiet = async {
+            while handle.backlog().await? > 0 {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            anyhow::Ok(())
+        };
+        tokio::time::timeout(PATIENCE, quiet)
+            .await
+            .context("the bot does not come to rest")?
     }
 
     /// A comment with everything that differs between two runs of a story named alike.

@@ -157,7 +157,7 @@ fn a_lock_makes_a_merge_wait_visibly() {
         insta::assert_snapshot!(story.reads(pr, "waits to go to dev").await?, @r"
         ### ⏳ shop waits to go to dev: `COMMIT` (#2)
 
-        1st in line: dev is held by ben (#&#8203;1\) for N s: “Migration” · `/unlock dev` by ben or an admin frees it
+        1st in line: dev is held by ben (#1) for N s: “Migration” · `/unlock dev` by ben or an admin frees it
 
         [run](http://HERE/runs/RUN)
         ");
