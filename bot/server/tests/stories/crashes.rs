@@ -173,7 +173,7 @@ fn the_state_lock_of_a_killed_apply_is_shown_and_left_alone() {
         ");
         story.say("ana", pr, "/plan dev").await?;
         let told = story.settles(pr, "### Plan").await?;
-        insta::assert_snapshot!(locked(&told), @r"- ❌ dev · network failed at `plan`: the state is locked by USER@HOST since TIME (OperationTypeApply, lock UUID\) — wait for it to end; if nobody is at work, `terraform force-unlock UUID`. Slipway never forces a state lock by itself");
+        insta::assert_snapshot!(locked(&told), @r"- ❌ dev · network failed at `plan`: the state is locked by USER@HOST since TIME (OperationTypeApply, lock UUID) — wait for it to end; if nobody is at work, `terraform force-unlock UUID`. Slipway never forces a state lock by itself");
         assert!(
             story
                 .world
@@ -192,6 +192,8 @@ fn locked(told: &str) -> String {
     let line = line.unwrap_or(told);
     let rules = [
         (r"locked by \S+", "locked by USER@HOST"),
+        // A digit before it has the bracket escaped, and an id may end with one.
+        (r"UUID\\\)", "UUID)"),
         (r"since TIME\S*( \S+0000 UTC)?", "since TIME"),
     ];
     rules.iter().fold(line.to_owned(), |line, (pattern, name)| {
