@@ -215,7 +215,7 @@ fn evidence(run: &Run) -> String {
     };
     evidence.map_or_else(String::new, |evidence| {
         format!(
-            "{} in {} as {}",
+            "{} in {} (session {})",
             evidence.role, evidence.account, evidence.session
         )
     })

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::runs::{Asker, active_of};
 use super::{Decision, Draft, apply, config, deploy};
 use crate::config::{Config, Environment};
-use crate::facts::{ConfigFacts, Facts, PullFacts};
+use crate::facts::{ConfigFacts, Facts, Lock, PullFacts};
 use crate::gates::{self, Asked, Verdicts};
 use crate::ids::{CommitSha, DeliveryId, StackName};
-use crate::intent::Intent;
+use crate::intent::{Intent, ReportKey};
 use crate::report::markdown::{code, text};
 use crate::report::refusal::refusal;
 use crate::run::{Move, PlanToApply, RunState, Trigger, Work};
@@ -120,11 +120,32 @@ fn free_locks_unless_busy(draft: &mut Draft<'_>, pr: &PullFacts) {
     }
 }
 
+/// What was applied under a lock says that the lock stays; that is over now.
+fn tell_of_freed(draft: &mut Draft<'_>, pr: &PullFacts, lock: &Lock) {
+    let env = &lock.target.env;
+    let applied = draft.facts.store.runs.iter().filter(|run| {
+        matches!(run.order.work, Work::Apply(_))
+            && run.state == RunState::Succeeded
+            && run.order.env == *env
+            && run.order.stack() == lock.target.stack.as_ref()
+    });
+    for run in applied {
+        let cause = &run.order.cause;
+        for key in [
+            ReportKey::ApplyComment(pr.pull.number, cause.clone(), env.clone()),
+            ReportKey::ApplyCheck(cause.clone(), env.clone()),
+        ] {
+            draft.intents.push(Intent::Refresh(key));
+        }
+    }
+}
+
 /// Frees the stack locks of a pull request. Locks that a person set by `/lock` are theirs to free.
 pub(super) fn free_locks(draft: &mut Draft<'_>, pr: &PullFacts) {
     for lock in &draft.facts.store.locks {
         if lock.pr == Some(pr.pull.number) && lock.target.stack.is_some() {
             draft.intents.push(Intent::Unlock(lock.target.clone()));
+            tell_of_freed(draft, pr, lock);
         }
     }
 }

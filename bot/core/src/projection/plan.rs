@@ -172,17 +172,25 @@ fn applied<'s>(
     plan: &crate::ids::RunId,
     scene: &'s Scene<'_>,
 ) -> Option<(&'s Run, crate::plan::Counts)> {
-    scene.runs.iter().find_map(|run| {
-        let (Work::Apply(work), Some(Outcome::Applied(applied))) = (&run.order.work, &run.outcome)
-        else {
-            return None;
-        };
-        let of_it = match &work.plan {
-            PlanToApply::Saved(saved) => saved == plan,
-            PlanToApply::Again { reviewed } => reviewed.as_ref() == Some(plan),
-        };
-        (of_it && run.state == RunState::Succeeded).then_some((run, applied.counts))
-    })
+    let all: Vec<_> = scene
+        .runs
+        .iter()
+        .filter_map(|run| {
+            let (Work::Apply(work), Some(Outcome::Applied(applied))) =
+                (&run.order.work, &run.outcome)
+            else {
+                return None;
+            };
+            let of_it = match &work.plan {
+                PlanToApply::Saved(saved) => saved == plan,
+                PlanToApply::Again { reviewed } => reviewed.as_ref() == Some(plan),
+            };
+            (of_it && run.state == RunState::Succeeded).then_some((run, applied.counts))
+        })
+        .collect();
+    // The merge finds nothing left to do after an apply: what counts is the one that did it.
+    let did_it = all.iter().find(|(_, counts)| !counts.is_zero());
+    did_it.or(all.first()).copied()
 }
 
 /// As whom a plan was made, or was tried to be.

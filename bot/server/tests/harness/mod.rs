@@ -47,7 +47,7 @@ program = "{terraform}"
 [limits]
 report_interval = "1s"
 stop_grace      = "5s"
-state_lock_timeout = "1s"
+state_lock_timeout = "20s"
 "#,
         data = dir.join("data").display(),
         api = github.url(),

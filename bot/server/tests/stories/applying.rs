@@ -652,6 +652,12 @@ fn what_cannot_be_read_is_not_passed() {
 #[test]
 fn a_state_that_somebody_else_has_locked_is_left_alone() {
     tell(|mut story| async {
+        story
+            .with_settings(
+                "state_lock_timeout = \"20s\"",
+                "state_lock_timeout = \"1s\"",
+            )
+            .await?;
         let text = network("dev", "10.9.0.0/16");
         let pr = story
             .open("ana", "cidr", "Another network", &[(DEV, &text)])

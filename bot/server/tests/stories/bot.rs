@@ -413,6 +413,13 @@ impl Story {
         }
     }
 
+    /// Starts the bot anew with another piece of text in its settings.
+    pub(crate) async fn with_settings(&mut self, from: &str, to: &str) -> anyhow::Result<()> {
+        self.settings.push((from.to_owned(), to.to_owned()));
+        self.stop_bot().await?;
+        self.start_bot().await
+    }
+
     /// The path of the settings.
     pub(crate) fn settings_path(&self) -> PathBuf {
         self.dir.path().join("slipway.toml")

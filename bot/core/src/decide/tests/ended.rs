@@ -1,6 +1,9 @@
 //! A run came to its end.
 
 use crate::facts::PullState;
+use crate::gates::PLAN;
+use crate::outcome::Outcome;
+use crate::report::refusal::GateRow;
 use crate::run::{RunState, Trigger};
 use crate::testing::{
     Situation, applied, apply, deploy, deployed, plan, planned, rollback, sha, situation, stopped,
@@ -169,4 +172,58 @@ fn locks_are_freed_when_the_last_run_of_a_closed_pull_request_ends() {
         let more = over.run(apply(2, "eks", "dev", 9));
         assert!(!more.ended(1).contains("unlock"));
     }
+}
+
+/// The gate of a plan that no longer fits.
+fn out_of_date() -> Outcome {
+    Outcome::Refused {
+        gates: vec![GateRow {
+            gate: PLAN.to_owned(),
+            open: false,
+            state: "the state has changed since it was made".to_owned(),
+            opens: "a new plan".to_owned(),
+        }],
+    }
+}
+
+#[test]
+fn a_plan_found_out_of_date_is_made_anew_and_its_stack_freed() {
+    let refused = apply(2, "network", "dev", 1)
+        .state(RunState::Refused)
+        .outcome(out_of_date());
+    let queued = situation()
+        .run(planned(1, "network", "dev", 1))
+        .run(refused)
+        .stack_lock("network", "dev", "ana", 42);
+    insta::assert_snapshot!(queued.clone().ended(2), @"
+    start plan network in dev at aaaaaaa onto main@bbbbbbb, by ana (run)
+    refresh plan-comment/42
+    unlock network in dev
+    react 👎
+    = apply run ended: refused
+    ");
+    // A push plans by itself, under its own rules.
+    let pushed = queued.clone().head('9').ended(2);
+    assert!(!pushed.contains("start"), "{pushed}");
+    let planned_since = queued.clone().run(plan(3, "network", "dev")).ended(2);
+    assert!(!planned_since.contains("start"), "{planned_since}");
+    let closed = queued.closed().ended(2);
+    assert!(!closed.contains("start"), "{closed}");
+}
+
+#[test]
+fn a_stack_that_may_have_changed_stays_locked() {
+    let locked = situation()
+        .run(planned(1, "network", "dev", 1))
+        .stack_lock("network", "dev", "ana", 42);
+    let halfway = locked.clone().run(apply(2, "network", "dev", 1).failed());
+    assert!(!halfway.ended(2).contains("unlock"));
+    let untouched = locked
+        .clone()
+        .run(apply(2, "network", "dev", 1).failed_early());
+    assert!(untouched.ended(2).contains("unlock"));
+    let applied_before = locked
+        .run(applied(2, "network", "dev", 1))
+        .run(apply(3, "network", "dev", 1).failed_early());
+    assert!(!applied_before.ended(3).contains("unlock"));
 }

@@ -1,11 +1,16 @@
 //! The plans of a pull request.
 
+use std::time::Duration;
+
 use super::{labels, rules, scene};
 use crate::ids::CommitSha;
+use crate::outcome::{Applied, Outcome};
+use crate::plan::Counts;
 use crate::projection::{plan_check, plan_comment};
 use crate::run::RunState;
 use crate::testing::{
-    PR, Situation, ago, applied, apply, env, plan, planned, sha, situation, stopped,
+    PR, Situation, ago, applied, apply, apply_again, env, evidence, plan, planned, sha, situation,
+    stopped,
 };
 
 fn comment(situation: &Situation) -> String {
@@ -183,6 +188,24 @@ fn a_plan_onto_an_older_base_is_stale() {
 fn an_applied_plan_says_so() {
     let base = situation().run(planned(1, "network", "dev", 1));
     insta::assert_snapshot!(rows(&base.clone().run(applied(2, "network", "dev", 1).by("ben"))), @"| dev | [network](https://slipway.example.com/runs/00000001) | ✅ applied +1 by `ben` |");
+    // The merge finds nothing left to do: it does not take the place of the one that did it.
+    let nothing_left = apply_again(3, "network", "dev", Some(1))
+        .outcome(Outcome::Applied(Box::new(Applied {
+            counts: Counts::default(),
+            outputs: Vec::new(),
+            took: Duration::ZERO,
+            evidence: evidence("slipway-apply"),
+        })))
+        .state(RunState::Succeeded);
+    let after = base
+        .clone()
+        .run(nothing_left)
+        .run(applied(2, "network", "dev", 1).by("ben"));
+    assert!(
+        rows(&after).contains("✅ applied +1 by `ben`"),
+        "{}",
+        rows(&after)
+    );
     // Another plan's apply, or one that failed, is not it.
     for other in [
         applied(2, "network", "dev", 9),
