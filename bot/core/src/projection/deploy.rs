@@ -35,7 +35,9 @@ pub fn deploy_comment(run: &Run, scene: &Scene<'_>) -> Option<DeployComment> {
         provenance: provenance(run, work),
         url: live.then(|| work.url.clone()).flatten(),
         page: scene.link(&run.id),
-        undo: (live && work.rollback.is_none()).then(|| format!("/rollback {env}")),
+        // What a newer release has taken the place of is not there to be taken back.
+        undo: (live && work.rollback.is_none() && !is_superseded(run, work, scene))
+            .then(|| format!("/rollback {env}")),
         back: work.rollback.is_some(),
     })
 }

@@ -386,13 +386,14 @@ fn buttons_do_what_their_commands_do() {
         assert_eq!(story.image("dev"), Some(pinned(&old)));
         story.deployment("dev", 1, "inactive").await?;
         // Its check offers nothing any more that is not true.
+        story.caught_up().await?;
         let shown = story.check(&sha, "deploy shop to dev").await?;
         insta::assert_snapshot!(story.deploy_shown(&shown), @r"
         [success] COMMIT is live after N s
 
         ### 🚀 shop is live in dev: `COMMIT` (#2), `sha256:DIGEST…`, in N s
 
-        was `COMMIT` (#1) · 2 of 2 ready · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-2-ana`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](http://HERE/runs/RUN) · undo: `/rollback dev`
+        was `COMMIT` (#1) · 2 of 2 ready · image proven from this commit · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop-2-ana`) · [dev.shop.example.com](https://dev.shop.example.com) · [run](http://HERE/runs/RUN)
         ");
         assert_ne!(old, new);
         Ok(story)
