@@ -70,12 +70,11 @@ async fn a_dead_process_leaves_its_work_to_the_next() {
         .unwrap()
         .unwrap();
     assert_eq!((taken.id, taken.attempts), (held.id, 1));
-    let again = store
-        .take_report(&next, at(6), LEASE)
-        .await
-        .unwrap()
-        .unwrap();
-    assert_eq!(again.key, report.key);
+    let mut again = Vec::new();
+    while let Some(taken) = store.take_report(&next, at(6), LEASE).await.unwrap() {
+        again.push(taken.key);
+    }
+    assert!(again.contains(&report.key), "{again:?}");
     let run = store.take_run(&next, at(6), LEASE).await.unwrap().unwrap();
     assert_eq!(run.run.id, id(2));
 }
