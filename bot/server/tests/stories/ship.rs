@@ -49,8 +49,10 @@ impl Story {
         Ok(shipped)
     }
 
-    /// Reads every comment of the bot on a pull request that has a text in it now.
+    /// Reads every comment of the bot on a pull request that has a text in it, once the bot has come to
+    /// rest.
     pub(crate) async fn reads_all(&mut self, pr: u64, text: &str) -> anyhow::Result<Vec<String>> {
+        self.quiet().await?;
         let bot = self.world.github.bot_login();
         let all = self.world.github.comments(REPO, pr);
         let mut read = Vec::new();
