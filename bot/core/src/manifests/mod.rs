@@ -4,13 +4,14 @@
 //! business of the Cluster port.
 
 mod kinds;
+pub mod kustomization;
 mod parse;
 mod pin;
 
 use serde_json::Value;
 
 pub use kinds::{apply_order, is_cluster_scoped, is_workload};
-pub use parse::parse;
+pub use parse::{parse, parse_rendered};
 pub use pin::{ImageNotFound, Mark, mark, pin, same_repository};
 
 /// One object for a cluster, and where it was written.

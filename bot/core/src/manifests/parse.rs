@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use serde_saphyr::{Options, Spanned};
 
+use super::kustomization::FILE_NAMES;
 use super::{Manifest, ManifestError};
 
 /// Reads the manifests of all `.yaml`, `.yml` and `.json` files, in the order of their paths; other
@@ -21,23 +22,42 @@ pub fn parse(files: &[(String, String)]) -> Result<Vec<Manifest>, ManifestError>
     files.sort();
     let mut manifests = Vec::new();
     for (path, text) in files {
-        if is_kustomization(path) {
+        if FILE_NAMES.contains(&file_name(path)) {
             return Err(kustomization(path, None, None));
         }
         if has_manifests(path) {
             read_file(path, text, &mut manifests)?;
         }
     }
+    let help = "put YAML files into the directory that `manifests` of the service names";
+    some("manifests", manifests, help)
+}
+
+/// Reads what a kustomization in a directory was rendered to. Its objects have no file of their own:
+/// their place is the directory, and the line of what `kubectl kustomize` prints for it.
+///
+/// # Errors
+/// Like [`parse`].
+pub fn parse_rendered(dir: &str, text: &str) -> Result<Vec<Manifest>, ManifestError> {
+    let place = format!("{dir} (rendered)");
+    let mut manifests = Vec::new();
+    read_file(&place, text, &mut manifests)?;
+    some(
+        &place,
+        manifests,
+        "name some in `resources` of the kustomization",
+    )
+}
+
+/// The manifests, of which there must be some, each once.
+fn some(place: &str, manifests: Vec<Manifest>, help: &str) -> Result<Vec<Manifest>, ManifestError> {
     if manifests.is_empty() {
         return Err(ManifestError {
-            path: "manifests".to_owned(),
+            path: place.to_owned(),
             document: None,
             line: None,
             message: "there is no manifest".to_owned(),
-            help: Some(
-                "put YAML files into the directory that `manifests` of the service names"
-                    .to_owned(),
-            ),
+            help: Some(help.to_owned()),
         });
     }
     refuse_twins(&manifests)?;
@@ -46,14 +66,6 @@ pub fn parse(files: &[(String, String)]) -> Result<Vec<Manifest>, ManifestError>
 
 fn file_name(path: &str) -> &str {
     path.rsplit('/').next().unwrap_or(path)
-}
-
-/// The names that `kustomize` looks for.
-fn is_kustomization(path: &str) -> bool {
-    matches!(
-        file_name(path),
-        "kustomization.yaml" | "kustomization.yml" | "Kustomization"
-    )
 }
 
 fn has_manifests(path: &str) -> bool {
@@ -68,17 +80,16 @@ fn kustomization(path: &str, document: Option<usize>, line: Option<u32>) -> Mani
         path: path.to_owned(),
         document,
         line,
-        message: "kustomizations are not supported yet".to_owned(),
+        message: "this is a kustomization, not an object for a cluster".to_owned(),
         help: Some(
-            "commit the output of `kubectl kustomize` as plain YAML, or keep one directory of \
-             plain YAML per environment; kustomizations come with a later version"
+            "name the file kustomization.yaml, and its directory in `manifests` of the service"
                 .to_owned(),
         ),
     }
 }
 
 /// The scalars of `kubectl`, which reads YAML 1.1.
-fn dialect() -> Options {
+pub(super) fn dialect() -> Options {
     serde_saphyr::options! {
         legacy_octal_numbers: true,
         strict_booleans: false,
@@ -106,7 +117,7 @@ fn read_file(path: &str, text: &str, into: &mut Vec<Manifest>) -> Result<(), Man
     Ok(())
 }
 
-fn not_yaml(path: &str, document: usize, error: &serde_saphyr::Error) -> ManifestError {
+pub(super) fn not_yaml(path: &str, document: usize, error: &serde_saphyr::Error) -> ManifestError {
     // Its place is told apart from it.
     let said = error.render_with_formatter(&serde_saphyr::UserMessageFormatter);
     let said = said.lines().next().unwrap_or_default();
@@ -321,10 +332,10 @@ mod tests {
             a.yaml:1: Job has no `metadata.name`
               help: a server-side apply needs the name; `generateName` makes a new object each time
             "#);
-        insta::assert_snapshot!(refused("k8s/kustomization.yaml", "resources: []"), @r#"
-        k8s/kustomization.yaml: kustomizations are not supported yet
-          help: commit the output of `kubectl kustomize` as plain YAML, or keep one directory of plain YAML per environment; kustomizations come with a later version
-        "#);
+        insta::assert_snapshot!(refused("k8s/kustomization.yaml", "resources: []"), @"
+        k8s/kustomization.yaml: this is a kustomization, not an object for a cluster
+          help: name the file kustomization.yaml, and its directory in `manifests` of the service
+        ");
         insta::assert_snapshot!(refused("a.txt", "a: 1"), @r#"
         manifests: there is no manifest
           help: put YAML files into the directory that `manifests` of the service names
