@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use slipway_core::ports::{
-    Artifacts, Clock, Cloud, Cluster, Forge, Registry, Source, Store, Terraform,
+    Artifacts, Clock, Cloud, Cluster, Forge, Registry, Renderer, Source, Store, Terraform,
 };
 
 /// Every port but the one that writes to GitHub, which only the reporter holds.
@@ -21,6 +21,8 @@ pub struct Ports {
     pub terraform: Arc<dyn Terraform>,
     /// Finds images.
     pub registry: Arc<dyn Registry>,
+    /// Renders kustomizations.
+    pub renderer: Arc<dyn Renderer>,
     /// Applies manifests and watches rollouts.
     pub cluster: Arc<dyn Cluster>,
     /// Keeps plan files.

@@ -39,6 +39,9 @@ pub struct Settings {
     /// Terraform.
     #[serde(default)]
     pub terraform: TerraformSettings,
+    /// Kubernetes.
+    #[serde(default)]
+    pub kubernetes: KubernetesSettings,
     /// How much is done at once, and how long it may take.
     #[serde(default)]
     pub limits: Limits,
@@ -106,6 +109,22 @@ impl Default for TerraformSettings {
             program: PathBuf::from("terraform"),
             cli_config: None,
             env: BTreeMap::new(),
+        }
+    }
+}
+
+/// How manifests are made ready for a cluster.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct KubernetesSettings {
+    /// kubectl or kustomize, which renders kustomizations; looked up in `PATH` if it is a bare name.
+    pub kustomize: PathBuf,
+}
+
+impl Default for KubernetesSettings {
+    fn default() -> Self {
+        Self {
+            kustomize: PathBuf::from("kubectl"),
         }
     }
 }
@@ -345,6 +364,10 @@ mod tests {
         assert_eq!(
             settings.limits.apply_timeout,
             Limits::default().apply_timeout
+        );
+        assert_eq!(
+            settings.kubernetes.kustomize,
+            KubernetesSettings::default().kustomize
         );
         assert_eq!(settings.database(), "sqlite:///var/lib/slipway/slipway.db");
     }

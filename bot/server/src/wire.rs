@@ -15,6 +15,7 @@ use crate::adapters::aws::{AwsCloud, AwsSettings};
 use crate::adapters::git::{GitSettings, GitSource};
 use crate::adapters::github::{GitHub, GitHubSettings};
 use crate::adapters::kubernetes::{KubernetesCluster, KubernetesSettings};
+use crate::adapters::kustomize::{KustomizeCli, KustomizeSettings};
 use crate::adapters::registry::{OciRegistry, RegistryHost, RegistrySettings};
 use crate::adapters::store::SqlStore;
 use crate::adapters::terraform::{TerraformCli, TerraformSettings, Timeouts};
@@ -215,6 +216,7 @@ async fn ports(
     });
     let terraform_version = terraform.version().await?;
     tracing::info!(git, terraform = terraform_version, "the tools are there");
+    let renderer = renderer(settings, data_dir).await?;
     let keys = match (&settings.aws.access_key_id, &settings.aws.secret_access_key) {
         (Some(id), Some(secret)) => {
             Some((id.clone(), secret.read().context("aws.secret_access_key")?))
@@ -233,6 +235,7 @@ async fn ports(
         })),
         terraform: Arc::new(terraform),
         registry: Arc::new(OciRegistry::new(registries(settings)?)?),
+        renderer: Arc::new(renderer),
         cluster: Arc::new(KubernetesCluster::new(KubernetesSettings {
             timeout: limits.call_timeout,
             ..KubernetesSettings::default()
@@ -240,6 +243,24 @@ async fn ports(
         artifacts: Arc::new(LocalArtifacts::open(&data_dir.join("artifacts"))?),
         clock,
     })
+}
+
+/// A bot whose services are plain YAML needs no kubectl: without one it starts, and refuses what it
+/// can't render.
+async fn renderer(settings: &Settings, data_dir: &std::path::Path) -> anyhow::Result<KustomizeCli> {
+    let renderer = KustomizeCli::new(KustomizeSettings {
+        program: settings.kubernetes.kustomize.clone(),
+        scratch: data_dir.join("kustomize"),
+    })
+    .context("making the directory for renderings")?;
+    match renderer.version().await {
+        Ok(version) => tracing::info!(version, "kustomizations can be rendered"),
+        Err(error) => tracing::warn!(
+            %error,
+            "services whose manifests are a kustomization can't be deployed"
+        ),
+    }
+    Ok(renderer)
 }
 
 fn registries(settings: &Settings) -> anyhow::Result<RegistrySettings> {

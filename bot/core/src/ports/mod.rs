@@ -21,6 +21,7 @@ use crate::ids::{
     CheckRunId, CommentId, CommitSha, DeliveryId, DeploymentId, Digest, EnvName, InstallationId,
     Login, PrNumber,
 };
+use crate::manifests::kustomization::Kustomization;
 use crate::outcome::{Evidence, PodTrouble};
 use crate::plan::Diagnostic;
 use crate::report::check::CheckOutput;
@@ -551,6 +552,21 @@ pub trait Cluster: Send + Sync {
         namespace: &str,
         manifests: &[serde_json::Value],
     ) -> PortResult<Vec<(String, String)>>;
+}
+
+// ---------------------------------------------------------------------------------------------
+// kustomize
+
+/// Renders kustomizations.
+#[async_trait]
+pub trait Renderer: Send + Sync {
+    /// The manifests that a kustomization comes to, as YAML. The program sees its files and no
+    /// others, and reaches nothing outside of this machine.
+    ///
+    /// [`PortErrorKind::Invalid`] if the kustomization is to blame: what was said begins with the
+    /// place in the repository and is for whoever wrote it. [`PortErrorKind::NotFound`] if the
+    /// program is not installed.
+    async fn render(&self, kustomization: &Kustomization, stop: &dyn Stop) -> PortResult<String>;
 }
 
 // ---------------------------------------------------------------------------------------------

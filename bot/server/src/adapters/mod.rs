@@ -7,6 +7,7 @@ pub mod clock;
 pub mod git;
 pub mod github;
 pub mod kubernetes;
+pub mod kustomize;
 pub mod registry;
 pub mod store;
 pub mod terraform;

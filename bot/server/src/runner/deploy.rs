@@ -13,6 +13,8 @@ use slipway_core::ports::{
 };
 use slipway_core::run::{DeployWork, ImageToDeploy, StepName};
 
+use crate::render::{Render, RenderError};
+
 use super::{FIRST_PAUSE, Failure, Halt, Hand, LONGEST_PAUSE, succeeded};
 
 /// A refusal after less time than this is one of the role, not of a token that has run out.
@@ -160,17 +162,26 @@ async fn render(
     let commit = &hand.run.order.commit;
     let worktree = hand.checkout(Revision::Commit(commit.clone())).await?;
     hand.step(StepName::Render, async {
-        let manifests =
-            crate::render::render(worktree.path(), &work.service, digest, commit, &hand.run.id)
-                .map_err(|error| {
-                    Failure::new(
-                        format!(
-                            "the manifests in {} can't be used: {error}",
-                            work.service.manifests
-                        ),
-                        "mend them and merge",
-                    )
-                })?;
+        let render = Render {
+            renderer: &*hand.runner.ports.renderer,
+            root: worktree.path(),
+            stop: &hand.harmless,
+        };
+        let (service, run) = (&work.service, &hand.run.id);
+        let manifests = hand
+            .patiently(|| async {
+                match render.pinned(service, digest, commit, run).await {
+                    Err(RenderError::Port(error)) => Err(error),
+                    Err(RenderError::Refused(why)) => Ok(Err(why)),
+                    Ok(manifests) => Ok(Ok(manifests)),
+                }
+            })
+            .await?
+            .map_err(|why| {
+                let place = &service.manifests;
+                let what = format!("the manifests in {place} can't be used: {why}");
+                Failure::new(what, "mend them and merge")
+            })?;
         let line = format!(
             "{} manifests, pinned to {}",
             manifests.len(),

@@ -6,6 +6,7 @@ use slipway_core::run::{DeployWork, ImageToDeploy, Move, Run, Step, StepName, St
 
 use super::Runner;
 use crate::bells::StopFlag;
+use crate::render::Render;
 
 /// What a step recorded of its end, if it came to it.
 fn recorded(steps: &[Step], name: StepName) -> Option<&str> {
@@ -69,7 +70,13 @@ impl Runner {
             .checkout(&order.repo, &access, &revision, &never)
             .await
             .map_err(text)?;
-        let manifests = crate::render::as_written(worktree.path(), &work.service)?;
+        let render = Render {
+            renderer: &*ports.renderer,
+            root: worktree.path(),
+            stop: &never,
+        };
+        let written = render.as_written(&work.service).await;
+        let manifests = written.map_err(|error| error.to_string())?;
         let session = ports
             .cloud
             .assume(&super::assume(order))

@@ -44,6 +44,9 @@ endpoint = "http://{registry_host}"
 [terraform]
 program = "{terraform}"
 
+[kubernetes]
+kustomize = "{kubectl}"
+
 [limits]
 report_interval = "1s"
 stop_grace      = "5s"
@@ -61,6 +64,7 @@ state_lock_timeout = "20s"
         registry = secret("registry-password", REGISTRY_PASSWORD)?,
         registry_host = world.registry.host(),
         terraform = terraform.display(),
+        kubectl = program("KUBECTL", "kubectl")?.display(),
     );
     let path = dir.join("slipway.toml");
     std::fs::write(&path, text)?;
@@ -69,15 +73,20 @@ state_lock_timeout = "20s"
 
 /// The Terraform to use: what `TERRAFORM` says, else the one in `PATH`.
 pub(crate) fn terraform() -> anyhow::Result<PathBuf> {
+    program("TERRAFORM", "terraform")
+}
+
+/// A program: what a variable says, else the one in `PATH`.
+pub(crate) fn program(variable: &str, name: &str) -> anyhow::Result<PathBuf> {
     #[expect(clippy::disallowed_methods, reason = "tests are told by their runner")]
-    let (told, path) = (std::env::var_os("TERRAFORM"), std::env::var_os("PATH"));
+    let (told, path) = (std::env::var_os(variable), std::env::var_os("PATH"));
     if let Some(told) = told {
         return Ok(told.into());
     }
     std::env::split_paths(&path.unwrap_or_default())
-        .map(|dir| dir.join("terraform"))
+        .map(|dir| dir.join(name))
         .find(|path| path.is_file())
         .ok_or_else(|| {
-            anyhow::anyhow!("no terraform in PATH: `make test` installs one, or set TERRAFORM")
+            anyhow::anyhow!("no {name} in PATH: `make test` installs one, or set {variable}")
         })
 }

@@ -147,8 +147,8 @@ impl Gathering<'_> {
         let path = reference::inside(dir, named)
             .map_err(|refused| refuse(refused.message(named), refused.help()))?;
         let entry = self.tree.entry(&path).map_err(|why| {
-            let help = "put the file itself there";
-            refuse(format!("names {named}: {why}"), help)
+            let message = format!("`{}` names {named}: {why}", reference.field);
+            error(file, Some(reference.line), message, None)
         })?;
         match (entry, reference.kind) {
             (Some(Entry::Dir), Kind::FileOrDir) if self.kustomization_in(&path)?.is_none() => {

@@ -193,10 +193,7 @@ fn an_error_further_on_names_its_own_file() {
     insta::assert_snapshot!(refused(&[
         ("k8s/dev/kustomization.yaml", "resources: [a.yaml]"),
         ("k8s/dev/a.yaml", "-> /etc/passwd"),
-    ]), @"
-    k8s/dev/kustomization.yaml:1: `resources` names a.yaml: k8s/dev/a.yaml is a symbolic link
-      help: put the file itself there
-    ");
+    ]), @"k8s/dev/kustomization.yaml:1: `resources` names a.yaml: k8s/dev/a.yaml is a symbolic link");
     insta::assert_snapshot!(refused(&[
         ("k8s/dev/kustomization.yaml", ""),
         ("k8s/dev/Kustomization", ""),
