@@ -1,0 +1,33 @@
+terraform {
+  required_version = ">= 1.11"
+
+  required_providers {
+    aws = {
+      source  = "hashicorp/aws"
+      version = "~> 6.0"
+    }
+  }
+}
+
+provider "aws" {
+  region              = var.region
+  allowed_account_ids = [var.account_id]
+
+  # Slipway holds the role already. A person who logs in elsewhere names the one to take on.
+  dynamic "assume_role" {
+    for_each = var.assume_role_arn[*]
+    content {
+      role_arn     = assume_role.value
+      session_name = "terraform-slipway"
+    }
+  }
+
+  default_tags {
+    tags = {
+      Environment = var.environment
+      ManagedBy   = "terraform"
+      Repository  = "acme/slipway"
+      Stack       = "slipway"
+    }
+  }
+}
