@@ -31,7 +31,20 @@ pub(super) fn fill(resource: &Resource, object: &mut Value) {
             set(spec, "podManagementPolicy", json!("OrderedReady"));
             let rolling = json!({"type": "RollingUpdate", "rollingUpdate": {"partition": 0}});
             set(spec, "updateStrategy", rolling);
+            let retained = json!({"whenDeleted": "Retain", "whenScaled": "Retain"});
+            set(spec, "persistentVolumeClaimRetentionPolicy", retained);
+            for claim in items(spec, "volumeClaimTemplates") {
+                set(claim, "apiVersion", json!("v1"));
+                set(claim, "kind", json!("PersistentVolumeClaim"));
+                self::claim(claim);
+            }
             template(spec);
+        }
+        "PersistentVolumeClaim" => claim(object),
+        "HorizontalPodAutoscaler" => set(&mut object["spec"], "minReplicas", json!(1)),
+        "StorageClass" => {
+            set(object, "reclaimPolicy", json!("Delete"));
+            set(object, "volumeBindingMode", json!("Immediate"));
         }
         "DaemonSet" => {
             let spec = &mut object["spec"];
@@ -139,6 +152,11 @@ fn container(container: &mut Value) {
             set(&mut probe["httpGet"], "scheme", json!("HTTP"));
         }
     }
+}
+
+fn claim(object: &mut Value) {
+    set(&mut object["spec"], "volumeMode", json!("Filesystem"));
+    set(object, "status", json!({"phase": "Pending"}));
 }
 
 fn job(object: &mut Value) {

@@ -35,7 +35,7 @@ impl Resource {
 
     /// Whether a change of the specification counts up `metadata.generation`.
     pub(super) fn has_generation(&self) -> bool {
-        !matches!(self.group, "" | "rbac.authorization.k8s.io")
+        !matches!(self.group, "" | RBAC | STORAGE)
     }
 
     pub(super) fn has_subresource(&self, name: &str) -> bool {
@@ -80,15 +80,16 @@ const fn grouped(
     }
 }
 
-const fn cluster_wide(plural: &'static str, kind: &'static str) -> Resource {
+const fn cluster_wide(
+    group: &'static str,
+    version: &'static str,
+    plural: &'static str,
+    kind: &'static str,
+    short: &'static [&'static str],
+) -> Resource {
     Resource {
-        group: RBAC,
-        version: "v1",
-        plural,
-        kind,
         namespaced: false,
-        short: &[],
-        subresources: &[],
+        ..grouped(group, version, plural, kind, short, &[])
     }
 }
 
@@ -96,6 +97,7 @@ const APPS: &str = "apps";
 const BATCH: &str = "batch";
 const NETWORK: &str = "networking.k8s.io";
 const RBAC: &str = "rbac.authorization.k8s.io";
+const STORAGE: &str = "storage.k8s.io";
 const STATUS: &[&str] = &["status"];
 const SCALED: &[&str] = &["scale", "status"];
 
@@ -119,6 +121,26 @@ pub(super) const STATEFUL_SET: Resource =
 /// `daemonsets`.
 pub(super) const DAEMON_SET: Resource =
     grouped(APPS, "v1", "daemonsets", "DaemonSet", &["ds"], STATUS);
+/// `persistentvolumeclaims`.
+pub(super) const CLAIM: Resource = core(
+    "persistentvolumeclaims",
+    "PersistentVolumeClaim",
+    true,
+    &["pvc"],
+    STATUS,
+);
+/// `horizontalpodautoscalers`.
+pub(super) const AUTOSCALER: Resource = grouped(
+    "autoscaling",
+    "v2",
+    "horizontalpodautoscalers",
+    "HorizontalPodAutoscaler",
+    &["hpa"],
+    STATUS,
+);
+/// `storageclasses`.
+pub(super) const STORAGE_CLASS: Resource =
+    cluster_wide(STORAGE, "v1", "storageclasses", "StorageClass", &["sc"]);
 /// `jobs`.
 pub(super) const JOB: Resource = grouped(BATCH, "v1", "jobs", "Job", &[], STATUS);
 
@@ -132,13 +154,7 @@ pub(super) static RESOURCES: &[Resource] = &[
     core("secrets", "Secret", true, &[], &[]),
     core("serviceaccounts", "ServiceAccount", true, &["sa"], &[]),
     EVENT,
-    core(
-        "persistentvolumeclaims",
-        "PersistentVolumeClaim",
-        true,
-        &["pvc"],
-        STATUS,
-    ),
+    CLAIM,
     core("resourcequotas", "ResourceQuota", true, &["quota"], STATUS),
     core("limitranges", "LimitRange", true, &["limits"], &[]),
     DEPLOYMENT,
@@ -164,19 +180,31 @@ pub(super) static RESOURCES: &[Resource] = &[
         &["pdb"],
         STATUS,
     ),
-    grouped(
-        "autoscaling",
-        "v2",
-        "horizontalpodautoscalers",
-        "HorizontalPodAutoscaler",
-        &["hpa"],
-        STATUS,
-    ),
+    AUTOSCALER,
     grouped(RBAC, "v1", "roles", "Role", &[], &[]),
     grouped(RBAC, "v1", "rolebindings", "RoleBinding", &[], &[]),
-    cluster_wide("clusterroles", "ClusterRole"),
-    cluster_wide("clusterrolebindings", "ClusterRoleBinding"),
+    cluster_wide(RBAC, "v1", "clusterroles", "ClusterRole", &[]),
+    cluster_wide(RBAC, "v1", "clusterrolebindings", "ClusterRoleBinding", &[]),
+    STORAGE_CLASS,
+    cluster_wide(NETWORK, "v1", "ingressclasses", "IngressClass", &[]),
+    // The custom kinds of EKS Auto Mode and of the AWS Load Balancer Controller.
+    cluster_wide(
+        "eks.amazonaws.com",
+        "v1",
+        CLASS_PARAMS.0,
+        CLASS_PARAMS.1,
+        &[],
+    ),
+    cluster_wide(
+        "elbv2.k8s.aws",
+        "v1beta1",
+        CLASS_PARAMS.0,
+        CLASS_PARAMS.1,
+        &[],
+    ),
 ];
+
+const CLASS_PARAMS: (&str, &str) = ("ingressclassparams", "IngressClassParams");
 
 /// The resource at this place in the API.
 pub(super) fn find(group: &str, version: &str, plural: &str) -> Option<&'static Resource> {
@@ -185,9 +213,11 @@ pub(super) fn find(group: &str, version: &str, plural: &str) -> Option<&'static 
     })
 }
 
-/// The resource of this kind. The table holds no kind twice.
-pub(super) fn of_kind(kind: &str) -> Option<&'static Resource> {
-    RESOURCES.iter().find(|resource| resource.kind == kind)
+/// The resources of this kind; of a custom kind there may be several.
+pub(super) fn of_kind(kind: &str) -> impl Iterator<Item = &'static Resource> {
+    RESOURCES
+        .iter()
+        .filter(move |resource| resource.kind == kind)
 }
 
 /// The document at a discovery path, if it is one that this server has.

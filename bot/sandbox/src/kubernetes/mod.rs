@@ -266,14 +266,15 @@ impl Cluster {
         name: &str,
         change: impl FnOnce(&mut Value),
     ) -> bool {
-        let Some(resource) = discovery::of_kind(kind) else {
-            return false;
-        };
-        let key = store::Key::new(resource, namespace, name);
         self.shared.change(|world| {
-            let known = world.store.get(&key).is_some();
+            let known = discovery::of_kind(kind)
+                .map(|resource| (resource, store::Key::new(resource, namespace, name)))
+                .find(|(_, key)| world.store.get(key).is_some());
+            let Some((resource, key)) = known else {
+                return false;
+            };
             world.update(resource, &key, change);
-            known
+            true
         })
     }
 }

@@ -1,7 +1,7 @@
 //! Objects as their Go types would take them: what does not decode is refused, unknown fields are
 //! found, nulls vanish, quantities become text.
 
-use k8s_openapi::api::{apps, autoscaling, batch, core, networking, policy, rbac};
+use k8s_openapi::api::{apps, autoscaling, batch, core, networking, policy, rbac, storage};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -100,7 +100,7 @@ fn keep_known(object: &mut Value, decoded: &Value, path: &str, unknown: &mut Vec
     }
 }
 
-/// An object through its type and back.
+/// An object through its type and back; `None` if its kind has no type.
 fn decode(kind: &str, object: &Value) -> Option<serde_json::Result<Value>> {
     Some(match kind {
         "Namespace" => through::<core::v1::Namespace>(object),
@@ -128,6 +128,9 @@ fn decode(kind: &str, object: &Value) -> Option<serde_json::Result<Value>> {
         "RoleBinding" => through::<rbac::v1::RoleBinding>(object),
         "ClusterRole" => through::<rbac::v1::ClusterRole>(object),
         "ClusterRoleBinding" => through::<rbac::v1::ClusterRoleBinding>(object),
+        "StorageClass" => through::<storage::v1::StorageClass>(object),
+        "IngressClass" => through::<networking::v1::IngressClass>(object),
+        // The schemas of custom kinds are not known here.
         _ => return None,
     })
 }

@@ -23,9 +23,15 @@ pub(super) fn check(
         causes.push(Cause::invalid("metadata.name", &json!(name), hint));
     }
     match resource.kind {
-        "Deployment" | "ReplicaSet" | "StatefulSet" | "DaemonSet" => {
+        "Deployment" | "ReplicaSet" | "DaemonSet" => workload(old, object, &mut causes),
+        "StatefulSet" => {
             workload(old, object, &mut causes);
+            if let Some(old) = old {
+                stateful_set_change(old, object, &mut causes);
+            }
         }
+        "HorizontalPodAutoscaler" => autoscaler(object, &mut causes),
+        "StorageClass" => storage_class(old, object, &mut causes),
         "Job" => pod_spec(
             &object["spec"]["template"]["spec"],
             "spec.template.spec",
@@ -139,6 +145,74 @@ fn workload(old: Option<&Value>, object: &Value, causes: &mut Vec<Cause>) {
         causes.push(Cause::invalid("spec.selector", selector, hint));
     }
     pod_spec(&spec["template"]["spec"], "spec.template.spec", causes);
+}
+
+/// All but some fields of a StatefulSet are fixed, its claims above all
+/// (`ValidateStatefulSetUpdate` of Kubernetes 1.33).
+fn stateful_set_change(old: &Value, object: &Value, causes: &mut Vec<Cause>) {
+    const FREE: &[&str] = &[
+        "minReadySeconds",
+        "ordinals",
+        "persistentVolumeClaimRetentionPolicy",
+        "replicas",
+        "revisionHistoryLimit",
+        "template",
+        "updateStrategy",
+    ];
+    let fixed = |object: &Value| {
+        let mut spec = object["spec"].as_object().cloned().unwrap_or_default();
+        spec.retain(|field, _| !FREE.contains(&field.as_str()));
+        spec
+    };
+    if fixed(old) != fixed(object) {
+        causes.push(Cause {
+            field: "spec".to_owned(),
+            reason: "FieldValueForbidden",
+            message: "Forbidden: updates to statefulset spec for fields other than 'replicas', \
+                      'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', \
+                      'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden"
+                .to_owned(),
+        });
+    }
+}
+
+fn autoscaler(object: &Value, causes: &mut Vec<Cause>) {
+    let spec = &object["spec"];
+    let (least, most) = (spec["minReplicas"].as_i64(), spec["maxReplicas"].as_i64());
+    if most.is_none_or(|most| most < 1) {
+        let hint = "must be greater than 0";
+        causes.push(Cause::invalid(
+            "spec.maxReplicas",
+            &spec["maxReplicas"],
+            hint,
+        ));
+    } else if most < least {
+        let hint = "must be greater than or equal to `minReplicas`";
+        causes.push(Cause::invalid(
+            "spec.maxReplicas",
+            &spec["maxReplicas"],
+            hint,
+        ));
+    }
+}
+
+/// What makes volumes is fixed once volumes may have been made.
+fn storage_class(old: Option<&Value>, object: &Value, causes: &mut Vec<Cause>) {
+    if object["provisioner"].as_str().is_none_or(str::is_empty) {
+        causes.push(Cause::required("provisioner", ""));
+    }
+    let Some(old) = old else { return };
+    for field in [
+        "provisioner",
+        "parameters",
+        "reclaimPolicy",
+        "volumeBindingMode",
+    ] {
+        if old[field] != object[field] {
+            let hint = "field is immutable";
+            causes.push(Cause::invalid(field, &object[field], hint));
+        }
+    }
 }
 
 fn pod_spec(spec: &Value, path: &str, causes: &mut Vec<Cause>) {

@@ -28,10 +28,8 @@ impl View<'_> {
     /// The object of this kind; `namespace` is ignored for cluster-wide kinds.
     #[must_use]
     pub fn object(&self, kind: &str, namespace: &str, name: &str) -> Option<Value> {
-        let key = Key::new(discovery::of_kind(kind)?, namespace, name);
-        self.world
-            .store
-            .get(&key)
+        discovery::of_kind(kind)
+            .find_map(|resource| self.world.store.get(&Key::new(resource, namespace, name)))
             .map(|object| Value::clone(object))
     }
 

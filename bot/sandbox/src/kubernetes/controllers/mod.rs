@@ -5,6 +5,8 @@
 //!
 //! [`World::settle`]: super::world::World::settle
 
+mod autoscaler;
+mod claims;
 mod daemonset;
 mod deployment;
 mod job;
@@ -16,13 +18,16 @@ mod statefulset;
 
 use super::world::World;
 
+pub(super) use claims::missing_volume;
 pub(super) use pods::{name_suffix, set_condition};
 
 /// One step of every workload.
 pub(super) fn round(world: &mut World) {
+    autoscaler::round(world);
     deployment::round(world);
     replicaset::round(world);
     statefulset::round(world);
     daemonset::round(world);
     job::round(world);
+    claims::round(world);
 }

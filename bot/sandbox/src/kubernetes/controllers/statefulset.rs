@@ -1,12 +1,13 @@
-//! StatefulSet: numbered pods, made in order and replaced from the last down, one at a time.
+//! StatefulSet: numbered pods, each with its own claims, made in order and replaced from the last
+//! down, one at a time.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::pods::{count, counts, create_pod, hash, is_available, is_ready};
-use crate::kubernetes::discovery::{POD, STATEFUL_SET};
+use crate::kubernetes::discovery::{CLAIM, POD, STATEFUL_SET};
 use crate::kubernetes::store::{Key, number, text};
 use crate::kubernetes::world::{World, key_of};
 
@@ -44,9 +45,11 @@ fn step(world: &mut World, set: &Value, revision: &str) {
         match pods.get(&ordinal) {
             None => {
                 let name = format!("{}-{ordinal}", text(set, "/metadata/name"));
+                let volumes = claim(world, set, &name);
                 create_pod(world, set, Some(name), Some((REVISION, revision)), |pod| {
                     let name = pod["metadata"]["name"].clone();
                     pod["metadata"]["labels"]["statefulset.kubernetes.io/pod-name"] = name;
+                    mount(pod, volumes);
                 });
                 if !parallel {
                     return;
@@ -69,6 +72,42 @@ fn step(world: &mut World, set: &Value, revision: &str) {
             return;
         }
     }
+}
+
+/// Makes the claims of a pod that are not there; they outlive it. Gives its volumes.
+fn claim(world: &mut World, set: &Value, pod: &str) -> Vec<Value> {
+    let namespace = &set["metadata"]["namespace"];
+    let templates = set["spec"]["volumeClaimTemplates"].as_array();
+    let mut volumes = Vec::new();
+    for template in templates.into_iter().flatten() {
+        let volume = text(template, "/metadata/name");
+        let name = format!("{volume}-{pod}");
+        let mut claim = template.clone();
+        claim["metadata"]["name"] = name.as_str().into();
+        claim["metadata"]["namespace"] = namespace.clone();
+        if let Some(labels) = set["spec"]["selector"]["matchLabels"].as_object() {
+            for (label, value) in labels {
+                claim["metadata"]["labels"][label] = value.clone();
+            }
+        }
+        if world.store.get(&key_of(&CLAIM, &claim)).is_none() {
+            world.put(&CLAIM, claim);
+        }
+        volumes.push(json!({"name": volume, "persistentVolumeClaim": {"claimName": name}}));
+    }
+    volumes
+}
+
+/// Adds volumes to a pod; those of the same name in its template give way.
+fn mount(pod: &mut Value, volumes: Vec<Value>) {
+    if volumes.is_empty() {
+        return;
+    }
+    let taken = pod["spec"]["volumes"].as_array().cloned();
+    let mut all = taken.unwrap_or_default();
+    all.retain(|old| volumes.iter().all(|volume| volume["name"] != old["name"]));
+    all.extend(volumes);
+    pod["spec"]["volumes"] = all.into();
 }
 
 fn is_at(pod: &Value, revision: &str) -> bool {

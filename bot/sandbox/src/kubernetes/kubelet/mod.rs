@@ -16,7 +16,7 @@ use serde_json::Value;
 use self::notes::tell;
 use self::stage::{Stage, frames};
 use self::status::Moment;
-use super::controllers::set_condition;
+use super::controllers::{missing_volume, set_condition};
 use super::discovery::{NODE, POD};
 use super::outcome::{Outcome, Verdict, containers, judge};
 use super::store::{Key, seconds, text};
@@ -56,8 +56,18 @@ fn look_after(world: &mut World, key: &Key, pod: &Arc<Value>) {
     let unschedulable = verdicts
         .iter()
         .any(|verdict| verdict.outcome == Outcome::Unschedulable);
-    if known.is_none() && unschedulable {
-        refuse_place(world, key, pod);
+    let nodes = world.keys(&NODE).len();
+    let refused = if unschedulable {
+        Some(format!("{nodes} Insufficient cpu"))
+    } else {
+        missing_volume(world, pod)
+    };
+    if let (None, Some(why)) = (known, refused) {
+        let message = format!(
+            "0/{nodes} nodes are available: {why}. preemption: 0/{nodes} nodes are available: \
+             {nodes} No preemption victims found for incoming pod."
+        );
+        refuse_place(world, key, pod, &message);
         return;
     }
     if text(pod, "/spec/nodeName").is_empty() || known.is_none() && !is_placed(pod) {
@@ -85,26 +95,14 @@ fn has_condition(pod: &Value, kind: &str, status: &str) -> bool {
     })
 }
 
-fn refuse_place(world: &mut World, key: &Key, pod: &Value) {
+fn refuse_place(world: &mut World, key: &Key, pod: &Value, message: &str) {
     if has_condition(pod, "PodScheduled", "False") {
         return;
     }
-    let nodes = world.keys(&NODE).len();
-    let message = format!(
-        "0/{nodes} nodes are available: {nodes} Insufficient cpu. preemption: 0/{nodes} nodes are \
-         available: {nodes} No preemption victims found for incoming pod."
-    );
     let now = world.now();
     world.update(&POD, key, |pod| {
         let status = &mut pod["status"];
-        set_condition(
-            status,
-            "PodScheduled",
-            false,
-            "Unschedulable",
-            &message,
-            now,
-        );
+        set_condition(status, "PodScheduled", false, "Unschedulable", message, now);
     });
     world.event(
         pod,
@@ -112,7 +110,7 @@ fn refuse_place(world: &mut World, key: &Key, pod: &Value) {
             component: "default-scheduler",
             warning: true,
             reason: "FailedScheduling",
-            message: &message,
+            message,
             field: "",
         },
     );

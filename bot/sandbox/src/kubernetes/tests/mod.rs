@@ -4,6 +4,7 @@ mod applying;
 mod patching;
 mod refusals;
 mod rollouts;
+mod scaling;
 mod watching;
 
 use k8s_openapi::api::apps::v1::Deployment;
