@@ -10,10 +10,10 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/\1\t\2/p' $(MAKEFILE_LIST) | while IFS="$$(printf '\t')" read -r target what; do printf '  make %-12s %s\n' "$$target" "$$what"; done
 
 demo: binaries ## watch Slipway take a change from plan to production, in a world on this machine
-	terraform=$$(tools/terraform) && exec $(BIN)/examples/demo story --bot $(BIN)/slipway --terraform "$$terraform"
+	terraform=$$(tools/terraform) && KUBECTL=$$(tools/kubectl) && export KUBECTL && exec $(BIN)/examples/demo story --bot $(BIN)/slipway --terraform "$$terraform"
 
 sandbox: binaries ## keep that world running, to try Slipway by hand (Ctrl-C ends it)
-	terraform=$$(tools/terraform) && exec $(BIN)/examples/demo sandbox --bot $(BIN)/slipway --terraform "$$terraform"
+	terraform=$$(tools/terraform) && KUBECTL=$$(tools/kubectl) && export KUBECTL && exec $(BIN)/examples/demo sandbox --bot $(BIN)/slipway --terraform "$$terraform"
 
 test: ## run all tests
 	@tools/test
