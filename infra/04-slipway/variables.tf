@@ -69,7 +69,7 @@ variable "external_id" {
   default     = "acme-slipway"
 
   validation {
-    condition     = can(regex("^[\\w+=,.@:/-]{2,1224}$", var.external_id))
+    condition     = can(regex("^[\\w+=,.@:/-]{2,}$", var.external_id)) && length(var.external_id) <= 1224
     error_message = "STS takes 2 to 1224 letters, digits and any of _+=,.@:/-"
   }
 }
