@@ -122,7 +122,6 @@ data "aws_iam_policy_document" "plan_no_data" {
 
       "logs:FilterLogEvents",
       "logs:GetLogEvents",
-      "logs:GetLogObject",
       "logs:GetLogRecord",
       "logs:GetQueryResults",
       "logs:StartLiveTail",

@@ -36,8 +36,8 @@ variable "assume_role_arn" {
   default     = null
 
   validation {
-    condition     = var.assume_role_arn == null || can(regex("^arn:aws:iam::[0-9]{12}:role/", var.assume_role_arn))
-    error_message = "It is the ARN of a role: arn:aws:iam::ACCOUNT:role/NAME."
+    condition     = var.assume_role_arn == null || can(regex("^arn:aws:iam::${var.account_id}:role/", var.assume_role_arn))
+    error_message = "The role is one of the account ${var.account_id}."
   }
 }
 
@@ -69,7 +69,7 @@ variable "external_id" {
   default     = "acme-slipway"
 
   validation {
-    condition     = can(regex("^[\\w+=,.@:/-]{2,1224}$", var.external_id))
+    condition     = can(regex("^[\\w+=,.@:/-]{2,}$", var.external_id)) && length(var.external_id) <= 1224
     error_message = "STS takes 2 to 1224 letters, digits and any of _+=,.@:/-"
   }
 }

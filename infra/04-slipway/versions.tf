@@ -1,33 +1,15 @@
 terraform {
-  required_version = ">= 1.11"
+  # 1.11: the s3 backend locks with a file of its own (use_lockfile), without DynamoDB.
+  required_version = ">= 1.11.0, < 2.0.0"
 
   required_providers {
     aws = {
       source  = "hashicorp/aws"
-      version = "~> 6.0"
-    }
-  }
-}
-
-provider "aws" {
-  region              = var.region
-  allowed_account_ids = [var.account_id]
-
-  # Slipway holds the role already. A person who logs in elsewhere names the one to take on.
-  dynamic "assume_role" {
-    for_each = var.assume_role_arn[*]
-    content {
-      role_arn     = assume_role.value
-      session_name = "terraform-slipway"
+      version = "~> 6.69"
     }
   }
 
-  default_tags {
-    tags = {
-      Environment = var.environment
-      ManagedBy   = "terraform"
-      Repository  = "acme/slipway"
-      Stack       = "slipway"
-    }
-  }
+  # The rest is in ENVIRONMENT.s3.tfbackend. There is no `encrypt = true`: it would ask S3 for AES256
+  # instead of the key that is the bucket's own default.
+  backend "s3" {}
 }
