@@ -5,7 +5,7 @@
 //! in the list could name files that nobody has looked at.
 
 use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use serde_json::Value;
 use serde_saphyr::Spanned;
 
@@ -122,9 +122,38 @@ struct OpenApi {
     path: Option<Spanned<String>>,
 }
 
-/// All that a kustomization refers to.
-pub(super) fn references(file: &str, text: &str) -> Result<Vec<Reference>, ManifestError> {
-    let fields = read(file, text)?;
+/// A kustomization as it was understood, and all that it refers to.
+///
+/// It is written anew, as JSON, for `kustomize` to read: where two readers of YAML differ (tags,
+/// merge keys, odd scalars), what was looked at here is what counts.
+pub(super) fn understand(
+    file: &str,
+    text: &str,
+) -> Result<(String, Vec<Reference>), ManifestError> {
+    let found = references(file, text)?;
+    let mut whole: Value = read(file, text)?;
+    for field in ["generators", "transformers", "validators"] {
+        let texts = whole.get_mut(field).and_then(Value::as_array_mut);
+        for text in texts.into_iter().flatten() {
+            if let Some(inline) = text.as_str().filter(|text| is_inline(text)) {
+                *text = check_plugins(file, inline)?.into();
+            }
+        }
+    }
+    let written = whole.to_string();
+    let paths = |all: &[Reference]| -> Vec<String> {
+        all.iter().map(|reference| reference.path.clone()).collect()
+    };
+    if paths(&references(file, &written)?) != paths(&found) {
+        let message = "some of the names in this kustomization can be read in two ways";
+        let help = "write them as plain or quoted text, without tags";
+        return Err(error(file, None, message, Some(help)));
+    }
+    Ok((written, found))
+}
+
+fn references(file: &str, text: &str) -> Result<Vec<Reference>, ManifestError> {
+    let fields: Fields = read(file, text)?;
     for (name, field) in [
         ("helmCharts", &fields.helm_charts),
         ("helmGlobals", &fields.helm_globals),
@@ -149,11 +178,11 @@ pub(super) fn references(file: &str, text: &str) -> Result<Vec<Reference>, Manif
 }
 
 /// Reads the one document of a kustomization.
-fn read(file: &str, text: &str) -> Result<Fields, ManifestError> {
+fn read<T: DeserializeOwned>(file: &str, text: &str) -> Result<T, ManifestError> {
     let mut bytes = text.as_bytes();
-    let mut documents = serde_saphyr::read_with_options::<_, Fields>(&mut bytes, dialect());
+    let mut documents = serde_saphyr::read_with_options::<_, T>(&mut bytes, dialect());
     let first = match documents.next() {
-        Some(Ok(fields)) => fields,
+        Some(Ok(first)) => first,
         Some(Err(broken)) => {
             let refused = not_yaml(file, 1, &broken);
             let said = refused.message.replacen("this is not YAML: ", "", 1);
@@ -220,7 +249,7 @@ impl All {
             ("validators", &fields.validators),
         ] {
             for text in texts.iter().flatten() {
-                if is_yaml_of_an_object(&text.value) {
+                if is_inline(&text.value) {
                     check_plugins(file, &text.value).map_err(|refused| ManifestError {
                         line: Some(line(text)),
                         ..refused
@@ -235,7 +264,7 @@ impl All {
 
     fn patches(&mut self, fields: &Fields) {
         for text in fields.patches_strategic_merge.iter().flatten() {
-            if !is_yaml_of_an_object(&text.value) {
+            if !is_inline(&text.value) {
                 self.add("patchesStrategicMerge", Kind::File, text);
             }
         }
@@ -274,11 +303,13 @@ fn line(text: &Spanned<String>) -> u32 {
         .max(1)
 }
 
-/// `kustomize` takes some texts for YAML if they are of an object, for the name of a file if not.
-fn is_yaml_of_an_object(text: &str) -> bool {
+/// Whether a text is YAML in the place of the name of a file. It has to look like it, too:
+/// `http://127.0.0.1/: a` is an object for a reader of YAML, and an address for `kustomize`.
+fn is_inline(text: &str) -> bool {
     let is_object = |document: Result<Value, _>| document.is_ok_and(|it: Value| it.is_object());
     let mut bytes = text.as_bytes();
-    serde_saphyr::read_with_options::<_, Value>(&mut bytes, dialect()).all(is_object)
+    (text.contains('\n') || text.starts_with('{'))
+        && serde_saphyr::read_with_options::<_, Value>(&mut bytes, dialect()).all(is_object)
 }
 
 /// The generators and transformers of `kustomize` itself that read no file and run no program. Those
@@ -298,8 +329,10 @@ const HARMLESS: [&str; 12] = [
     "ValueAddTransformer",
 ];
 
-/// Checks configurations of generators, transformers and validators.
-pub(super) fn check_plugins(file: &str, text: &str) -> Result<(), ManifestError> {
+/// Checks configurations of generators, transformers and validators; gives them as they were
+/// understood.
+pub(super) fn check_plugins(file: &str, text: &str) -> Result<String, ManifestError> {
+    let mut written = String::new();
     let mut bytes = text.as_bytes();
     let documents = serde_saphyr::read_with_options::<_, Value>(&mut bytes, dialect());
     for (index, document) in documents.enumerate() {
@@ -312,7 +345,11 @@ pub(super) fn check_plugins(file: &str, text: &str) -> Result<(), ManifestError>
         };
         let (api_version, kind) = (of("apiVersion"), of("kind"));
         if api_version != "builtin" {
-            let message = format!("{kind} of {api_version} is a plugin, a program to be run");
+            let what = match (api_version, kind) {
+                ("", _) | (_, "") => "this".to_owned(),
+                (api_version, kind) => format!("{kind} of {api_version}"),
+            };
+            let message = format!("{what} is a plugin, a program to be run");
             let help = "a deploy runs none: commit what it makes and name that in `resources`";
             return Err(error(file, None, message, Some(help)));
         }
@@ -322,6 +359,7 @@ pub(super) fn check_plugins(file: &str, text: &str) -> Result<(), ManifestError>
                         `configMapGenerator`, `patches` or `replacements`";
             return Err(error(file, None, message, Some(help)));
         }
+        written.push_str(&format!("---\n{document}\n"));
     }
-    Ok(())
+    Ok(written)
 }

@@ -77,11 +77,21 @@ impl Kustomization {
         &self.dir
     }
 
-    /// The files by their paths from the root of the tree.
+    /// The files by their paths from the root of the tree. Those that name others are written anew,
+    /// as they were understood here; the rest is as it is in the commit.
     #[must_use]
     pub fn files(&self) -> &BTreeMap<String, Vec<u8>> {
         &self.files
     }
+}
+
+/// What is kept of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Form {
+    /// What was understood of it: what `kustomize` reads names from is written anew.
+    Understood,
+    /// Its bytes.
+    AsItIs,
 }
 
 struct Gathering<'a> {
@@ -121,9 +131,9 @@ impl Gathering<'_> {
             let Some((path, bytes)) = self.kustomization_in(&dir)? else {
                 continue;
             };
-            let text = utf8(&path, &bytes)?.to_owned();
-            self.keep(&path, bytes)?;
-            for reference in fields::references(&path, &text)? {
+            let (written, references) = fields::understand(&path, utf8(&path, &bytes)?)?;
+            self.keep(&path, written.into_bytes(), Form::Understood)?;
+            for reference in references {
                 if let Some(next) = self.take(&path, &dir, &reference)? {
                     ahead.push(next);
                 }
@@ -162,11 +172,13 @@ impl Gathering<'_> {
                 format!("names {named}, which is a directory"),
                 "name the file",
             )),
-            (Some(Entry::File(bytes)), kind) => {
-                if kind == Kind::Plugins {
-                    fields::check_plugins(&path, utf8(&path, &bytes)?)?;
-                }
-                self.keep(&path, bytes)?;
+            (Some(Entry::File(bytes)), Kind::Plugins) => {
+                let written = fields::check_plugins(&path, utf8(&path, &bytes)?)?;
+                self.keep(&path, written.into_bytes(), Form::Understood)?;
+                Ok(None)
+            }
+            (Some(Entry::File(bytes)), Kind::File | Kind::FileOrDir) => {
+                self.keep(&path, bytes, Form::AsItIs)?;
                 Ok(None)
             }
             (None, _) => Err(refuse(
@@ -176,8 +188,16 @@ impl Gathering<'_> {
         }
     }
 
-    fn keep(&mut self, path: &str, bytes: Vec<u8>) -> Result<(), ManifestError> {
-        self.files.insert(path.to_owned(), bytes);
+    fn keep(&mut self, path: &str, bytes: Vec<u8>, form: Form) -> Result<(), ManifestError> {
+        match form {
+            Form::Understood => {
+                self.files.insert(path.to_owned(), bytes);
+            }
+            // Also if a file is named a second time, as mere data.
+            Form::AsItIs => {
+                self.files.entry(path.to_owned()).or_insert(bytes);
+            }
+        }
         if self.files.len() > MAX_FILES {
             let message = format!("the kustomization is made of more than {MAX_FILES} files");
             return Err(error(path, None, message, None));

@@ -266,6 +266,57 @@ fn what_is_not_understood_is_refused() {
 }
 
 #[test]
+fn no_reader_of_yaml_sees_another_name() {
+    // `https://127.0.0.1/` for a reader that knows the tag.
+    let binary = "resources: [!!binary aHR0cHM6Ly8xMjcuMC4wLjEv]";
+    let files = [
+        ("k8s/dev/kustomization.yaml", binary),
+        ("k8s/dev/aHR0cHM6Ly8xMjcuMC4wLjEv", "a: 1"),
+    ];
+    insta::assert_snapshot!(refused(&files), @"
+    k8s/dev/kustomization.yaml:1: `resources` names https://127.0.0.1/, which is not in this repository
+      help: a release holds all that it applies: commit a copy of it and name that
+    ");
+    insta::assert_snapshot!(refused_text("patchesStrategicMerge: ['http://127.0.0.1/: a']"), @"
+    k8s/dev/kustomization.yaml:1: `patchesStrategicMerge` names http://127.0.0.1/: a, which is not in this repository
+      help: a release holds all that it applies: commit a copy of it and name that
+    ");
+    insta::assert_snapshot!(refused_text("x: &a {resources: [https://127.0.0.1]}\n<<: *a"), @"
+    k8s/dev/kustomization.yaml:1: this is no kustomization: unknown field `x`
+      help: the fields are those of kustomize 5, as its reference writes them
+    ");
+    insta::assert_snapshot!(refused_text("generators: ['http://127.0.0.1/: a']"), @"
+    k8s/dev/kustomization.yaml:1: `generators` names http://127.0.0.1/: a, which is not in this repository
+      help: a release holds all that it applies: commit a copy of it and name that
+    ");
+    insta::assert_snapshot!(refused_text("generators: [a.yaml]\nresources: [a.yaml]"), @"
+    k8s/dev/a.yaml: this is a plugin, a program to be run
+      help: a deploy runs none: commit what it makes and name that in `resources`
+    ");
+}
+
+#[test]
+fn what_names_others_is_written_anew() {
+    let named_twice = "configMapGenerator:\n- {name: a, files: [kustomization.yaml, g.yaml]}\n\
+        generators: [g.yaml]\nnamePrefix: 'a-'\n";
+    let files = [
+        ("k8s/dev/kustomization.yaml", named_twice),
+        (
+            "k8s/dev/g.yaml",
+            "# a comment\napiVersion: builtin\nkind: HashTransformer\n",
+        ),
+    ];
+    let tree = Files::of(&files);
+    let kustomization = Kustomization::gather(&tree, "k8s/dev").unwrap().unwrap();
+    let text = |path: &str| String::from_utf8_lossy(&kustomization.files()[path]).into_owned();
+    insta::assert_snapshot!(text("k8s/dev/kustomization.yaml"), @r#"{"configMapGenerator":[{"files":["kustomization.yaml","g.yaml"],"name":"a"}],"generators":["g.yaml"],"namePrefix":"a-"}"#);
+    insta::assert_snapshot!(text("k8s/dev/g.yaml"), @r#"
+    ---
+    {"apiVersion":"builtin","kind":"HashTransformer"}
+    "#);
+}
+
+#[test]
 fn there_is_an_end_to_it() {
     let names: Vec<String> = (0..MAX_FILES).map(|n| format!("{n}.yaml")).collect();
     let text = format!("resources:\n- {}\n", names.join("\n- "));
