@@ -17,6 +17,7 @@ mod options;
 mod outcome;
 mod patches;
 mod place;
+mod pod_security;
 mod rights;
 mod selectors;
 mod server;

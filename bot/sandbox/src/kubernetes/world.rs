@@ -223,6 +223,20 @@ impl World {
         self.put(&EVENT, event);
     }
 
+    /// The event of this reason about an object.
+    pub(super) fn event_about<'a>(
+        &'a self,
+        about: &'a Value,
+        reason: &str,
+    ) -> Option<&'a Arc<Value>> {
+        let namespace = text(about, "/metadata/namespace");
+        let mut events = self.store.list(&EVENT, Some(namespace));
+        let found = events.find(|(_, event)| {
+            event["reason"] == reason && event["involvedObject"]["uid"] == about["metadata"]["uid"]
+        });
+        found.map(|(_, event)| event)
+    }
+
     /// Lets controllers and kubelets work until nothing changes any more. Every step on the way is
     /// a change that watches see.
     pub(super) fn settle(&mut self) {

@@ -10,7 +10,7 @@ use super::place::Place;
 use super::status::{Cause, Refusal};
 use super::store::text;
 use super::world::World;
-use super::{defaults, patches, typed, validation};
+use super::{defaults, patches, pod_security, typed, validation};
 
 /// A write under way: where, by whom, and whether it is only tried.
 #[derive(Clone, Copy, Debug)]
@@ -297,6 +297,13 @@ fn prepare(
                 members.remove("status");
             }
         }
+    }
+    if place.resource == &POD
+        && live.is_none()
+        && let Some(message) = pod_security::refusal(world, &object)
+    {
+        let refusal = Refusal::new(403, "Forbidden", message);
+        return Err(refusal.about("pods", "", &place.name));
     }
     defaults::fill(place.resource, &mut object);
     validation::check(place.resource, live, &object)?;

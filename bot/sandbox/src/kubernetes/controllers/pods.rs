@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::kubernetes::discovery::POD;
+use crate::kubernetes::pod_security;
 use crate::kubernetes::store::{number, seconds, text, time_of};
 use crate::kubernetes::world::{Note, World};
 
@@ -40,7 +41,8 @@ pub(super) fn owner_reference(owner: &Value) -> Value {
     }])
 }
 
-/// Makes a pod of the owner's template, with a generated or a given name and one more label.
+/// Makes a pod of the owner's template, with a generated or a given name and one more label. One
+/// that its namespace refuses is not made; the owner's events say why.
 pub(super) fn create_pod(
     world: &mut World,
     owner: &Value,
@@ -75,19 +77,29 @@ pub(super) fn create_pod(
         "status": {"phase": "Pending", "qosClass": "BestEffort"},
     });
     change(&mut pod);
+    let component = format!("{}-controller", text(owner, "/kind").to_lowercase());
+    let note = |warning, reason, message| Note {
+        component: &component,
+        warning,
+        reason,
+        message,
+        field: "",
+    };
+    if let Some(refusal) = pod_security::refusal(world, &pod) {
+        // Controllers try again and again; once is enough to be told.
+        if world.event_about(owner, FAILED_CREATE).is_none() {
+            let message = format!("Error creating: {refusal}");
+            world.event(owner, &note(true, FAILED_CREATE, &message));
+        }
+        return;
+    }
     world.put(&POD, pod);
-    let kind = text(owner, "/kind").to_lowercase();
-    world.event(
-        owner,
-        &Note {
-            component: &format!("{kind}-controller"),
-            warning: false,
-            reason: "SuccessfulCreate",
-            message: &format!("Created pod: {name}"),
-            field: "",
-        },
-    );
+    let message = format!("Created pod: {name}");
+    world.event(owner, &note(false, "SuccessfulCreate", &message));
 }
+
+/// The reason of events about pods that could not be made.
+pub(super) const FAILED_CREATE: &str = "FailedCreate";
 
 /// Whether a pod has come to its end.
 pub(super) fn is_over(pod: &Value) -> bool {

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::pods::{count, counts, create_pod, is_available, is_over, is_ready};
+use super::pods::{FAILED_CREATE, count, counts, create_pod, is_available, is_over, is_ready};
 use crate::kubernetes::discovery::{POD, REPLICA_SET};
-use crate::kubernetes::store::{Key, number};
+use crate::kubernetes::store::{Key, number, text};
 use crate::kubernetes::world::{Note, World, key_of};
 
 pub(super) fn round(world: &mut World) {
@@ -55,8 +55,23 @@ fn reconcile(world: &mut World, key: &Key) {
             number(&set, "/metadata/generation", 1),
         ),
     ]);
+    let failure = (replicas < wanted)
+        .then(|| world.event_about(&set, FAILED_CREATE))
+        .flatten()
+        .map(|event| {
+            json!([{
+                "type": "ReplicaFailure",
+                "status": "True",
+                "reason": FAILED_CREATE,
+                "message": text(event, "/message").trim_start_matches("Error creating: "),
+                "lastTransitionTime": event["firstTimestamp"],
+            }])
+        });
     world.update(&REPLICA_SET, key, |set| {
         set["status"] = status;
+        if let Some(failure) = failure {
+            set["status"]["conditions"] = failure;
+        }
         set["status"]["replicas"] = replicas.into();
         if set["spec"]["replicas"] == Value::Null {
             set["spec"]["replicas"] = json!(1);

@@ -1,4 +1,4 @@
-//! Autoscalers, claims, and the kinds of the whole cluster.
+//! Autoscalers, claims, the kinds of the whole cluster, and what namespaces ask of pods.
 
 use kube::core::GroupVersionKind;
 
@@ -197,5 +197,54 @@ async fn kinds_of_the_same_name_are_kept_apart() {
     told(
         &refusal(refused).message,
         ".provisionr: field not declared in schema",
+    );
+}
+
+#[tokio::test]
+async fn a_namespace_refuses_pods_that_are_not_restricted() {
+    let fixture = Fixture::new().await;
+    let restricted = fixture
+        .cluster
+        .change_object("Namespace", "", "shop", |namespace| {
+            namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] =
+                json!("restricted");
+        });
+    assert!(restricted);
+    fixture.apply(&shop("shop:1")).await.unwrap();
+    assert_eq!(fixture.cluster.pods("shop").len(), 0);
+    let told_of = fixture.event("FailedCreate").unwrap();
+    told(
+        &told_of,
+        "violates PodSecurity \"restricted:latest\": allowPrivilegeEscalation != false",
+    );
+
+    let mut good = shop("shop:1");
+    let spec = &mut good["spec"]["template"]["spec"];
+    spec["securityContext"] = json!({
+        "runAsNonRoot": true,
+        "seccompProfile": {"type": "RuntimeDefault"},
+    });
+    spec["containers"][0]["securityContext"] = json!({
+        "allowPrivilegeEscalation": false,
+        "capabilities": {"drop": ["ALL"]},
+    });
+    fixture.apply(&good).await.unwrap();
+    assert_eq!(fixture.cluster.pods("shop").len(), 3);
+
+    good["spec"]["template"]["spec"]["volumes"] =
+        json!([{"name": "host", "hostPath": {"path": "/"}}]);
+    fixture.apply(&good).await.unwrap();
+    let sets: Api<k8s_openapi::api::apps::v1::ReplicaSet> =
+        Api::namespaced(fixture.client.clone(), "shop");
+    let sets = sets.list(&kube::api::ListParams::default()).await.unwrap();
+    let messages: Vec<String> = sets
+        .into_iter()
+        .filter_map(|set| set.status?.conditions?.into_iter().next()?.message)
+        .collect();
+    assert!(
+        messages
+            .iter()
+            .any(|it| it.contains("volume type \"hostPath\"")),
+        "{messages:?}"
     );
 }
