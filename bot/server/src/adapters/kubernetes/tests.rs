@@ -630,6 +630,48 @@ async fn every_kind_of_workload_is_waited_for() {
 }
 
 #[tokio::test]
+async fn what_an_autoscaler_wants_is_waited_for_and_left_alone() {
+    let world = World::new().await;
+    let manifests = |image: &str| {
+        let mut manifests = shop(image);
+        manifests[0]["spec"]
+            .as_object_mut()
+            .unwrap()
+            .remove("replicas");
+        manifests.push(json!({
+            "apiVersion": "autoscaling/v2",
+            "kind": "HorizontalPodAutoscaler",
+            "metadata": {"name": "shop"},
+            "spec": {
+                "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "shop"},
+                "minReplicas": 2,
+                "maxReplicas": 4,
+            },
+        }));
+        manifests
+    };
+    for image in ["shop:1", "shop:2"] {
+        assert_eq!(
+            world.deploy(&manifests(image)).await,
+            RolloutEnd::Ready { pods: 2 }
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_namespace_that_wants_restricted_pods_fails_early() {
+    let world = World::new().await;
+    world
+        .sandbox
+        .change_object("Namespace", "", "shop", |namespace| {
+            namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] =
+                json!("restricted");
+        });
+    let (why, _) = world.failed(&shop("shop:1")).await;
+    insta::assert_snapshot!(why, @r#"Deployment/shop: FailedCreate: pods "shop-k2gkd8wdng-f84g7" is forbidden: violates PodSecurity "restricted:latest": allowPrivilegeEscalation != false (container "main" must set securityContext.allowPrivilegeEscalation=false), unrestricted capabilities (container "main" must set securityContext.capabilities.drop=["ALL"]), runAsNonRoot != true (pod or container "main" must set securityContext.runAsNonRoot=true), seccompProfile (pod or container "main" must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localho…"#);
+}
+
+#[tokio::test]
 async fn pods_that_are_not_let_in_fail_early() {
     let world = World::new().await;
     world.sandbox.hold_rollouts();

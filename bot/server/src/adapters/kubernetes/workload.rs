@@ -238,6 +238,21 @@ mod tests {
     }
 
     #[test]
+    fn without_a_number_of_its_own_a_deployment_wants_one() {
+        let one = json!({
+            "observedGeneration": 2, "replicas": 1, "updatedReplicas": 1, "availableReplicas": 1,
+        });
+        let standing = deployment(&object(json!({}), &one));
+        assert!(standing.done && standing.ready == 1 && standing.wanted == 1);
+        // An autoscaler is giving it more pods: the rollout ends with all of them.
+        let mut growing = one.clone();
+        growing["replicas"] = json!(3);
+        growing["updatedReplicas"] = json!(3);
+        let standing = deployment(&object(json!({"replicas": 3}), &growing));
+        assert!(!standing.done && standing.ready == 1 && standing.wanted == 3);
+    }
+
+    #[test]
     fn old_pods_do_not_count_as_ready() {
         let standing = standing_of(&json!({
             "observedGeneration": 2, "replicas": 4, "updatedReplicas": 1, "availableReplicas": 3,
