@@ -100,6 +100,21 @@ data "aws_iam_policy_document" "boundary" {
     }
   }
 
+  # Whoever may write access entries is an administrator of the cluster, and in prod the bot runs in
+  # it. EKS makes those of nodes by itself.
+  statement {
+    sid    = "WhoAdministersClustersIsForPeople"
+    effect = "Deny"
+    actions = [
+      "eks:AssociateAccessPolicy",
+      "eks:CreateAccessEntry",
+      "eks:DeleteAccessEntry",
+      "eks:DisassociateAccessPolicy",
+      "eks:UpdateAccessEntry",
+    ]
+    resources = ["*"]
+  }
+
   # People come through the identity provider, programs through roles.
   statement {
     sid    = "NoUsersAndNoLastingKeys"

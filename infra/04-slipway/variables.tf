@@ -10,7 +10,7 @@ variable "environment" {
   }
   validation {
     condition     = var.environment == terraform.workspace
-    error_message = "This is workspace ${terraform.workspace}: run `terraform workspace select ${var.environment}`, or take the .tfvars of the other environment."
+    error_message = "The workspace is ${terraform.workspace}: terraform workspace select ${var.environment}"
   }
 }
 
@@ -27,7 +27,6 @@ variable "account_id" {
 variable "region" {
   description = "The region of the cluster and of the secret."
   type        = string
-  default     = "eu-central-1"
 }
 
 variable "assume_role_arn" {
@@ -66,7 +65,6 @@ variable "slipway_principal_arn" {
 variable "external_id" {
   description = "What Slipway has to say when it assumes a role: `external_id` of the environment in deploy.toml. Not a secret."
   type        = string
-  default     = "acme-slipway"
 
   validation {
     condition     = can(regex("^[\\w+=,.@:/-]{2,}$", var.external_id)) && length(var.external_id) <= 1224
@@ -77,7 +75,6 @@ variable "external_id" {
 variable "repositories" {
   description = "The GitHub repositories whose runs may take on the roles, as owner/name. A role that another repository names in its deploy.toml stays closed to it."
   type        = list(string)
-  default     = ["acme/slipway"]
 
   validation {
     condition     = length(var.repositories) > 0 && alltrue([for name in var.repositories : can(regex("^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$", name))])

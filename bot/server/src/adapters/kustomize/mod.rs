@@ -30,7 +30,7 @@ use failure::readable;
 const SYSTEM: &str = "kustomize";
 
 /// The oldest kubectl that holds kustomize 5, whose fields the core knows.
-pub const MINIMUM_KUBECTL: &str = "1.27";
+const MINIMUM_KUBECTL: &str = "1.27";
 
 /// How long a rendering may take: it reads and writes a few files.
 const TIMEOUT: Duration = Duration::from_secs(60);
@@ -165,12 +165,11 @@ impl KustomizeCli {
             }
         };
         let ended = invocation.run(stop, &mut keep).await.map_err(|error| {
-            let kind = match error {
-                RunError::TooMuch { .. } => PortErrorKind::Invalid,
-                RunError::NoDirectory(_) | RunError::Start { .. } | RunError::Io(_) => {
-                    PortErrorKind::Unavailable { retry_after: None }
-                }
-            };
+            if let RunError::TooMuch { limit } = error {
+                let said = format!("more than {limit} bytes of manifests come of it");
+                return failed(doing, said, PortErrorKind::Invalid);
+            }
+            let kind = PortErrorKind::Unavailable { retry_after: None };
             failed(doing, error.to_string(), kind)
         })?;
         match ended.cut_short {
@@ -180,8 +179,10 @@ impl KustomizeCli {
                 PortErrorKind::Stopped,
             )),
             Some(CutShort::TimedOut(after)) => {
+                // Few files take no time: it is the machine that is slow.
                 let said = format!("it did not end within {} s", after.as_secs());
-                Err(failed(doing, said, PortErrorKind::Invalid))
+                let kind = PortErrorKind::Unavailable { retry_after: None };
+                Err(failed(doing, said, kind))
             }
             None => Ok((ended, lines)),
         }
