@@ -1,8 +1,11 @@
 //! The Security Token Service: `AssumeRole` and `GetCallerIdentity`, over the Query protocol.
 //!
 //! Who may assume what is decided here by the role's trust alone: every user and role of this AWS
-//! is taken to be allowed `sts:AssumeRole` on its own side. Session policies, MFA and transitive
-//! tags aren't there; asking for them is refused, never ignored.
+//! is taken to be allowed `sts:AssumeRole` on its own side. Transitive tags that a session has are
+//! passed on and take `sts:TagSession`
+//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_role-chaining>).
+//! Session policies, MFA and setting transitive tags aren't there; asking for them is refused,
+//! never ignored.
 //! API: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>.
 
 use std::collections::BTreeMap;
@@ -15,12 +18,12 @@ use jiff::Timestamp;
 
 use super::document::{Field, Node, fields, json, text, xml};
 use super::failure::{Failure, STS_NAMESPACE};
-use super::identity::{Credential, Keys, Principal, Role, is_name_character, session_arn};
+use super::identity::{Keys, Principal, Role, is_name_character, session_arn};
 use super::journal::AssumedRole;
 use super::request::Incoming;
 use super::world::{Call, Operation, World};
 
-const VERSION: &str = "2011-06-15";
+pub(super) const VERSION: &str = "2011-06-15";
 /// A session assumed from another session lives an hour at most:
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>.
 const CHAINED_LIMIT: i64 = 3600;
@@ -35,10 +38,10 @@ const UNSUPPORTED: [&str; 6] = [
 ];
 
 /// The parameters, wherever the client put them.
-struct Params(Vec<(String, String)>);
+pub(super) struct Params(pub(super) Vec<(String, String)>);
 
 impl Params {
-    fn of(incoming: &Incoming) -> Self {
+    pub(super) fn of(incoming: &Incoming) -> Self {
         let mut all = incoming.query.clone();
         if incoming.method == Method::POST {
             all.extend(url::form_urlencoded::parse(&incoming.body).into_owned());
@@ -46,7 +49,7 @@ impl Params {
         Self(all)
     }
 
-    fn get(&self, name: &str) -> Option<&str> {
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
         let found = self.0.iter().find(|(key, _)| key == name);
         found.map(|(_, value)| value.as_str())
     }
@@ -73,7 +76,8 @@ pub(super) fn answer(world: &mut World, call: &Call<'_>) -> Result<Response<Body
     let known = params.get("Version") == Some(VERSION);
     match action {
         "GetCallerIdentity" if known => Ok(respond(
-            call,
+            call.incoming,
+            call.request_id,
             ["GetCallerIdentityResponse", "GetCallerIdentityResult"],
             vec![
                 text("Arn", call.caller.arn.as_str()),
@@ -85,7 +89,8 @@ pub(super) fn answer(world: &mut World, call: &Call<'_>) -> Result<Response<Body
             let wish = Wish::read(&params)?;
             let granted = assume(world, call, wish)?;
             Ok(respond(
-                call,
+                call.incoming,
+                call.request_id,
                 ["AssumeRoleResponse", "AssumeRoleResult"],
                 granted,
             ))
@@ -98,17 +103,18 @@ pub(super) fn answer(world: &mut World, call: &Call<'_>) -> Result<Response<Body
     }
 }
 
-fn respond(
-    call: &Call<'_>,
+pub(super) fn respond(
+    incoming: &Incoming,
+    request_id: &str,
     [outer, inner]: [&'static str; 2],
     result: Vec<Field>,
 ) -> Response<Body> {
-    let metadata = vec![text("RequestId", call.request_id)];
+    let metadata = vec![text("RequestId", request_id)];
     let document = fields(
         outer,
         vec![fields(inner, result), fields("ResponseMetadata", metadata)],
     );
-    if wants_json(call.incoming) {
+    if wants_json(incoming) {
         return axum::Json(json(&document)).into_response();
     }
     let body = xml(&document, Some(STS_NAMESPACE));
@@ -140,8 +146,7 @@ impl Wish {
         if role_arn.len() < 20 || !role_arn.starts_with("arn:aws:iam::") {
             return Err(invalid(format!("{role_arn} is invalid")));
         }
-        let session_name = required(params, "RoleSessionName", "roleSessionName")?;
-        check_pattern("roleSessionName", session_name, 2..=64, "")?;
+        let session_name = session_name(params)?;
         let external_id = params.get("ExternalId");
         if let Some(id) = external_id {
             check_pattern("externalId", id, 2..=1224, ":/")?;
@@ -161,7 +166,18 @@ impl Wish {
     }
 }
 
-fn required<'a>(params: &'a Params, name: &str, member: &str) -> Result<&'a str, Failure> {
+/// The session's name, valid by itself.
+pub(super) fn session_name(params: &Params) -> Result<&str, Failure> {
+    let name = required(params, "RoleSessionName", "roleSessionName")?;
+    check_pattern("roleSessionName", name, 2..=64, "")?;
+    Ok(name)
+}
+
+pub(super) fn required<'a>(
+    params: &'a Params,
+    name: &str,
+    member: &str,
+) -> Result<&'a str, Failure> {
     params.get(name).ok_or_else(|| {
         constraint(
             &format!("Value null at '{member}'"),
@@ -201,7 +217,7 @@ fn check_pattern(
     Err(constraint(&subject, &why))
 }
 
-fn duration(params: &Params) -> Result<Option<i64>, Failure> {
+pub(super) fn duration(params: &Params) -> Result<Option<i64>, Failure> {
     let Some(value) = params.get("DurationSeconds") else {
         return Ok(None);
     };
@@ -287,31 +303,26 @@ fn assume(world: &mut World, call: &Call<'_>, wish: Wish) -> Result<Vec<Field>, 
         .saturating_add(jiff::SignedDuration::from_secs(seconds));
     let expires = expires.unwrap_or(Timestamp::MAX);
 
-    let keys = Keys::temporary();
     let mut principal = Principal::session(role, &entry.id, &wish.session_name);
     principal.source_identity.clone_from(&source_identity);
+    let inherited = &call.caller.transitive_tags;
+    principal.transitive_tags.clone_from(inherited);
+    let mut tags = wish.tags;
+    tags.extend(inherited.clone());
     let shown_arn = session_arn(&role.account, &role.name, &wish.session_name);
+    let keys = world.admit(principal.clone(), Some(expires));
     let answer = granted(&keys, expires, &shown_arn, &principal);
     world.assumed.push(AssumedRole {
         role_arn: wish.role_arn,
         session_name: wish.session_name,
         source_identity,
         external_id: wish.external_id,
-        tags: wish.tags,
+        tags,
         duration: Duration::from_secs(seconds.unsigned_abs()),
         by: call.caller.arn.clone(),
         at: call.at,
-        access_key_id: keys.access_key_id.clone(),
+        access_key_id: keys.access_key_id,
     });
-    let id = keys.access_key_id.clone();
-    world.credentials.insert(
-        id,
-        Credential {
-            keys,
-            principal,
-            expires: Some(expires),
-        },
-    );
     Ok(answer)
 }
 
@@ -334,24 +345,41 @@ fn check_trust(role: &Role, caller: &Principal, wish: &Wish) -> Result<Option<St
     if source_identity.is_some() && !trust.set_source_identity {
         return Err(deny("SetSourceIdentity"));
     }
-    if !wish.tags.is_empty() && !trust.tag_session {
+    let inherited = &caller.transitive_tags;
+    if !(wish.tags.is_empty() && inherited.is_empty() || trust.tag_session) {
         return Err(deny("TagSession"));
+    }
+    if wish.tags.keys().any(|key| {
+        inherited
+            .keys()
+            .any(|other| other.eq_ignore_ascii_case(key))
+    }) {
+        return Err(Failure::bad(
+            "InvalidParameterValue",
+            "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.",
+        ));
     }
     Ok(source_identity.cloned())
 }
 
 fn session_seconds(role: &Role, caller: &Principal, asked: Option<i64>) -> Result<i64, Failure> {
+    let seconds = seconds_of(role, asked)?;
+    if caller.is_session() && seconds > CHAINED_LIMIT {
+        return Err(invalid(
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining".to_owned(),
+        ));
+    }
+    Ok(seconds)
+}
+
+/// How long a session of the role lasts, however it is come by.
+pub(super) fn seconds_of(role: &Role, asked: Option<i64>) -> Result<i64, Failure> {
     let longest = i64::try_from(role.max_session.as_secs()).unwrap_or(i64::MAX);
     let seconds = asked.unwrap_or(3600);
     if seconds > longest {
         return Err(invalid(
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
                 .to_owned(),
-        ));
-    }
-    if caller.is_session() && seconds > CHAINED_LIMIT {
-        return Err(invalid(
-            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining".to_owned(),
         ));
     }
     Ok(seconds)
@@ -365,7 +393,13 @@ fn denied(caller: &Principal, action: &str, resource: &str) -> Failure {
     Failure::forbidden("AccessDenied", why)
 }
 
-fn granted(keys: &Keys, expires: Timestamp, arn: &str, principal: &Principal) -> Vec<Field> {
+/// The part of an answer that every way into a role has.
+pub(super) fn granted(
+    keys: &Keys,
+    expires: Timestamp,
+    arn: &str,
+    principal: &Principal,
+) -> Vec<Field> {
     let token = keys.session_token.as_deref().unwrap_or_default();
     let mut answer = vec![
         fields(
