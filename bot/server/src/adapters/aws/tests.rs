@@ -66,7 +66,8 @@ impl World {
     fn cloud_with(&self, id: &str, secret: &str) -> AwsCloud {
         AwsCloud::new(AwsSettings {
             endpoint_url: Some(self.aws.url().clone()),
-            static_credentials: Some((id.to_owned(), secret.to_owned().into())),
+            region: None,
+            identity: OwnIdentity::Keys(id.to_owned(), secret.to_owned().into()),
             clock: Arc::new(TestClock(self.clock.clone())),
             timeout: Duration::from_secs(20),
         })
