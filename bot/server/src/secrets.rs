@@ -188,8 +188,8 @@ mod tests {
             "the field `webhook_secret` of the AWS secret `slipway/github` is not a string"
         );
         let error = field_of(r#"{"a": "s3cret", "b": "s3cret"}"#).unwrap_err();
-        insta::assert_snapshot!(error, @"");
+        insta::assert_snapshot!(error, @"the AWS secret `slipway/github` has no field `webhook_secret`: it has `a`, `b`");
         let error = field_of("{}").unwrap_err();
-        insta::assert_snapshot!(error, @"");
+        insta::assert_snapshot!(error, @"the AWS secret `slipway/github` has no field `webhook_secret`: it has none");
     }
 }

@@ -411,7 +411,7 @@ mod tests {
         );
         let mut settings: Settings = toml::from_str(&text).unwrap();
         settings.aws.region = None;
-        insta::assert_snapshot!(settings.check().unwrap_err(), @"");
+        insta::assert_snapshot!(settings.check().unwrap_err(), @"github.private_key: in which region is the AWS secret `slipway`? Say `region` in [aws], or name the secret by its full ARN");
         settings.aws.region = Some("eu-central-1".to_owned());
         settings.check().unwrap();
     }
@@ -424,7 +424,7 @@ mod tests {
         );
         let mut settings: Settings = toml::from_str(&text).unwrap();
         settings.aws.region = Some("eu-central-1".to_owned());
-        insta::assert_snapshot!(settings.check().unwrap_err(), @"");
+        insta::assert_snapshot!(settings.check().unwrap_err(), @"aws.secret_access_key can't be in AWS Secrets Manager, which is read with it: name a file or a variable, or better give the bot a role and no key");
     }
 
     #[test]

@@ -155,7 +155,7 @@ impl Story {
     async fn plans(&mut self) -> anyhow::Result<u64> {
         let files = [(DEV, OTHER_CIDR)];
         let pr = self.open("ana", "cidr", "Another network", &files).await?;
-        self.planned(pr, "dev", "network", "~1").await?;
+        self.planned(pr, "dev", "network", "+1").await?;
         Ok(pr)
     }
 
@@ -197,7 +197,13 @@ fn under_pod_identity_with_every_secret_in_secrets_manager() {
             .filter(|(name, _)| *name != "kubernetes-pod-uid")
             .map(|(name, value)| format!("{name}={value}"))
             .collect();
-        insta::assert_snapshot!(tags.join("\n"), @"");
+        insta::assert_snapshot!(tags.join("\n"), @r#"
+        eks-cluster-arn=arn:aws:eks:eu-central-1:222222222222:cluster/shop-prod
+        eks-cluster-name=shop-prod
+        kubernetes-namespace=slipway
+        kubernetes-pod-name=slipway-0
+        kubernetes-service-account=slipway
+        "#);
         // Good for six hours, so asked for once.
         assert_eq!(story.asked("AssumeRoleForPodIdentity"), 1);
         story.terraform_is_not_the_bot(&env)?;
@@ -265,10 +271,20 @@ fn the_tags_of_a_pod_have_to_be_let_in() {
         let process = story.start_process_with(&env).await?;
         let files = [(DEV, OTHER_CIDR)];
         let pr = story.open("ana", "cidr", "Another network", &files).await?;
-        insta::assert_snapshot!(story.settles(pr, "❌").await?, @"");
+        insta::assert_snapshot!(story.settles(pr, "❌").await?, @r#"
+        ### Plan · `COMMIT` onto `main@COMMIT`
+
+        |  | stack | changes |
+        | --- | --- | --- |
+        | dev | [network](http://HERE/runs/RUN) | ❌ failed at `credentials` |
+
+        - ❌ dev · network failed at `credentials`: AWS STS: assuming arn:aws:iam::111111111111:role/slipway-plan: AccessDenied: User: arn:aws:sts::222222222222:assumed-role/slipway/eks-shop-prod-slipway-0-UUID is not authorized to perform: sts:TagSession on resource: arn:aws:iam::111111111111:role/slipway-plan (EKS Pod Identity gives the bot session tags that go on to every role it assumes: the trust policy of the role must allow `sts:TagSession` to arn:aws:iam::222222222222:role/slipway, besides `sts:AssumeRole` and `sts:SetSourceIdentity`, and a policy of that role the same on arn:aws:iam::111111111111:role/slipway-plan) — grant the right, then `/retry`
+
+        [run](http://HERE/runs/RUN)
+        "#);
         let_in(&story, true)?;
         story.say("ana", pr, "/retry").await?;
-        story.planned(pr, "dev", "network", "~1").await?;
+        story.planned(pr, "dev", "network", "+1").await?;
         story.rest(process).await?;
         Ok(story)
     });
@@ -289,7 +305,17 @@ fn a_role_assumed_from_a_role_lasts_an_hour_at_the_most() {
         let process = story.start_process_with(&env).await?;
         let files = [(DEV, OTHER_CIDR)];
         let pr = story.open("ana", "cidr", "Another network", &files).await?;
-        insta::assert_snapshot!(story.settles(pr, "❌").await?, @"");
+        insta::assert_snapshot!(story.settles(pr, "❌").await?, @r#"
+        ### Plan · `COMMIT` onto `main@COMMIT`
+
+        |  | stack | changes |
+        | --- | --- | --- |
+        | dev | [network](http://HERE/runs/RUN) | ❌ failed at `credentials` |
+
+        - ❌ dev · network failed at `credentials`: AWS STS: assuming arn:aws:iam::111111111111:role/slipway-plan: ValidationError: The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining (the bot is itself under a role, and AWS gives a role assumed from a role one hour at the most: say `session = "1h"` or less for this environment in deploy.toml) — mend the cause, then `/retry`
+
+        [run](http://HERE/runs/RUN)
+        "#);
         story.rest(process).await?;
         Ok(story)
     });
@@ -304,7 +330,7 @@ fn a_new_value_is_taken_up_by_a_restart() {
             |text: &str| json!({"webhook_secret": text, "ghcr_token": "t", "private_key": "k"});
         let aws = story.world.aws.clone();
         aws.put_secret(&home.secret, &value(" ").to_string())?;
-        insta::assert_snapshot!(story.start_refused(&env).await?, @"");
+        insta::assert_snapshot!(story.start_refused(&env).await?, @"slipway: github.webhook_secret: the field `webhook_secret` of the AWS secret `slipway/github` is empty");
         story.put_secrets(&home)?;
         let process = story.start_process_with(&env).await?;
         story.plans().await?;
@@ -336,29 +362,34 @@ fn what_keeps_the_bot_from_its_secrets_is_said_at_the_start() {
         let aws = story.world.aws.clone();
         let pod = story.pod(&home)?;
         // Nothing is associated.
-        insta::assert_snapshot!(story.start_refused(&pod).await?, @"");
+        insta::assert_snapshot!(story.start_refused(&pod).await?, @r#"slipway: github.private_key, github.webhook_secret, registries."ghcr.io".password: AWS Secrets Manager: reading `slipway/github` in eu-central-1: the bot has no AWS credentials of its own: Non-success status from HTTP credential provider: StatusCode(404) (for EKS Pod Identity the ServiceAccount of the pod needs an association with a role in this cluster, and the role must trust `pods.eks.amazonaws.com` with `sts:AssumeRole` and `sts:TagSession`; an association that was just made takes a moment)"#);
         let env = story.pod_identity(&home, SIX_HOURS)?;
         // Terraform has made it, nobody has put a value.
-        insta::assert_snapshot!(story.start_refused(&env).await?, @"");
+        insta::assert_snapshot!(story.start_refused(&env).await?, @r#"slipway: github.private_key, github.webhook_secret, registries."ghcr.io".password: AWS Secrets Manager: reading `slipway/github` in eu-central-1: ResourceNotFoundException: Secrets Manager can't find the specified secret value for staging label: AWSCURRENT (it was made, but nobody has put a value into it: `aws secretsmanager put-secret-value --region eu-central-1 --secret-id slipway/github --secret-string file://FILE`)"#);
         aws.put_secret(
             &home.secret,
             &json!({"private_key": "s3cret", "webhook": "s3cret"}).to_string(),
         )?;
-        insta::assert_snapshot!(story.start_refused(&env).await?, @"");
+        insta::assert_snapshot!(story.start_refused(&env).await?, @r#"
+        slipway: github.webhook_secret: the AWS secret `slipway/github` has no field `webhook_secret`: it has `private_key`, `webhook`
+        registries."ghcr.io".password: the AWS secret `slipway/github` has no field `ghcr_token`: it has `private_key`, `webhook`
+        "#);
         story.put_secrets(&home)?;
         aws.encrypt_secret(&home.secret, "arn:aws:kms:eu-central-1:222222222222:key/1")?;
-        insta::assert_snapshot!(story.start_refused(&env).await?, @"");
+        insta::assert_snapshot!(story.start_refused(&env).await?, @r#"slipway: github.private_key, github.webhook_secret, registries."ghcr.io".password: AWS Secrets Manager: reading `slipway/github` in eu-central-1: AccessDeniedException: Access to KMS is not allowed (the secret is under a KMS key of yours: allow `kms:Decrypt` on that key, in a policy of the bot's own role and in the policy of the key)"#);
         let mut grants = Vec::new();
         aws.change_role(BOT_ROLE, |role| grants = std::mem::take(&mut role.grants))?;
         let said = story.start_refused(&env).await?;
-        insta::assert_snapshot!(said.replace(&home.secret, "ARN-OF-SECRET"), @"");
+        insta::assert_snapshot!(said.replace(&home.secret, "ARN-OF-SECRET"), @r#"slipway: github.private_key, github.webhook_secret, registries."ghcr.io".password: AWS Secrets Manager: reading `slipway/github` in eu-central-1: AccessDeniedException: User: arn:aws:sts::222222222222:assumed-role/slipway/eks-shop-prod-slipway-0-UUID is not authorized to perform: secretsmanager:GetSecretValue on resource: ARN-OF-SECRET because no identity-based policy allows the secretsmanager:GetSecretValue action (allow `secretsmanager:GetSecretValue` on arn:aws:secretsmanager:eu-central-1:222222222222:secret:slipway/github-?????? in a policy of role slipway in 222222222222; AWS refuses like this also what is not there)"#);
         aws.change_role(BOT_ROLE, |role| {
             role.trust.tag_session = false;
             role.grants = grants;
         })?;
-        insta::assert_snapshot!(story.start_refused(&env).await?, @"");
+        insta::assert_snapshot!(story.start_refused(&env).await?, @r#"slipway: github.private_key, github.webhook_secret, registries."ghcr.io".password: AWS Secrets Manager: reading `slipway/github` in eu-central-1: the bot has no AWS credentials of its own: Non-success status from HTTP credential provider: StatusCode(403) (for EKS Pod Identity the ServiceAccount of the pod needs an association with a role in this cluster, and the role must trust `pods.eks.amazonaws.com` with `sts:AssumeRole` and `sts:TagSession`; an association that was just made takes a moment)"#);
         story.change_settings("region = \"eu-central-1\"", "");
-        insta::assert_snapshot!(story.start_refused(&env).await?, @"");
+        let said = story.start_refused(&env).await?;
+        let file = story.settings_path().display().to_string();
+        insta::assert_snapshot!(said.replace(&file, "SETTINGS"), @"slipway: in SETTINGS: github.private_key: in which region is the AWS secret `slipway/github`? Say `region` in [aws], or name the secret by its full ARN");
         Ok(story)
     });
 }

@@ -80,20 +80,22 @@ fn assume_hint(request: &AssumeRole, error: &PortError) -> Option<String> {
         return Some(format!(
             "EKS Pod Identity gives the bot session tags that go on to every role it assumes: the \
              trust policy of the role must allow `sts:TagSession` to {arn}, besides \
-             `sts:AssumeRole` and `sts:SetSourceIdentity`"
+             `sts:AssumeRole` and `sts:SetSourceIdentity`, and a policy of that role the same on {}",
+            request.role
         ));
     }
-    let actions = if is_role {
-        "`sts:AssumeRole`, `sts:SetSourceIdentity` and `sts:TagSession`"
-    } else {
-        "`sts:AssumeRole` and `sts:SetSourceIdentity`"
-    };
     let id = match &request.external_id {
         Some(_) => "; its condition on `sts:ExternalId` must be the `external_id` of deploy.toml",
         None => "; if it asks for an `sts:ExternalId`, deploy.toml must say it as `external_id`",
     };
+    let (actions, own_side) = if is_role {
+        let actions = "`sts:AssumeRole`, `sts:SetSourceIdentity` and `sts:TagSession`";
+        (actions, ", and a policy of that role the same on it")
+    } else {
+        ("`sts:AssumeRole` and `sts:SetSourceIdentity`", "")
+    };
     Some(format!(
-        "the role must exist and its trust policy allow {actions} to {arn}{id}"
+        "the role must exist and its trust policy allow {actions} to {arn}{own_side}{id}"
     ))
 }
 

@@ -1,6 +1,9 @@
 //! The adapter against an AWS that checks every signature.
 
+mod own;
+
 use slipway_core::config::{AccountId, RoleArn};
+use slipway_core::ports::PortError;
 use slipway_sandbox::aws::{
     Aws, AwsConfig, ClusterStatus, Fault, Grant, Keys, Role, Service, Trust,
 };
