@@ -320,8 +320,8 @@ impl Settings {
                 && secret.region(self.aws.region.as_deref()).is_none()
             {
                 bail!(
-                    "{name}: in which region is the AWS secret `{}`? Say `region` in [aws], or name \
-                     the secret by its full ARN",
+                    "{name}: in which region is the AWS secret `{}`? Say `region` in [aws] or \
+                     set AWS_REGION, or name the secret by its full ARN",
                     secret.id
                 );
             }
@@ -411,7 +411,7 @@ mod tests {
         );
         let mut settings: Settings = toml::from_str(&text).unwrap();
         settings.aws.region = None;
-        insta::assert_snapshot!(settings.check().unwrap_err(), @"github.private_key: in which region is the AWS secret `slipway`? Say `region` in [aws], or name the secret by its full ARN");
+        insta::assert_snapshot!(settings.check().unwrap_err(), @"github.private_key: in which region is the AWS secret `slipway`? Say `region` in [aws] or set AWS_REGION, or name the secret by its full ARN");
         settings.aws.region = Some("eu-central-1".to_owned());
         settings.check().unwrap();
     }

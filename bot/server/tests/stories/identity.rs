@@ -389,7 +389,7 @@ fn what_keeps_the_bot_from_its_secrets_is_said_at_the_start() {
         story.change_settings("region = \"eu-central-1\"", "");
         let said = story.start_refused(&env).await?;
         let file = story.settings_path().display().to_string();
-        insta::assert_snapshot!(said.replace(&file, "SETTINGS"), @"slipway: in SETTINGS: github.private_key: in which region is the AWS secret `slipway/github`? Say `region` in [aws], or name the secret by its full ARN");
+        insta::assert_snapshot!(said.replace(&file, "SETTINGS"), @"slipway: in SETTINGS: github.private_key: in which region is the AWS secret `slipway/github`? Say `region` in [aws] or set AWS_REGION, or name the secret by its full ARN");
         Ok(story)
     });
 }
