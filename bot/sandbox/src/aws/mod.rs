@@ -7,7 +7,7 @@
 //!
 //! - `request`, `sigv4`: what was sent, and whether its signature is right
 //! - `identity`, `world`, `journal`: who there is, what they own, what happened
-//! - `sts`, `eks`, `s3`, `secrets`: the services; `document`, `failure`: their answers
+//! - `sts` (with its `params`), `eks`, `s3`, `secrets`: the services; `document`, `failure`: their answers
 //! - `tokens`, `pods`, `web_identity`: how a pod becomes a role
 //! - `door`: the port, where all of these meet
 
@@ -17,6 +17,7 @@ mod eks;
 mod failure;
 mod identity;
 mod journal;
+mod params;
 mod pods;
 mod request;
 mod s3;

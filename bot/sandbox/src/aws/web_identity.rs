@@ -11,7 +11,8 @@ use jiff::{SignedDuration, Timestamp};
 use super::document::{Field, text};
 use super::failure::Failure;
 use super::identity::{AccountId, Principal, session_arn};
-use super::sts::{self, Params};
+use super::params::{self, Params};
+use super::sts;
 use super::tokens::{Claims, STS_AUDIENCE, TokenError};
 use super::world::{Visit, World};
 use super::{Aws, SetupError};
@@ -65,10 +66,10 @@ pub(super) fn answer(world: &mut World, visit: &Visit<'_>) -> Result<Response<Bo
 }
 
 fn assume(world: &mut World, params: &Params, at: Timestamp) -> Result<Vec<Field>, Failure> {
-    let role_arn = sts::required(params, "RoleArn", "roleArn")?;
-    let name = sts::session_name(params)?;
-    let asked = sts::duration(params)?;
-    let token = sts::required(params, "WebIdentityToken", "webIdentityToken")?;
+    let role_arn = params::required(params, "RoleArn", "roleArn")?;
+    let name = params::session_name(params)?;
+    let asked = params::duration(params)?;
+    let token = params::required(params, "WebIdentityToken", "webIdentityToken")?;
     let claims = believe(world, role_arn, token, at)?;
 
     let refused = || {

@@ -144,7 +144,7 @@ async fn a_pod_that_is_not_the_one_gets_nothing() {
     world
         .aws
         .change_role(&role, |role| {
-            role.trust = Trust::of("arn:aws:iam::111111111111:root")
+            role.trust = Trust::of("arn:aws:iam::111111111111:root");
         })
         .unwrap();
     refused(Some(good.clone()), 403, "AccessDeniedException").await;
