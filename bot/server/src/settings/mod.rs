@@ -4,6 +4,7 @@
 //! named as a [`Secret`], and read by `secrets` at the start. The commented example in `slipway.example.toml` is
 //! the reference, and a test parses it.
 
+mod pattern;
 mod secret;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use serde::Deserialize;
 use slipway_core::config::parse_duration;
 use url::Url;
 
+pub use self::pattern::RepoPattern;
 pub use self::secret::{AwsSecret, Secret};
 
 /// The settings, as the file has them.
@@ -224,51 +226,6 @@ pub fn log_filter() -> Option<String> {
     environment("SLIPWAY_LOG")
 }
 
-/// `owner/name` or `owner/*`; case does not count, as on GitHub.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct RepoPattern {
-    owner: String,
-    name: Option<String>,
-}
-
-impl TryFrom<String> for RepoPattern {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        match text.split_once('/') {
-            Some((owner, "*")) if !owner.is_empty() && !owner.contains('*') => Ok(Self {
-                owner: owner.to_owned(),
-                name: None,
-            }),
-            Some((owner, name))
-                if ![owner, name]
-                    .iter()
-                    .any(|part| part.is_empty() || part.contains('*')) =>
-            {
-                Ok(Self {
-                    owner: owner.to_owned(),
-                    name: Some(name.to_owned()),
-                })
-            }
-            _ => Err(format!(
-                "{text:?} is neither \"owner/name\" nor \"owner/*\""
-            )),
-        }
-    }
-}
-
-impl RepoPattern {
-    /// Whether a repository is meant.
-    #[must_use]
-    pub fn matches(&self, repo: &slipway_core::ids::RepoName) -> bool {
-        self.owner.eq_ignore_ascii_case(repo.owner())
-            && self
-                .name
-                .as_ref()
-                .is_none_or(|name| name.eq_ignore_ascii_case(repo.name()))
-    }
-}
-
 impl Settings {
     /// Reads a file.
     ///
@@ -425,17 +382,5 @@ mod tests {
         let mut settings: Settings = toml::from_str(&text).unwrap();
         settings.aws.region = Some("eu-central-1".to_owned());
         insta::assert_snapshot!(settings.check().unwrap_err(), @"aws.secret_access_key can't be in AWS Secrets Manager, which is read with it: name a file or a variable, or better give the bot a role and no key");
-    }
-
-    #[test]
-    fn patterns_of_repositories_ignore_case() {
-        let repo = slipway_core::ids::RepoName::parse("Acme/Shop").unwrap();
-        let pattern = |text: &str| RepoPattern::try_from(text.to_owned());
-        assert!(pattern("acme/*").unwrap().matches(&repo));
-        assert!(pattern("acme/shop").unwrap().matches(&repo));
-        assert!(!pattern("acme/other").unwrap().matches(&repo));
-        for wrong in ["acme", "*/*", "acme/", "/shop", "acme/sh*"] {
-            assert!(pattern(wrong).is_err(), "{wrong}");
-        }
     }
 }
