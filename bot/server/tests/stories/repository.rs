@@ -11,6 +11,7 @@ use slipway::adapters::kubernetes::{KubernetesCluster, KubernetesSettings};
 use slipway::adapters::kustomize::{KustomizeCli, KustomizeSettings};
 use slipway::process::Unstoppable;
 use slipway::render::Render;
+use slipway::settings::Settings;
 use slipway_core::config::Config;
 use slipway_core::ids::{CommitSha, Digest, EnvName, RunId};
 use slipway_core::ports::{Cluster as _, ClusterAccess, RolloutEnd, RunLog};
@@ -205,6 +206,34 @@ async fn released(name: &str, env: &str, compute: &str) -> anyhow::Result<u32> {
     place.deploy(&service, 'a').await?;
     // The same once more: nothing in it is fixed at creation, and nobody else owns a field of it.
     place.deploy(&service, 'b').await
+}
+
+/// The settings that Slipway is deployed with are settings, and its pod is given the time that they
+/// promise to effects under way.
+#[test]
+fn slipways_own_settings_are_good() {
+    let base = root().join("bot/k8s/base/stateful-set.yaml");
+    let set: Value = serde_yaml_ng::from_str(&std::fs::read_to_string(base).unwrap()).unwrap();
+    let pod = &set["spec"]["template"]["spec"];
+    let patience = pod["terminationGracePeriodSeconds"].as_u64().unwrap();
+    for env in ["dev", "prod"] {
+        let file = root().join("bot/k8s").join(env).join("slipway.toml");
+        let settings = Settings::load(&file).unwrap();
+        let needed = settings.limits.shutdown_grace + settings.limits.stop_grace;
+        assert!(needed.as_secs() < patience, "{env}: {needed:?}");
+        // The port of the pod is the one that is listened on, on every address.
+        let port = &pod["containers"][0]["ports"][0]["containerPort"];
+        assert_eq!(port.as_u64(), Some(settings.listen.port().into()));
+        assert!(settings.listen.ip().is_unspecified());
+        // What is written there is the volume that outlives the pod.
+        let mounts = pod["containers"][0]["volumeMounts"].as_array().unwrap();
+        let data = settings.data_dir.to_str();
+        assert!(
+            mounts
+                .iter()
+                .any(|mount| mount["name"] == "data" && mount["mountPath"].as_str() == data)
+        );
+    }
 }
 
 #[tokio::test]
