@@ -15,7 +15,8 @@ mod version;
 
 pub use clock::{Clock, SystemClock};
 pub use database::{
-    Connections, Database, DatabaseFault, IamFault, IamLogin, Opened, Placed, Refused, Renewal, open,
+    Connections, Database, DatabaseFault, IamFault, IamLogin, Opened, Placed, Refused, Renewal,
+    Token, open,
 };
 pub use healthcheck::{Unhealthy, healthcheck};
 pub use http::{Shop, recorder, routes};

@@ -59,7 +59,9 @@ async fn run() -> anyhow::Result<()> {
     metrics::set_global_recorder(recorder).context("metrics are kept elsewhere already")?;
 
     if settings.database == DatabaseSettings::Memory {
-        tracing::warn!("SHOP_DATABASE_URL is not set: orders are kept in memory and end with the shop");
+        tracing::warn!(
+            "SHOP_DATABASE_URL is not set: orders are kept in memory and end with the shop"
+        );
     }
     let clock = Arc::new(SystemClock);
     let opened = shop::open(&settings.database, clock.clone()).await?;
@@ -109,7 +111,10 @@ async fn run() -> anyhow::Result<()> {
         Drained::Complete => tracing::info!("shop has answered every request and ends"),
         Drained::Abandoned => tracing::warn!("shop ends with requests unanswered"),
     }
-    if tokio::time::timeout(CLOSE_LIMIT, database.close()).await.is_err() {
+    if tokio::time::timeout(CLOSE_LIMIT, database.close())
+        .await
+        .is_err()
+    {
         tracing::warn!("the database's connections could not be ended in time");
     }
     Ok(())

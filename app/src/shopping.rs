@@ -88,7 +88,9 @@ pub enum InvalidBasket {
     #[error("an order has 1 to {max} lines, not {0}", max = Basket::MAX_LINES)]
     Lines(usize),
     /// A product's name that is none.
-    #[error("`{0}` can't be the id of a product: those are 1 to 40 lower-case letters, digits and hyphens")]
+    #[error(
+        "`{0}` can't be the id of a product: those are 1 to 40 lower-case letters, digits and hyphens"
+    )]
     Product(String),
     /// None of something, or too many of it.
     #[error("the quantity of `{product}` must be 1 to {max}, not {quantity}", max = Quantity::MAX)]
@@ -134,7 +136,9 @@ impl Basket {
 
     /// Its lines, in the products' order.
     pub fn lines(&self) -> impl Iterator<Item = (&ProductId, Quantity)> {
-        self.0.iter().map(|(product, quantity)| (product, *quantity))
+        self.0
+            .iter()
+            .map(|(product, quantity)| (product, *quantity))
     }
 }
 
@@ -265,19 +269,30 @@ mod tests {
     #[test]
     fn a_basket_has_each_product_once_in_order() {
         let basket = Basket::new([("tote", 2), ("mug", 1)].into_iter()).unwrap();
-        let lines: Vec<_> = basket.lines().map(|(p, q)| (p.as_str(), q.pieces())).collect();
+        let lines: Vec<_> = basket
+            .lines()
+            .map(|(p, q)| (p.as_str(), q.pieces()))
+            .collect();
         assert_eq!(lines, [("mug", 1), ("tote", 2)]);
     }
 
     #[test]
     fn a_basket_that_cannot_be_says_why() {
-        let said = |lines: &[(&str, i64)]| {
-            Basket::new(lines.iter().copied()).unwrap_err().to_string()
-        };
+        let said =
+            |lines: &[(&str, i64)]| Basket::new(lines.iter().copied()).unwrap_err().to_string();
         assert_eq!(said(&[]), "an order has 1 to 20 lines, not 0");
-        assert_eq!(said(&[("mug", 1); 21]), "an order has 1 to 20 lines, not 21");
-        assert_eq!(said(&[("mug", 0)]), "the quantity of `mug` must be 1 to 99, not 0");
-        assert_eq!(said(&[("mug", 100)]), "the quantity of `mug` must be 1 to 99, not 100");
+        assert_eq!(
+            said(&[("mug", 1); 21]),
+            "an order has 1 to 20 lines, not 21"
+        );
+        assert_eq!(
+            said(&[("mug", 0)]),
+            "the quantity of `mug` must be 1 to 99, not 0"
+        );
+        assert_eq!(
+            said(&[("mug", 100)]),
+            "the quantity of `mug` must be 1 to 99, not 100"
+        );
         assert_eq!(
             said(&[("mug", 1), ("mug", 2)]),
             "`mug` is in the order twice: put both quantities into one line"

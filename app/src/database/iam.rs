@@ -61,7 +61,7 @@ pub struct IamLogin {
 }
 
 /// A password for the next minutes; not shown by `Debug`.
-pub(super) struct Token {
+pub struct Token {
     text: String,
     renew_in: Duration,
 }
@@ -96,16 +96,20 @@ impl IamLogin {
         Ok(Self::new(endpoint, region, credentials, clock))
     }
 
-    pub(super) async fn token(&self) -> Result<Token, IamFault> {
+    /// Makes a token as of now.
+    ///
+    /// # Errors
+    /// When there are no credentials.
+    pub async fn token(&self) -> Result<Token, IamFault> {
         let credentials = self
             .credentials
             .provide_credentials()
             .await
             .map_err(IamFault::Credentials)?;
-        let now = SystemTime::try_from(self.clock.now())
-            .map_err(|e| IamFault::Signing(e.to_string()))?;
-        let text = presign(&self.endpoint, &self.region, &credentials, now)
-            .map_err(IamFault::Signing)?;
+        let now =
+            SystemTime::try_from(self.clock.now()).map_err(|e| IamFault::Signing(e.to_string()))?;
+        let text =
+            presign(&self.endpoint, &self.region, &credentials, now).map_err(IamFault::Signing)?;
         Ok(Token {
             text,
             renew_in: renew_in(credentials.expiry(), now),
@@ -114,11 +118,13 @@ impl IamLogin {
 }
 
 impl Token {
-    pub(super) fn reveal(&self) -> &str {
+    /// The password itself.
+    pub fn reveal(&self) -> &str {
         &self.text
     }
 
-    pub(super) fn renew_in(&self) -> Duration {
+    /// When to make the next one.
+    pub fn renew_in(&self) -> Duration {
         self.renew_in
     }
 }
@@ -164,8 +170,13 @@ fn presign(
         .build()
         .map_err(|e| e.to_string())?
         .into();
-    let request = SignableRequest::new("GET", url.as_str(), std::iter::empty(), SignableBody::empty())
-        .map_err(|e| e.to_string())?;
+    let request = SignableRequest::new(
+        "GET",
+        url.as_str(),
+        std::iter::empty(),
+        SignableBody::empty(),
+    )
+    .map_err(|e| e.to_string())?;
     let (instructions, _) = sign(request, &params)
         .map_err(|e| e.to_string())?
         .into_parts();

@@ -12,7 +12,7 @@ use sqlx::migrate::Migrator;
 use sqlx::{Connection as _, PgPool, SqlitePool};
 use thiserror::Error;
 
-pub use iam::{IamFault, IamLogin};
+pub use iam::{IamFault, IamLogin, Token};
 pub use open::{Opened, Renewal, open};
 pub use orders::{Placed, Refused};
 
@@ -112,7 +112,10 @@ impl Database {
                 false
             }
             Err(_) => {
-                tracing::warn!(limit_ms = limit.as_millis(), "the database does not answer in time");
+                tracing::warn!(
+                    limit_ms = limit.as_millis(),
+                    "the database does not answer in time"
+                );
                 false
             }
         }

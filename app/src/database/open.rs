@@ -1,11 +1,12 @@
 //! Makes the pool that the settings ask for, and keeps its login fresh. Connects only when the pool is
 //! first used.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
 use sqlx::{ConnectOptions as _, PgPool};
 use tracing::log::LevelFilter;
 
@@ -40,7 +41,6 @@ pub struct Opened {
 #[derive(Debug)]
 pub struct Renewal(Option<Iam>);
 
-#[derive(Debug)]
 struct Iam {
     pool: PgPool,
     options: PgConnectOptions,
@@ -75,20 +75,17 @@ impl Opened {
     }
 }
 
-async fn open_as(
-    settings: &DatabaseSettings,
-    login: Option<IamLogin>,
-) -> Result<Opened, IamFault> {
+async fn open_as(settings: &DatabaseSettings, login: Option<IamLogin>) -> Result<Opened, IamFault> {
     let sqlite = match settings {
         DatabaseSettings::Memory => memory(),
         DatabaseSettings::File(file) => SqlitePoolOptions::new()
             .max_connections(CONNECTIONS)
             .acquire_timeout(PATIENCE)
-            .connect_lazy_with(
-                sqlite_options(SqliteConnectOptions::new().filename(file))
-                    .create_if_missing(true)
-                    .journal_mode(SqliteJournalMode::Wal),
-            ),
+            .connect_lazy_with(sqlite_options(
+                SqliteConnectOptions::new()
+                    .filename(file)
+                    .create_if_missing(true),
+            )),
         DatabaseSettings::Server(server) => return postgres(server, login).await,
     };
     Ok(Opened {
@@ -110,6 +107,8 @@ fn memory() -> sqlx::SqlitePool {
         .connect_lazy_with(sqlite_options(SqliteConnectOptions::new().in_memory(true)))
 }
 
+/// With SQLite's own journal: the step into its write-ahead log does not wait its turn, so shops that
+/// start at once would fail.
 fn sqlite_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
     options
         .foreign_keys(true)
@@ -118,13 +117,15 @@ fn sqlite_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
 }
 
 async fn postgres(server: &ServerSettings, login: Option<IamLogin>) -> Result<Opened, IamFault> {
-    let mut options = postgres_options(server);
-    let mut first = None;
-    if let Some(login) = &login {
-        let token = login.token().await?;
-        options = options.password(token.reveal());
-        first = Some(token);
-    }
+    let options = postgres_options(server);
+    let first = match &login {
+        Some(login) => Some(login.token().await?),
+        None => None,
+    };
+    let first_options = match &first {
+        Some(token) => options.clone().password(token.reveal()),
+        None => options.clone(),
+    };
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
         .acquire_timeout(PATIENCE)
@@ -137,7 +138,7 @@ async fn postgres(server: &ServerSettings, login: Option<IamLogin>) -> Result<Op
                     .map(|_| ())
             })
         })
-        .connect_lazy_with(options.clone());
+        .connect_lazy_with(first_options);
     let renewal = login.zip(first).map(|(login, first)| Iam {
         pool: pool.clone(),
         options,
@@ -199,6 +200,17 @@ impl Renewal {
     }
 }
 
+/// Without the connection's options: the driver shows passwords.
+impl fmt::Debug for Iam {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { login, wait, .. } = self;
+        f.debug_struct("Iam")
+            .field("login", login)
+            .field("wait", wait)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Iam {
     async fn renew(&mut self) {
         match self.login.token().await {
@@ -209,7 +221,8 @@ impl Iam {
                     again_in_s = self.wait.as_secs(),
                     "the database login is renewed"
                 );
-                metrics::counter!("shop_database_login_renewals_total", "outcome" => "ok").increment(1);
+                metrics::counter!("shop_database_login_renewals_total", "outcome" => "ok")
+                    .increment(1);
             }
             Err(fault) => {
                 self.wait = RETRY_AFTER;

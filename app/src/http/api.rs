@@ -78,7 +78,10 @@ pub(super) async fn place_order(
 ) -> Result<Response, Problem> {
     let key = idempotency_key(&headers)?;
     let Json(wanted) = wanted?;
-    let lines = wanted.lines.iter().map(|l| (l.product.as_str(), l.quantity));
+    let lines = wanted
+        .lines
+        .iter()
+        .map(|l| (l.product.as_str(), l.quantity));
     let basket = Basket::new(lines)?;
     let placed = shop
         .database
@@ -90,7 +93,10 @@ pub(super) async fn place_order(
     };
     super::observe::count_order(&placed);
     let location = format!("/api/orders/{}", order.id);
-    let headers = [(header::LOCATION.as_str(), location.as_str()), (REPLAYED, replayed)];
+    let headers = [
+        (header::LOCATION.as_str(), location.as_str()),
+        (REPLAYED, replayed),
+    ];
     Ok((status, headers, Json(order)).into_response())
 }
 

@@ -9,7 +9,9 @@ use axum::extract::{MatchedPath, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use metrics::{Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusRecorder};
 use tracing::Instrument as _;
 
@@ -45,8 +47,15 @@ pub fn recorder() -> Result<PrometheusRecorder, BuildError> {
         .build_recorder();
     metrics::with_local_recorder(&recorder, || {
         describe_counter!(REQUESTS, "Requests answered, by method, route and status.");
-        describe_histogram!(DURATION, Unit::Seconds, "Time until the answer, by method and route.");
-        describe_counter!(ORDERS, "Orders placed, and orders asked for again under the same key.");
+        describe_histogram!(
+            DURATION,
+            Unit::Seconds,
+            "Time until the answer, by method and route."
+        );
+        describe_counter!(
+            ORDERS,
+            "Orders placed, and orders asked for again under the same key."
+        );
         describe_counter!(
             "shop_database_login_renewals_total",
             "IAM tokens made for new connections, by outcome."
@@ -111,7 +120,8 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
 
     let method = method_label(&method);
     let status = response.status().as_u16().to_string();
-    counter!(REQUESTS, "method" => method, "route" => route.clone(), "status" => status).increment(1);
+    counter!(REQUESTS, "method" => method, "route" => route.clone(), "status" => status)
+        .increment(1);
     histogram!(DURATION, "method" => method, "route" => route).record(started.elapsed());
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(REQUEST_ID, id);
@@ -125,7 +135,10 @@ fn request_id(headers: &HeaderMap) -> String {
         .into_iter()
         .filter_map(|name| headers.get(name)?.to_str().ok())
         .find(|id| (1..=128).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic()))
-        .map_or_else(|| IdempotencyKey::random().as_str().to_owned(), str::to_owned)
+        .map_or_else(
+            || IdempotencyKey::random().as_str().to_owned(),
+            str::to_owned,
+        )
 }
 
 /// Clients may make methods up; those are one series.

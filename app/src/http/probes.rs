@@ -34,6 +34,9 @@ pub(super) async fn version(State(shop): State<Shop>) -> Json<Version> {
 /// In the text format of Prometheus.
 pub(super) async fn metrics(State(shop): State<Shop>) -> impl IntoResponse {
     observe::measure_now(&shop);
-    let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")];
+    let text = [(
+        header::CONTENT_TYPE,
+        "text/plain; version=0.0.4; charset=utf-8",
+    )];
     (text, shop.metrics.render())
 }

@@ -113,7 +113,11 @@ impl From<QueryRejection> for Problem {
 
 pub(super) async fn no_such_path(uri: Uri) -> Problem {
     let path = uri.path();
-    Problem::new(StatusCode::NOT_FOUND, "no_such_path", format!("there is nothing at {path}"))
+    Problem::new(
+        StatusCode::NOT_FOUND,
+        "no_such_path",
+        format!("there is nothing at {path}"),
+    )
 }
 
 pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> Problem {

@@ -17,7 +17,8 @@ const AUTH: &str = "SHOP_DATABASE_AUTH";
 const CA: &str = "SHOP_DATABASE_CA";
 const REGION: &str = "AWS_REGION";
 
-const URL_EXPECTED: &str = "postgres://USER@HOST:5432/DATABASE?sslmode=verify-full or sqlite://FILE";
+const URL_EXPECTED: &str =
+    "postgres://USER@HOST:5432/DATABASE?sslmode=verify-full or sqlite://FILE";
 const MODE_EXPECTED: &str = "a URL with sslmode verify-full, require or disable";
 const CA_EXPECTED: &str = "a file of PEM certificates, for Amazon RDS those of its region";
 
@@ -107,13 +108,18 @@ impl Certificates {
 
     fn read(path: &str) -> Result<Self, InvalidSetting> {
         let bad = |fault: String| InvalidSetting::new(CA, fault, CA_EXPECTED);
-        let pem = fs::read(path).map_err(|e| bad(format!("is `{path}`, which can't be read ({e})")))?;
+        let pem =
+            fs::read(path).map_err(|e| bad(format!("is `{path}`, which can't be read ({e})")))?;
         let mut roots = RootCertStore::empty();
         for certificate in CertificateDer::pem_slice_iter(&pem) {
             certificate
                 .map_err(|e| e.to_string())
                 .and_then(|it| roots.add(it).map_err(|e| e.to_string()))
-                .map_err(|e| bad(format!("is `{path}`, which has a certificate that is unusable ({e})")))?;
+                .map_err(|e| {
+                    bad(format!(
+                        "is `{path}`, which has a certificate that is unusable ({e})"
+                    ))
+                })?;
         }
         if roots.is_empty() {
             return Err(bad(format!("is `{path}`, which has no certificate in it")));
@@ -208,7 +214,11 @@ fn transport(url: &Url, given: &Given<'_>) -> Result<Transport, InvalidSetting> 
     for (name, value) in url.query_pairs() {
         if name != "sslmode" {
             let fault = format!("has the parameter `{name}`");
-            return Err(InvalidSetting::new(URL, fault, "a URL with no parameter but sslmode"));
+            return Err(InvalidSetting::new(
+                URL,
+                fault,
+                "a URL with no parameter but sslmode",
+            ));
         }
         mode = Some(value.into_owned());
     }
@@ -260,9 +270,15 @@ fn iam_login(
                 "the AWS region of the database, such as eu-central-1",
             )
         })?;
-    let plausible = region.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+    let plausible = region
+        .bytes()
+        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
     if !plausible {
-        return Err(InvalidSetting::value(REGION, region, "an AWS region such as eu-central-1"));
+        return Err(InvalidSetting::value(
+            REGION,
+            region,
+            "an AWS region such as eu-central-1",
+        ));
     }
     Ok(Login::Iam { region })
 }
@@ -300,7 +316,10 @@ mod tests {
             settings(&[(URL, "sqlite://data/shop.db")]),
             Ok(DatabaseSettings::File("data/shop.db".into()))
         );
-        let there = server(&[(URL, "postgres://a%40b:p%2Fw@[::1]:6543/shop?sslmode=disable")]);
+        let there = server(&[(
+            URL,
+            "postgres://a%40b:p%2Fw@[::1]:6543/shop?sslmode=disable",
+        )]);
         assert_eq!(
             there,
             ServerSettings {
@@ -332,7 +351,10 @@ mod tests {
         };
         let iam = [(URL, RDS), (AUTH, "iam"), (CA, BUNDLE)];
         assert_eq!(region(&iam), "eu-central-1");
-        assert_eq!(region(&[&iam[..], &[(REGION, "eu-west-1")]].concat()), "eu-west-1");
+        assert_eq!(
+            region(&[&iam[..], &[(REGION, "eu-west-1")]].concat()),
+            "eu-west-1"
+        );
     }
 
     #[test]
@@ -356,7 +378,10 @@ mod tests {
              must be the AWS region of the database, such as eu-central-1"
         );
         assert_eq!(
-            said("postgres://shop:hunter2@db.example.com/shop", &[(CA, BUNDLE)]),
+            said(
+                "postgres://shop:hunter2@db.example.com/shop",
+                &[(CA, BUNDLE)]
+            ),
             "SHOP_DATABASE_URL has a password, but must be without one where SHOP_DATABASE_AUTH is iam"
         );
         assert_eq!(
