@@ -30,7 +30,6 @@ pub(crate) struct Server {
     pub(crate) ca: PathBuf,
     /// An authority that has nothing to do with it.
     pub(crate) other_ca: PathBuf,
-    _folder: TempDir,
     /// Ends the server when it is closed: by the end of this process, at the latest.
     _until: ChildStdin,
     _tool: Child,
@@ -51,8 +50,9 @@ pub(crate) async fn server() -> &'static Server {
 }
 
 fn start() -> Option<Server> {
-    let folder = TempDir::with_prefix("shop-postgres-").unwrap();
-    let file = |name: &str| folder.path().join(name);
+    // Removed by the tool.
+    let folder = TempDir::with_prefix("shop-postgres-").unwrap().keep();
+    let file = |name: &str| folder.join(name);
     let (authority, other) = (authority("tests"), authority("others"));
     let key = KeyPair::generate().unwrap();
     let certificate = CertificateParams::new(["127.0.0.1".to_owned()])
@@ -72,7 +72,7 @@ fn start() -> Option<Server> {
     let tool = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/postgres");
     let mut tool = Command::new(tool)
         .arg("serve")
-        .arg(folder.path())
+        .arg(&folder)
         .arg(port.to_string())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -89,7 +89,6 @@ fn start() -> Option<Server> {
         port,
         ca,
         other_ca,
-        _folder: folder,
         _until: until,
         _tool: tool,
     })
