@@ -8,6 +8,7 @@ mod clock;
 mod database;
 mod healthcheck;
 mod http;
+mod limits;
 mod serve;
 mod settings;
 mod shopping;
@@ -20,6 +21,7 @@ pub use database::{
 };
 pub use healthcheck::{Unhealthy, healthcheck};
 pub use http::{Shop, recorder, routes};
+pub use limits::Limits;
 pub use serve::{Drained, Readiness, Shutdown, serve};
 pub use settings::{
     Certificates, DatabaseSettings, Endpoint, InvalidSetting, Login, Password, ServerSettings,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use shop::{DatabaseSettings, Drained, Readiness, Settings, Shop, Shutdown, SystemClock};
+use shop::{DatabaseSettings, Drained, Limits, Readiness, Settings, Shop, Shutdown, SystemClock};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -27,7 +27,11 @@ const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt().json().flatten_event(true).init();
+    tracing_subscriber::fmt()
+        .json()
+        .flatten_event(true)
+        .with_span_list(false)
+        .init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments[..] {
@@ -64,7 +68,8 @@ async fn run() -> anyhow::Result<()> {
         );
     }
     let clock = Arc::new(SystemClock);
-    let opened = shop::open(&settings.database, clock.clone()).await?;
+    let limits = Limits::default();
+    let opened = shop::open(&settings.database, limits, clock.clone()).await?;
     let database = opened.database;
     database.migrate().await?;
     let listener = TcpListener::bind(settings.listen)
@@ -83,6 +88,7 @@ async fn run() -> anyhow::Result<()> {
         readiness: readiness.clone(),
         database: database.clone(),
         clock,
+        limits,
         metrics: metrics.clone(),
     });
     let shutdown = Shutdown {

@@ -6,15 +6,18 @@ mod open;
 mod orders;
 mod products;
 
+use std::io;
 use std::time::Duration;
 
 use sqlx::migrate::Migrator;
-use sqlx::{Connection as _, PgPool, SqlitePool};
+use sqlx::{Connection as _, PgConnection, PgPool, SqlitePool};
 use thiserror::Error;
 
 pub use iam::{IamFault, IamLogin, Token};
 pub use open::{Opened, Renewal, open};
 pub use orders::{Placed, Refused};
+
+use crate::limits::Limits;
 
 /// Every version of the tables. One that is applied already but unknown here is from a newer shop, and
 /// is let be: while a new version rolls out, and after going back to an old one, both have to start.
@@ -32,6 +35,7 @@ const BEGIN_SQLITE: &str = "BEGIN IMMEDIATE";
 #[derive(Debug, Clone)]
 pub struct Database {
     pool: Pool,
+    limits: Limits,
 }
 
 #[derive(Debug, Clone)]
@@ -94,7 +98,7 @@ impl Database {
     /// failed one has changed nothing.
     pub async fn migrate(&self) -> Result<(), DatabaseFault> {
         let migrated = match &self.pool {
-            Pool::Postgres(pool) => migrate_postgres(pool).await,
+            Pool::Postgres(pool) => migrate_postgres(pool, self.limits).await,
             Pool::Sqlite(pool) => migrate_sqlite(pool).await,
         };
         migrated.map_err(doing("migrating"))
@@ -141,10 +145,17 @@ fn doing(doing: &'static str) -> impl FnOnce(sqlx::Error) -> DatabaseFault {
     move |source| DatabaseFault { doing, source }
 }
 
-/// Under the migrator's advisory lock. On a connection of its own, which ends even when a migration
-/// fails: the lock belongs to the session, and would otherwise go back into the pool with it.
-async fn migrate_postgres(pool: &PgPool) -> sqlx::Result<()> {
-    let mut connection = pool.acquire().await?.detach();
+/// Under the migrator's advisory lock. On a connection of its own, on which statements may take their
+/// time, and which ends even when a migration fails: the lock belongs to the session.
+async fn migrate_postgres(pool: &PgPool, limits: Limits) -> sqlx::Result<()> {
+    let options = pool.connect_options();
+    let connecting = PgConnection::connect_with(&options);
+    let mut connection = tokio::time::timeout(limits.start, connecting)
+        .await
+        .map_err(|_| {
+            let late = format!("no connection within {:?}", limits.start);
+            io::Error::new(io::ErrorKind::TimedOut, late)
+        })??;
     let migrated = MIGRATIONS.run(&mut connection).await;
     let closed = connection.close().await;
     migrated?;

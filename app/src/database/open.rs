@@ -5,25 +5,19 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::PgPool;
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions, PgSslMode};
 use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{ConnectOptions as _, PgPool};
-use tracing::log::LevelFilter;
 
 use super::iam::{IamFault, IamLogin, Token};
 use super::{Database, Pool};
 use crate::clock::Clock;
+use crate::limits::Limits;
 use crate::settings::{DatabaseSettings, Login, ServerSettings, Transport};
 
 /// Connections of one process. Ten pods then stay well under the hundred or so that the smallest
 /// RDS instances take.
 const CONNECTIONS: u32 = 8;
-
-/// How long a request waits for a connection, or for a new one to be made.
-const PATIENCE: Duration = Duration::from_secs(3);
-
-/// No statement of the shop is slow; one that takes this long waits for a lock. Not for migrations.
-const STATEMENT_LIMIT: &str = "5s";
 
 /// How soon a token that could not be renewed is tried again.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -53,7 +47,11 @@ struct Iam {
 ///
 /// # Errors
 /// When IAM is asked for and no first token can be made.
-pub async fn open(settings: &DatabaseSettings, clock: Arc<dyn Clock>) -> Result<Opened, IamFault> {
+pub async fn open(
+    settings: &DatabaseSettings,
+    limits: Limits,
+    clock: Arc<dyn Clock>,
+) -> Result<Opened, IamFault> {
     let login = match settings {
         DatabaseSettings::Server(ServerSettings {
             endpoint,
@@ -62,7 +60,7 @@ pub async fn open(settings: &DatabaseSettings, clock: Arc<dyn Clock>) -> Result<
         }) => Some(IamLogin::from_chain(endpoint.clone(), region, clock).await?),
         _ => None,
     };
-    open_as(settings, login).await
+    open_as(settings, limits, login).await
 }
 
 impl Opened {
@@ -70,53 +68,67 @@ impl Opened {
     ///
     /// # Errors
     /// When no first token can be made.
-    pub async fn with_iam(server: ServerSettings, login: IamLogin) -> Result<Self, IamFault> {
-        open_as(&DatabaseSettings::Server(server), Some(login)).await
+    pub async fn with_iam(
+        server: ServerSettings,
+        limits: Limits,
+        login: IamLogin,
+    ) -> Result<Self, IamFault> {
+        open_as(&DatabaseSettings::Server(server), limits, Some(login)).await
     }
 }
 
-async fn open_as(settings: &DatabaseSettings, login: Option<IamLogin>) -> Result<Opened, IamFault> {
+async fn open_as(
+    settings: &DatabaseSettings,
+    limits: Limits,
+    login: Option<IamLogin>,
+) -> Result<Opened, IamFault> {
     let sqlite = match settings {
-        DatabaseSettings::Memory => memory(),
+        DatabaseSettings::Memory => memory(limits),
         DatabaseSettings::File(file) => SqlitePoolOptions::new()
             .max_connections(CONNECTIONS)
-            .acquire_timeout(PATIENCE)
+            .acquire_timeout(limits.connection)
             .connect_lazy_with(sqlite_options(
                 SqliteConnectOptions::new()
                     .filename(file)
                     .create_if_missing(true),
+                limits,
             )),
-        DatabaseSettings::Server(server) => return postgres(server, login).await,
+        DatabaseSettings::Server(server) => return postgres(server, limits, login).await,
     };
     Ok(Opened {
         database: Database {
             pool: Pool::Sqlite(sqlite),
+            limits,
         },
         renewal: Renewal(None),
     })
 }
 
 /// One connection that is never given up: it is the database.
-fn memory() -> sqlx::SqlitePool {
+fn memory(limits: Limits) -> sqlx::SqlitePool {
     SqlitePoolOptions::new()
         .max_connections(1)
         .min_connections(1)
-        .acquire_timeout(PATIENCE)
+        .acquire_timeout(limits.connection)
         .idle_timeout(None)
         .max_lifetime(None)
-        .connect_lazy_with(sqlite_options(SqliteConnectOptions::new().in_memory(true)))
+        .connect_lazy_with(sqlite_options(
+            SqliteConnectOptions::new().in_memory(true),
+            limits,
+        ))
 }
 
 /// With SQLite's own journal: the step into its write-ahead log does not wait its turn, so shops that
 /// start at once would fail.
-fn sqlite_options(options: SqliteConnectOptions) -> SqliteConnectOptions {
-    options
-        .foreign_keys(true)
-        .busy_timeout(PATIENCE)
-        .log_statements(LevelFilter::Trace)
+fn sqlite_options(options: SqliteConnectOptions, limits: Limits) -> SqliteConnectOptions {
+    options.foreign_keys(true).busy_timeout(limits.connection)
 }
 
-async fn postgres(server: &ServerSettings, login: Option<IamLogin>) -> Result<Opened, IamFault> {
+async fn postgres(
+    server: &ServerSettings,
+    limits: Limits,
+    login: Option<IamLogin>,
+) -> Result<Opened, IamFault> {
     let options = postgres_options(server);
     let first = match &login {
         Some(login) => Some(login.token().await?),
@@ -128,11 +140,11 @@ async fn postgres(server: &ServerSettings, login: Option<IamLogin>) -> Result<Op
     };
     let pool = PgPoolOptions::new()
         .max_connections(CONNECTIONS)
-        .acquire_timeout(PATIENCE)
-        .after_connect(|connection, _| {
+        .acquire_timeout(limits.connection)
+        .after_connect(move |connection, _| {
             Box::pin(async move {
                 sqlx::query("SELECT set_config('statement_timeout', $1, false)")
-                    .bind(STATEMENT_LIMIT)
+                    .bind(format!("{}ms", limits.statement.as_millis()))
                     .execute(connection)
                     .await
                     .map(|_| ())
@@ -148,6 +160,7 @@ async fn postgres(server: &ServerSettings, login: Option<IamLogin>) -> Result<Op
     Ok(Opened {
         database: Database {
             pool: Pool::Postgres(pool),
+            limits,
         },
         renewal: Renewal(renewal),
     })
@@ -160,8 +173,7 @@ fn postgres_options(server: &ServerSettings) -> PgConnectOptions {
         .port(server.endpoint.port)
         .username(&server.endpoint.user)
         .database(&server.database)
-        .application_name("shop")
-        .log_statements(LevelFilter::Trace);
+        .application_name("shop");
     let options = match &server.login {
         Login::Password(Some(password)) => options.password(password.reveal()),
         Login::Password(None) | Login::Iam { .. } => options,

@@ -16,6 +16,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::clock::Clock;
 use crate::database::Database;
+use crate::limits::Limits;
 use crate::serve::Readiness;
 use crate::version::Version;
 
@@ -35,6 +36,8 @@ pub struct Shop {
     pub database: Database,
     /// When an order is placed.
     pub clock: Arc<dyn Clock>,
+    /// How long it waits.
+    pub limits: Limits,
     /// Where the numbers of `/metrics` are kept.
     pub metrics: PrometheusHandle,
 }
@@ -60,7 +63,10 @@ pub fn routes(shop: Shop) -> Router {
         .method_not_allowed_fallback(problem::method_not_allowed)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(CatchPanicLayer::custom(problem::panicked))
-        .layer(middleware::from_fn(observe::observe));
+        .layer(middleware::from_fn_with_state(
+            shop.clone(),
+            observe::observe,
+        ));
     let probes = Router::new()
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(probes::ready))

@@ -3,9 +3,9 @@
 //! A request's log names its method and path, never its query, headers or body: what people send may be
 //! private. Numbers are kept by matched route, so that made-up paths make no new series.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
@@ -25,9 +25,6 @@ const DURATION: &str = "shop_http_request_duration_seconds";
 const ORDERS: &str = "shop_orders_total";
 const CONNECTIONS: &str = "shop_database_connections";
 const BUILD: &str = "shop_build_info";
-
-/// Longer than a request may wait for the database, twice.
-const REQUEST_LIMIT: Duration = Duration::from_secs(15);
 
 const BUCKETS: [f64; 11] = [
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0,
@@ -89,7 +86,7 @@ pub(super) fn count_order(placed: &Placed) {
     counter!(ORDERS, "outcome" => outcome).increment(1);
 }
 
-pub(super) async fn observe(request: Request, next: Next) -> Response {
+pub(super) async fn observe(State(shop): State<Shop>, request: Request, next: Next) -> Response {
     let started = Instant::now();
     let method = request.method().clone();
     let route = request
@@ -106,11 +103,11 @@ pub(super) async fn observe(request: Request, next: Next) -> Response {
         path = request.uri().path(),
     );
     let mut response = async {
-        let answered = tokio::time::timeout(REQUEST_LIMIT, next.run(request)).await;
+        let answered = tokio::time::timeout(shop.limits.request, next.run(request)).await;
         let response = answered.unwrap_or_else(|_| too_slow().into_response());
         tracing::info!(
             status = response.status().as_u16(),
-            latency_ms = started.elapsed().as_secs_f64() * 1e3,
+            latency_us = started.elapsed().as_micros(),
             "answered"
         );
         response

@@ -1,7 +1,5 @@
 //! What machines ask: is it ready, which version is it, how is it doing.
 
-use std::time::Duration;
-
 use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -10,14 +8,11 @@ use axum::response::IntoResponse;
 use super::{Shop, observe};
 use crate::version::Version;
 
-/// Under the second that Kubernetes waits for a probe unless told otherwise, so that it hears why.
-const READY_LIMIT: Duration = Duration::from_millis(800);
-
 /// Not ready is also a shop whose database is gone: it would answer every request with an error.
 pub(super) async fn ready(State(shop): State<Shop>) -> (StatusCode, &'static str) {
     if !shop.readiness.is_ready() {
         (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
-    } else if shop.database.answers(READY_LIMIT).await {
+    } else if shop.database.answers(shop.limits.ready).await {
         (StatusCode::OK, "ready\n")
     } else {
         (

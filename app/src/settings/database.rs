@@ -1,6 +1,7 @@
 //! Where the shop keeps its data, and how it proves to the database who it is. Reads the settings and
 //! the certificate file; opens no connection.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::{fmt, fs};
 
@@ -167,8 +168,7 @@ fn server(text: &str, iam: bool, given: &Given<'_>) -> Result<ServerSettings, In
     }
     let decoded = |part: &str| {
         let text = percent_decode_str(part).decode_utf8();
-        text.map(|text| text.into_owned())
-            .map_err(|_| bad("is not UTF-8"))
+        text.map(Cow::into_owned).map_err(|_| bad("is not UTF-8"))
     };
     let endpoint = Endpoint {
         // Brackets are the URL's way to write an IPv6 address, not part of it.

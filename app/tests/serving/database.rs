@@ -2,12 +2,24 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use shop::{Database, Settings, SystemClock};
+use shop::{Database, Limits, Settings, SystemClock};
 use sqlx::AssertSqlSafe;
 use tempfile::TempDir;
 
 use crate::postgres;
+
+const LONG: Duration = Duration::from_secs(3600);
+
+/// A busy machine is no reason for a test to fail.
+pub(crate) const PATIENT: Limits = Limits {
+    start: LONG,
+    connection: LONG,
+    statement: LONG,
+    ready: LONG,
+    request: LONG,
+};
 
 /// An empty database. Every shop that is opened on it sees the same data.
 pub(crate) struct Place {
@@ -67,7 +79,7 @@ impl Place {
     /// Connections of one more shop.
     pub(crate) async fn open(&self) -> Database {
         let settings = self.settings();
-        let opened = shop::open(&settings.database, Arc::new(SystemClock)).await;
+        let opened = shop::open(&settings.database, PATIENT, Arc::new(SystemClock)).await;
         opened.unwrap().database
     }
 

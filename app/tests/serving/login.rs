@@ -2,17 +2,14 @@
 
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use jiff::{SignedDuration, Timestamp};
 use shop::{Clock, DatabaseSettings, IamLogin, Login, Opened, ServerSettings};
 
-use crate::database::Place;
+use crate::database::{PATIENT, Place};
 use crate::postgres;
-
-const LIMIT: Duration = Duration::from_secs(20);
 
 /// Why a shop can't use a database.
 async fn refusal(url: &str, ca: &Path) -> String {
@@ -125,19 +122,19 @@ async fn an_iam_token_opens_connections_and_is_renewed() {
             .await;
     };
     expect_token_of_now().await;
-    let mut opened = Opened::with_iam(settings.clone(), login(&settings, &clock))
+    let mut opened = Opened::with_iam(settings.clone(), PATIENT, login(&settings, &clock))
         .await
         .unwrap();
 
     *clock.0.lock().unwrap() += SignedDuration::from_mins(10);
     expect_token_of_now().await;
     assert!(
-        !opened.database.answers(LIMIT).await,
+        !opened.database.answers(PATIENT.ready).await,
         "the old token is still taken"
     );
     opened.renewal.renew_now().await;
     assert!(
-        opened.database.answers(LIMIT).await,
+        opened.database.answers(PATIENT.ready).await,
         "the new token is not used"
     );
     opened.database.migrate().await.unwrap();

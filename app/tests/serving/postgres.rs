@@ -14,7 +14,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
 
 /// Somebody else may take a free port between its being found and the server's taking it.
-const TRIES: usize = 3;
+const TRIES: usize = 2;
 
 /// Who may come, and how they prove who they are: the user `iam_user` as RDS has it, with a password in
 /// clear text inside TLS.
@@ -42,7 +42,7 @@ pub(crate) async fn server() -> &'static Server {
     let server = SERVER.get_or_init(|| {
         (0..TRIES)
             .find_map(|_| start())
-            .expect("no PostgreSQL could be started; see above")
+            .unwrap_or_else(|| panic!("no PostgreSQL could be started; what it said is above"))
     });
     let made = ROLES_MADE.get_or_init(async || server.admin(ROLES).await);
     made.await;

@@ -12,7 +12,7 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::database::Place;
+use crate::database::{PATIENT, Place};
 use crate::http::{self, Answer};
 
 pub(crate) struct Open {
@@ -44,6 +44,7 @@ pub(crate) async fn open_with(
         readiness: readiness.clone(),
         database,
         clock: Arc::new(SystemClock),
+        limits: PATIENT,
         metrics: metrics(),
     })
     .merge(more);
