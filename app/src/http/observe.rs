@@ -107,7 +107,7 @@ pub(super) async fn observe(State(shop): State<Shop>, request: Request, next: Ne
         let response = answered.unwrap_or_else(|_| too_slow().into_response());
         tracing::info!(
             status = response.status().as_u16(),
-            latency_us = started.elapsed().as_micros(),
+            latency_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
             "answered"
         );
         response
