@@ -5,7 +5,7 @@ use std::time::Duration;
 /// How long the shop waits before it gives up and says so.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
-    /// For the first connection, when the shop starts.
+    /// For the first connection, when the shop starts, and for AWS credentials.
     pub start: Duration,
     /// For a connection of the pool, or for a new one to be made.
     pub connection: Duration,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
+use metrics_exporter_prometheus::PrometheusHandle;
 use shop::{DatabaseSettings, Drained, Limits, Readiness, Settings, Shop, Shutdown, SystemClock};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -56,12 +57,8 @@ async fn healthcheck() -> anyhow::Result<()> {
 
 async fn run() -> anyhow::Result<()> {
     let settings = Settings::from_env()?;
-    let mut terminate = signal(SignalKind::terminate()).context("can't listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("can't listen for SIGINT")?;
-    let recorder = shop::recorder()?;
-    let metrics = recorder.handle();
-    metrics::set_global_recorder(recorder).context("metrics are kept elsewhere already")?;
-
+    let ended = asked_to_end()?;
+    let metrics = keep_metrics()?;
     if settings.database == DatabaseSettings::Memory {
         tracing::warn!(
             "SHOP_DATABASE_URL is not set: orders are kept in memory and end with the shop"
@@ -70,8 +67,7 @@ async fn run() -> anyhow::Result<()> {
     let clock = Arc::new(SystemClock);
     let limits = Limits::default();
     let opened = shop::open(&settings.database, limits, clock.clone()).await?;
-    let database = opened.database;
-    database.migrate().await?;
+    opened.database.migrate().await?;
     let listener = TcpListener::bind(settings.listen)
         .await
         .with_context(|| format!("can't listen on {} (SHOP_LISTEN)", settings.listen))?;
@@ -86,42 +82,56 @@ async fn run() -> anyhow::Result<()> {
     let routes = shop::routes(Shop {
         version: settings.version,
         readiness: readiness.clone(),
-        database: database.clone(),
+        database: opened.database.clone(),
         clock,
         limits,
         metrics: metrics.clone(),
     });
     let shutdown = Shutdown {
-        requested: async move {
-            tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            }
-        },
+        requested: ended,
         routed_away: async || tokio::time::sleep(ROUTED_AWAY_AFTER).await,
         limit: DRAIN_LIMIT,
-    };
-    let upkeep = async {
-        loop {
-            tokio::time::sleep(UPKEEP_EVERY).await;
-            metrics.run_upkeep();
-        }
     };
     let drained = tokio::select! {
         drained = shop::serve(listener, routes, readiness, shutdown) => drained?,
         // Without them the shop would go on until its login or its memory ends: better to start anew.
         () = opened.renewal.run() => bail!("the renewal of the database login has ended"),
-        () = upkeep => bail!("the upkeep of metrics has ended"),
+        () = upkeep(&metrics) => bail!("the upkeep of metrics has ended"),
     };
     match drained {
         Drained::Complete => tracing::info!("shop has answered every request and ends"),
         Drained::Abandoned => tracing::warn!("shop ends with requests unanswered"),
     }
-    if tokio::time::timeout(CLOSE_LIMIT, database.close())
-        .await
-        .is_err()
-    {
+    let closed = tokio::time::timeout(CLOSE_LIMIT, opened.database.close()).await;
+    if closed.is_err() {
         tracing::warn!("the database's connections could not be ended in time");
     }
     Ok(())
+}
+
+/// Listens for the signals from now on; resolves at the first.
+fn asked_to_end() -> anyhow::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate()).context("can't listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("can't listen for SIGINT")?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+/// Makes all that is counted from now on show up in `/metrics`.
+fn keep_metrics() -> anyhow::Result<PrometheusHandle> {
+    let recorder = shop::recorder()?;
+    let metrics = recorder.handle();
+    metrics::set_global_recorder(recorder).context("metrics are kept elsewhere already")?;
+    Ok(metrics)
+}
+
+async fn upkeep(metrics: &PrometheusHandle) {
+    loop {
+        tokio::time::sleep(UPKEEP_EVERY).await;
+        metrics.run_upkeep();
+    }
 }

@@ -43,6 +43,9 @@ pub enum IamFault {
          IRSA), or the process AWS_PROFILE or AWS_ACCESS_KEY_ID"
     )]
     Credentials(#[source] aws_credential_types::provider::error::CredentialsError),
+    /// Whoever has the credentials does not answer.
+    #[error("no AWS credentials for SHOP_DATABASE_AUTH=iam within {0:?}")]
+    Slow(Duration),
     /// The chain itself is missing.
     #[error("the AWS configuration has no credentials provider")]
     NoChain,

@@ -39,6 +39,7 @@ struct Iam {
     pool: PgPool,
     options: PgConnectOptions,
     login: IamLogin,
+    limits: Limits,
     wait: Duration,
 }
 
@@ -131,7 +132,7 @@ async fn postgres(
 ) -> Result<Opened, IamFault> {
     let options = postgres_options(server);
     let first = match &login {
-        Some(login) => Some(login.token().await?),
+        Some(login) => Some(token(login, limits).await?),
         None => None,
     };
     let first_options = match &first {
@@ -155,6 +156,7 @@ async fn postgres(
         pool: pool.clone(),
         options,
         login,
+        limits,
         wait: first.renew_in(),
     });
     Ok(Opened {
@@ -191,6 +193,11 @@ fn postgres_options(server: &ServerSettings) -> PgConnectOptions {
     }
 }
 
+async fn token(login: &IamLogin, limits: Limits) -> Result<Token, IamFault> {
+    let made = tokio::time::timeout(limits.start, login.token()).await;
+    made.unwrap_or(Err(IamFault::Slow(limits.start)))
+}
+
 impl Renewal {
     /// Gives the pool a new token well before the last one ends, for as long as it is polled. Never
     /// returns. Connections that are open stay so: a token is only looked at when one is made.
@@ -204,7 +211,7 @@ impl Renewal {
         }
     }
 
-    /// Gives the pool a new token now.
+    /// Gives the pool a new token now, whatever the time: for those who own the clock.
     pub async fn renew_now(&mut self) {
         if let Some(iam) = &mut self.0 {
             iam.renew().await;
@@ -225,7 +232,7 @@ impl fmt::Debug for Iam {
 
 impl Iam {
     async fn renew(&mut self) {
-        match self.login.token().await {
+        match token(&self.login, self.limits).await {
             Ok(token) => {
                 self.give(&token);
                 self.wait = token.renew_in();
