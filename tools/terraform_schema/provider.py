@@ -130,8 +130,7 @@ def nearest(name: str, among: list[str]) -> str | None:
 
 def unpack(root: str, structs: str) -> Schema:
     blocks = {
-        struct: {name: Item(*values) for name, values in items.items()}
-        for struct, items in json.loads(structs).items()
+        struct: {name: Item(*values) for name, values in items.items()} for struct, items in json.loads(structs).items()
     }
     return Schema(blocks[root], blocks)
 
@@ -193,17 +192,21 @@ def read_module(source: str, name: str) -> list[tuple[str, str, str, str]]:
     # The provider's own blocks have no class to read their flags from.
     for struct, entries in writable.items():
         structs.setdefault(upper_first(struct), {key: entry_item(entry) for key, entry in entries.items()})
-    packed = json.dumps({
-        struct: {key: list(vars(item).values()) for key, item in entries.items()} for struct, entries in structs.items()
-    })
+    packed = json.dumps(
+        {
+            struct: {key: list(vars(item).values()) for key, item in entries.items()}
+            for struct, entries in structs.items()
+        }
+    )
     return [(purpose, kind, root, packed) for purpose, kind, root in roots]
 
 
 def sections(pattern: re.Pattern[str], source: str):
     """Where each match of a heading starts and its section ends, with the heading's groups."""
     found = list(pattern.finditer(source))
-    for match, following in zip(found, [*found[1:], None]):
-        yield match.end(), following.start() if following else len(source), match.groups()
+    ends = [*(match.start() for match in found[1:]), len(source)]
+    for match, end in zip(found, ends):
+        yield match.end(), end, match.groups()
 
 
 def hcl_structs(source: str) -> dict[str, dict[str, re.Match[str]]]:

@@ -107,6 +107,18 @@ run "managed_nodes" {
   }
 
   assert {
+    condition     = aws_eks_addon.before_nodes["vpc-cni"].configuration_values == jsonencode({ enableNetworkPolicy = "true" })
+    error_message = "NetworkPolicies must be enforced."
+  }
+
+  assert {
+    condition = alltrue([for role in concat(values(aws_iam_role.addon), aws_iam_role.node, aws_iam_role.load_balancer_controller, [aws_iam_role.cluster, aws_iam_role.flow_logs]) :
+      role.permissions_boundary == "arn:aws:iam::111111111111:policy/slipway-boundary"
+    ])
+    error_message = "Slipway may change only roles with its boundary."
+  }
+
+  assert {
     condition     = keys(aws_eks_addon.after_nodes) == ["aws-ebs-csi-driver", "coredns", "metrics-server"]
     error_message = "Disks, DNS and metrics."
   }
