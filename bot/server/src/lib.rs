@@ -13,6 +13,7 @@ pub mod process;
 pub mod render;
 pub mod reporter;
 pub mod runner;
+pub mod secrets;
 pub mod session;
 pub mod settings;
 pub mod signals;
