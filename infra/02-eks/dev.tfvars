@@ -2,6 +2,9 @@ environment = "dev"
 account_id  = "111111111111"
 region      = "eu-central-1"
 
+# Made first, from infra/04-slipway: else Slipway could not change the roles made here.
+permissions_boundary_arn = "arn:aws:iam::111111111111:policy/slipway-boundary"
+
 cluster_name        = "shop-dev"
 compute             = "auto-mode"
 deletion_protection = false

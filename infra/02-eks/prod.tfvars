@@ -2,6 +2,9 @@ environment = "prod"
 account_id  = "222222222222"
 region      = "eu-central-1"
 
+# Made first, from infra/04-slipway: else Slipway could not change the roles made here.
+permissions_boundary_arn = "arn:aws:iam::222222222222:policy/slipway-boundary"
+
 cluster_name        = "shop-prod"
 compute             = "auto-mode"
 deletion_protection = true
