@@ -846,11 +846,12 @@ fn said(key: &ReportKey, content: &Content) -> String {
             };
             format!("react {sign}")
         }
-        (_, Content::Check { sha, output }) => {
+        (_, Content::Check { sha, output, again }) => {
             let mut out = format!(
-                "check {} on {}: {:?}: {}: {}",
+                "check {} on {}{}: {:?}: {}: {}",
                 output.name,
                 sha.short(),
+                if again.is_some() { " again" } else { "" },
                 output.conclusion,
                 output.title,
                 output.summary

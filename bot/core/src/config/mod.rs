@@ -7,6 +7,7 @@ mod aws;
 mod build;
 mod check;
 mod diagnostic;
+mod diff;
 mod duration;
 mod findings;
 mod image;
@@ -25,6 +26,7 @@ mod window;
 
 pub use aws::{AccountId, Aws, Region, RoleArn};
 pub use diagnostic::{Diagnostic, Severity};
+pub use diff::{Change, Effect, Subject, all_of, diff};
 pub use duration::{format_duration, parse_duration, parse_duration_within};
 pub use image::{ImageRepository, Tool, ToolVersion};
 pub use invalid::Invalid;
