@@ -7,6 +7,9 @@ mod environment;
 mod rights;
 mod workload;
 
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use crate::ids::{EnvName, ServiceName, StackName};
@@ -95,7 +98,7 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
     for service in &new.services {
         match old.service(&service.name) {
             None => changes.push(workload::service_added(service)),
-            Some(before) => changes.extend(workload::service_changed(before, service)),
+            Some(before) => changes.extend(workload::service_changed(before, service, new)),
         }
     }
     changes.extend(gone(old, new));

@@ -5,7 +5,7 @@ use super::CHECK_LIMIT;
 use super::check::{Annotation, AnnotationLevel, Buttons, CheckOutput, CheckStatus, Conclusion};
 use super::fit::{Section, fit};
 use super::markdown::{code, counted, prose};
-use crate::config::{Change, Config, Diagnostic, Effect, Severity};
+use crate::config::{Change, Config, Diagnostic, Effect, MOST_FINDINGS, Severity};
 
 /// The name of the check run, as branch protection knows it.
 pub const CONFIG_CHECK_NAME: &str = "slipway / deploy.toml";
@@ -109,7 +109,12 @@ impl ConfigCheck<'_> {
                     InForce::Broken => format!("deploy.toml is good again: {}", contents(config)),
                     InForce::None => format!("The first deploy.toml: {}", contents(config)),
                 };
-                (Conclusion::Success, title)
+                let in_use = if self.stranded.is_empty() {
+                    ""
+                } else {
+                    "; ⚠️ what goes is still in use"
+                };
+                (Conclusion::Success, format!("{title}{in_use}"))
             }
         }
     }
@@ -301,7 +306,15 @@ fn errors(diagnostics: &[Diagnostic]) -> String {
         .iter()
         .filter(|diagnostic| diagnostic.severity == Severity::Error)
         .count();
-    format!("deploy.toml has {}", counted(errors, "error", "errors"))
+    let more = if errors >= MOST_FINDINGS {
+        " or more"
+    } else {
+        ""
+    };
+    format!(
+        "deploy.toml has {}{more}",
+        counted(errors, "error", "errors")
+    )
 }
 
 fn contents(config: &Config) -> String {

@@ -1130,7 +1130,7 @@ fn an_invalid_deploy_toml_of_the_default_branch_is_told() {
         let pr = story
             .open("ana", "cidr", "Another network", &[(DEV, OTHER_CIDR)])
             .await?;
-        let check = story.check(&story.head(pr), "deploy.toml").await?;
+        let check = story.check(&story.head(pr), "slipway / deploy.toml").await?;
         insta::assert_snapshot!(story.shown(&check), @r#"
         deploy.toml: failure
         # deploy.toml has 1 error
@@ -1166,7 +1166,7 @@ fn a_changed_deploy_toml_is_checked_and_does_not_count_yet() {
             );
         let files = [("deploy.toml", toml.as_str()), (DEV, OTHER_CIDR)];
         let pr = story.open("ana", "rules", "Other rules", &files).await?;
-        let check = story.check(&story.head(pr), "deploy.toml").await?;
+        let check = story.check(&story.head(pr), "slipway / deploy.toml").await?;
         insta::assert_snapshot!(story.shown(&check), @r#"
         deploy.toml: failure
         # deploy.toml has 2 errors
@@ -1190,7 +1190,7 @@ fn a_changed_deploy_toml_is_checked_and_does_not_count_yet() {
         story
             .push("ana", "rules", "Better rules", &[("deploy.toml", &text)])
             .await?;
-        let check = story.check(&story.head(pr), "deploy.toml").await?;
+        let check = story.check(&story.head(pr), "slipway / deploy.toml").await?;
         insta::assert_snapshot!(story.shown(&check), @r#"
         deploy.toml: success
         # deploy.toml is good

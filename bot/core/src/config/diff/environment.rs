@@ -1,5 +1,7 @@
 //! Environments: their accounts and roles, their gates, their rights.
 
+use std::time::Duration;
+
 use crate::report::markdown::{counted, duration, text};
 
 use super::super::aws::{Aws, RoleArn};
@@ -148,9 +150,11 @@ fn order_gates(was: &Environment, is: &Environment, findings: &mut Findings) {
     let pair = (was.after.as_slice(), is.after.as_slice());
     findings.required("after", pair, "comes first");
     let effect = Effect::opens_if(is.soak < was.soak);
-    findings.value("soak", (&was.soak, &is.soak), effect, |time| {
-        duration(*time)
-    });
+    let words = |time: &Duration| match time.is_zero() {
+        true => "no time".to_owned(),
+        false => duration(*time),
+    };
+    findings.value("soak", (&was.soak, &is.soak), effect, words);
     if was.up_to_date != is.up_to_date {
         let (effect, words) = if is.up_to_date {
             (Effect::Closes, "a branch has to contain its base's tip now")

@@ -1,6 +1,6 @@
 //! Stacks and services: what is planned, applied and deployed.
 
-use crate::ids::EnvName;
+use crate::ids::{EnvName, StackName};
 use crate::report::markdown::duration;
 
 use super::super::model::{Provenance, Service, Stack};
@@ -26,7 +26,8 @@ pub(super) fn stack_changed(was: &Stack, is: &Stack, old: &Config, new: &Config)
     findings.ordered("var_files", pair, Effect::Alters);
     let pair = (was.backend_config.as_slice(), is.backend_config.as_slice());
     findings.ordered("backend_config", pair, Effect::Alters);
-    let pair = (was.depends_on.as_slice(), is.depends_on.as_slice());
+    let still = still_there(&was.depends_on, new);
+    let pair = (still.as_slice(), is.depends_on.as_slice());
     findings.required("depends_on", pair, "comes first");
     let pair = (was.when_modified.patterns(), is.when_modified.patterns());
     findings.ordered("when_modified", pair, Effect::Alters);
@@ -74,7 +75,7 @@ pub(super) fn service_added(service: &Service) -> Change {
     )
 }
 
-pub(super) fn service_changed(was: &Service, is: &Service) -> Vec<Change> {
+pub(super) fn service_changed(was: &Service, is: &Service, new: &Config) -> Vec<Change> {
     let mut findings = Findings::of(Subject::Service(is.name.clone()));
     findings.value("image", (&was.image, &is.image), Effect::Opens, shown);
     findings.value("tag", (&was.tag, &is.tag), Effect::Alters, shown);
@@ -89,7 +90,8 @@ pub(super) fn service_changed(was: &Service, is: &Service) -> Vec<Change> {
     );
     let pair = (&was.namespace, &is.namespace);
     findings.value("namespace", pair, Effect::Alters, shown);
-    let pair = (was.after_stacks.as_slice(), is.after_stacks.as_slice());
+    let still = still_there(&was.after_stacks, new);
+    let pair = (still.as_slice(), is.after_stacks.as_slice());
     findings.required("after_stacks", pair, "comes first");
     let (wait, rollout) = (
         (&was.image_wait, &is.image_wait),
@@ -111,6 +113,12 @@ pub(super) fn service_changed(was: &Service, is: &Service) -> Vec<Change> {
         findings.tell("provenance", effect, words);
     }
     findings.list
+}
+
+/// A stack that goes no longer comes first; that is told where it goes.
+fn still_there(stacks: &[StackName], new: &Config) -> Vec<StackName> {
+    let is_there = |stack: &&StackName| new.stack(stack).is_some();
+    stacks.iter().filter(is_there).cloned().collect()
 }
 
 fn touching(paths: &Option<Globs>) -> String {
