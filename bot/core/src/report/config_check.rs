@@ -131,7 +131,7 @@ impl ConfigCheck<'_> {
             Proposed::Unread(why) => sections.push(Section::lines(
                 0,
                 format!(
-                    "{}. Nothing of it was checked. Re-run this check to try again.",
+                    "{}. Nothing of it was checked. Once that is mended, re-run this check.",
                     prose(why.trim_end_matches('.'))
                 ),
             )),

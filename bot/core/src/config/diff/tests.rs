@@ -112,7 +112,7 @@ fn gates_are_looser_or_stricter() {
         ("auto_apply  = true", "auto_apply  = false"),
     ]), @"
     ! prod after: `dev` no longer comes first
-    ! prod soak: 0 s instead of 30 min
+    ! prod soak: no time instead of 30 min
     - dev auto_apply: a merge no longer applies by itself
     - dev auto_deploy: a merge no longer deploys by itself
     - prod approvals: 3 instead of 1
@@ -121,7 +121,7 @@ fn gates_are_looser_or_stricter() {
     ! dev auto_deploy: a merge deploys by itself now
     ! prod approvals: 1 instead of 3
     - prod after: `dev` comes first now
-    - prod soak: 30 min instead of 0 s
+    - prod soak: 30 min instead of no time
     ");
     insta::assert_snapshot!(there_and_back(&[("production   = true", "production   = false")]), @"
     ! prod production: no longer counts as what users depend on

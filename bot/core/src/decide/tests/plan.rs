@@ -283,7 +283,7 @@ fn a_changed_deploy_toml_is_checked() {
     insta::assert_snapshot!(blind.happens(Opened), @"
     check slipway / deploy.toml on aaaaaaa: Some(Failure): deploy.toml could not be read: What is in force is `main`'s `deploy.toml` until this is merged.
 
-    GitHub: 502. Nothing of it was checked. Re-run this check to try again.
+    GitHub: 502. Nothing of it was checked. Once that is mended, re-run this check.
 
     check plan dev on aaaaaaa: Some(Success): Nothing to do: This change touches no stack in dev.
     check plan prod on aaaaaaa: Some(Success): Nothing to do: This change touches no stack in prod.

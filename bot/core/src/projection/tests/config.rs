@@ -201,7 +201,7 @@ fn what_would_be_left_without_rules_is_told() {
         .unwrap();
     let without_prod = format!("{head}{rest}");
     insta::assert_snapshot!(shown(&in_use().proposes(Some(&without_prod))), @"
-    slipway / deploy.toml: Success: 1 change, none that widens rights or loosens rules
+    slipway / deploy.toml: Success: 1 change, none that widens rights or loosens rules; ⚠️ what goes is still in use
     What is in force is `main`'s `deploy.toml` until this is merged.
 
     **Changes**
@@ -221,7 +221,7 @@ fn what_would_be_left_without_rules_is_told() {
         "dir = \"infra/network\"\nenvironments = [\"prod\"]",
     );
     insta::assert_snapshot!(shown(&in_use().proposes(Some(&not_in_dev))), @"
-    slipway / deploy.toml: Success: 1 change, none that widens rights or loosens rules
+    slipway / deploy.toml: Success: 1 change, none that widens rights or loosens rules; ⚠️ what goes is still in use
     What is in force is `main`'s `deploy.toml` until this is merged.
 
     **Changes**
@@ -259,7 +259,7 @@ fn what_can_t_be_read_is_told() {
     slipway / deploy.toml: Failure: deploy.toml could not be read
     What is in force is `main`'s `deploy.toml` until this is merged.
 
-    GitHub: 502. Nothing of it was checked. Re-run this check to try again.
+    GitHub: 502. Nothing of it was checked. Once that is mended, re-run this check.
     ");
     let huge = "#".repeat(crate::config::LONGEST_FILE + 1);
     insta::assert_snapshot!(shown(&situation().proposes(Some(&huge))).replace(&"#".repeat(1000), ""), @"
@@ -284,9 +284,29 @@ fn what_a_stranger_writes_stays_text() {
     let check = format!("checks = [{nasty:?}]");
     let valid = shown(&situation().proposes(Some(&toml("", &check))));
     assert!(!valid.contains("@acme"), "{valid}");
-    insta::assert_snapshot!(valid, @"");
+    insta::assert_snapshot!(valid, @r"
+    slipway / deploy.toml: Success: 1 change, none that widens rights or loosens rules
+    What is in force is `main`'s `deploy.toml` until this is merged.
+
+    **Changes**
+
+    - prod · `checks`: <code>@&#8203;acme/everyone #&#8203;1 &lt;img src=x&gt; \[a\](https://e.vil) &#124; \` \`\`\` \\u202e</code> instead of none
+    ");
     let invalid = situation().actor("mallory", Permission::Read).fork();
-    insta::assert_snapshot!(shown(&invalid.proposes(Some(&format!("[{nasty:?}]\n```\n")))), @"");
+    insta::assert_snapshot!(shown(&invalid.proposes(Some(&format!("[{nasty:?}]\n```\n")))), @"
+    slipway / deploy.toml: Failure: deploy.toml has 1 error
+    What is in force is `main`'s `deploy.toml` until this is merged.
+
+    Merged like this, nothing would be planned, applied or deployed until it is mended. `slipway check` says the same before a push.
+    ---
+    ````
+    deploy.toml:2:4: error: key with no value, expected `=`
+      |
+    2 | ```
+      |    ^
+    ````
+    @ deploy.toml:2-2 Some((4, 4)) Failure: key with no value, expected `=`: key with no value, expected `=`
+    ");
 }
 
 #[test]
