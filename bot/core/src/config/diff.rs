@@ -10,6 +10,7 @@ mod workload;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::ids::{EnvName, ServiceName, StackName};
@@ -83,9 +84,13 @@ impl Effect {
 #[must_use]
 pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
     let mut changes = Vec::new();
+    let stacks = stacks_by_environment(new);
     for env in &new.environments {
         match old.environment(&env.name) {
-            None => changes.push(environment::added(env, new)),
+            None => {
+                let stacks = stacks.get(&env.name).map(Vec::as_slice).unwrap_or_default();
+                changes.push(environment::added(env, stacks));
+            }
             Some(before) => changes.extend(environment::changed(before, env)),
         }
     }
@@ -115,6 +120,17 @@ pub fn all_of(new: &Config) -> Vec<Change> {
         services: Vec::new(),
     };
     diff(&nothing, new)
+}
+
+/// Looked up once: a file by a stranger may have hundreds of each.
+fn stacks_by_environment(config: &Config) -> BTreeMap<&EnvName, Vec<&StackName>> {
+    let mut stacks: BTreeMap<&EnvName, Vec<&StackName>> = BTreeMap::new();
+    for stack in &config.stacks {
+        for env in &stack.environments {
+            stacks.entry(env).or_default().push(&stack.name);
+        }
+    }
+    stacks
 }
 
 fn gone<'a>(old: &'a Config, new: &'a Config) -> impl Iterator<Item = Change> + 'a {

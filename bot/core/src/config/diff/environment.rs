@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
+use crate::ids::StackName;
 use crate::report::markdown::{counted, duration, text};
 
 use super::super::aws::{Aws, RoleArn};
-use super::super::model::{Checks, Config, Environment, OnFailure, Outside, PullRequest};
+use super::super::model::{Checks, Environment, OnFailure, Outside, PullRequest};
 use super::super::window;
 use super::rights::{self, people};
 use super::{Change, Effect, Findings, Subject, list, missing, shown, whole};
 
 /// A new environment gives rights in an account that nobody had through it before.
-pub(super) fn added(env: &Environment, config: &Config) -> Change {
+pub(super) fn added(env: &Environment, stacks: &[&StackName]) -> Change {
     let aws = &env.aws;
     let acts = |verb: &str, role: Option<&RoleArn>, who| {
         role.map(|role| format!("{} may {verb} as {}", people(who), shown(role.name())))
@@ -24,7 +25,6 @@ pub(super) fn added(env: &Environment, config: &Config) -> Change {
     .into_iter()
     .flatten()
     .collect();
-    let stacks: Vec<_> = config.stacks_in(&env.name).map(|s| &s.name).collect();
     let mut words = format!(
         "is new: account {} in {}; {}; {}",
         text(aws.account.as_str()),
@@ -37,7 +37,7 @@ pub(super) fn added(env: &Environment, config: &Config) -> Change {
         gates(env),
     );
     if !stacks.is_empty() {
-        words.push_str(&format!("; stacks {}", list(&stacks)));
+        words.push_str(&format!("; stacks {}", list(stacks)));
     }
     whole(Subject::Environment(env.name.clone()), Effect::Opens, words)
 }

@@ -1,5 +1,7 @@
 //! Stacks and services: what is planned, applied and deployed.
 
+use std::collections::BTreeSet;
+
 use crate::ids::{EnvName, StackName};
 use crate::report::markdown::duration;
 
@@ -38,16 +40,11 @@ pub(super) fn stack_changed(was: &Stack, is: &Stack, old: &Config, new: &Config)
 
 /// Where a stack exists. That it is not where an environment is new or goes is told with that.
 fn places(was: &Stack, is: &Stack, old: &Config, new: &Config, findings: &mut Findings) {
+    let names = |stack: &Stack| stack.environments.iter().cloned().collect::<BTreeSet<_>>();
+    let (before, now) = (names(was), names(is));
     let stays = |env: &&EnvName| old.environment(env).is_some() && new.environment(env).is_some();
-    let within = |from: &Stack, other: &Stack| -> Vec<EnvName> {
-        from.environments
-            .iter()
-            .filter(stays)
-            .filter(|env| !other.environments.contains(env))
-            .cloned()
-            .collect()
-    };
-    let (gained, lost) = (within(is, was), within(was, is));
+    let gained: Vec<&EnvName> = now.difference(&before).filter(stays).collect();
+    let lost: Vec<&EnvName> = before.difference(&now).filter(stays).collect();
     let mut words = Vec::new();
     if !gained.is_empty() {
         words.push(format!("also in {} now", list(&gained)));
