@@ -365,7 +365,7 @@ fn what_is_far_too_large_is_told_and_not_parsed() {
         # deploy.toml could not be read
         What is in force is `main`'s `deploy.toml` until this is merged.
 
-        GitHub: reading deploy.toml of acme/shop at COMMIT: the file is larger than 1 MB. Nothing of it was checked. Re-run this check to try again.
+        GitHub: reading deploy.toml of acme/shop at COMMIT: the file is larger than 1 MB. Nothing of it was checked. Once that is mended, re-run this check.
 
         ---
         ");
