@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, Diagnostic};
+use crate::config::{Checked, Config, Diagnostic};
 use crate::event::RepoRef;
 use crate::ids::{CommitSha, Digest, EnvName, Login, PrNumber, RunId, ServiceName, StackName};
 use crate::run::Run;
@@ -135,8 +135,8 @@ pub struct PullFacts {
     /// All reviews, oldest first, of people who can write to the repository: GitHub lets anybody
     /// review a public repository, but only such a review counts.
     pub reviews: Read<Vec<Review>>,
-    /// deploy.toml as the head would have it, if the pull request changes it.
-    pub proposed_config: Option<Read<Vec<Diagnostic>>>,
+    /// deploy.toml as the head has it, if the pull request changes it and the event asks for that.
+    pub proposed_config: Option<Read<ProposedConfig>>,
     /// Checks of its head, the bot's own left out.
     pub checks: Read<Vec<Check>>,
     /// The names of the checks that its base branch requires.
@@ -145,6 +145,31 @@ pub struct PullFacts {
     pub behind_by: Read<u64>,
     /// The author's rights.
     pub author: ActorFacts,
+}
+
+/// deploy.toml of the head of a pull request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProposedConfig {
+    /// The head has none.
+    Gone,
+    /// The head has one.
+    Found {
+        /// Its text.
+        text: String,
+        /// What it says, and what is wrong with it.
+        checked: Checked,
+    },
+}
+
+impl ProposedConfig {
+    /// Reads the file, if there is one.
+    #[must_use]
+    pub fn of(text: Option<String>) -> Self {
+        text.map_or(Self::Gone, |text| Self::Found {
+            checked: Config::check(&text),
+            text,
+        })
+    }
 }
 
 /// The files that a pull request changes.

@@ -119,8 +119,8 @@ pub enum ReportKey {
     DeployCheck(RunId),
     /// The GitHub deployment of a deploy run.
     Deployment(RunId),
-    /// The check run with the validation of a changed deploy.toml.
-    ConfigCheck(CommitSha),
+    /// The check run of a head commit that changes deploy.toml.
+    ConfigCheck(PrNumber, CommitSha),
     /// The answer to a delivery.
     Reply(PrNumber, DeliveryId),
     /// A sign on a comment.
@@ -137,7 +137,7 @@ impl fmt::Display for ReportKey {
             Self::DeployComment(run) => write!(f, "deploy-comment/{run}"),
             Self::DeployCheck(run) => write!(f, "deploy-check/{run}"),
             Self::Deployment(run) => write!(f, "deployment/{run}"),
-            Self::ConfigCheck(sha) => write!(f, "config-check/{sha}"),
+            Self::ConfigCheck(pr, sha) => write!(f, "config-check/{pr}/{sha}"),
             Self::Reply(pr, cause) => write!(f, "reply/{pr}/{cause}"),
             Self::Reaction(comment, reaction) => write!(f, "reaction/{comment}/{reaction:?}"),
         }
@@ -179,7 +179,9 @@ impl ReportKey {
             ["deploy-comment", run] => Self::DeployComment(RunId::parse(run).ok()?),
             ["deploy-check", run] => Self::DeployCheck(RunId::parse(run).ok()?),
             ["deployment", run] => Self::Deployment(RunId::parse(run).ok()?),
-            ["config-check", sha] => Self::ConfigCheck(CommitSha::parse(sha).ok()?),
+            ["config-check", number, sha] => {
+                Self::ConfigCheck(pr(number)?, CommitSha::parse(sha).ok()?)
+            }
             ["reply", number, cause] => Self::Reply(pr(number)?, DeliveryId::parse(cause).ok()?),
             ["reaction", comment, word] => {
                 let reaction = [
@@ -228,6 +230,10 @@ pub enum Content {
         sha: CommitSha,
         /// What it shows.
         output: Box<CheckOutput>,
+        /// The delivery in which somebody asked for it again, if any did: then it is a new check
+        /// run, even if it shows the same.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        again: Option<DeliveryId>,
     },
 }
 
@@ -296,7 +302,7 @@ mod tests {
             ReportKey::DeployComment(run.clone()),
             ReportKey::DeployCheck(run.clone()),
             ReportKey::Deployment(run),
-            ReportKey::ConfigCheck(sha),
+            ReportKey::ConfigCheck(pr, sha),
             ReportKey::Reply(pr, cause),
             ReportKey::Reaction(CommentId(9), Reaction::ThumbsDown),
         ] {

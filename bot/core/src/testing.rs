@@ -11,8 +11,8 @@ use crate::decide::decide;
 use crate::event::{Actor, Event, EventKind, PullRequestAction, RepoRef};
 use crate::facts::{
     ActorFacts, ChangedFiles, Check, CheckState, ConfigFacts, Facts, Hold, Lock, LockTarget,
-    NamedCommit, Permission, PullFacts, PullRequest, PullState, Release, Review, StoreFacts,
-    Unread, Verdict,
+    NamedCommit, Permission, ProposedConfig, PullFacts, PullRequest, PullState, Release, Review,
+    StoreFacts, Unread, Verdict,
 };
 use crate::ids::{
     CheckRunId, CommentId, CommitSha, DeliveryId, Digest, EnvName, InstallationId, Login, PrNumber,
@@ -288,6 +288,20 @@ impl Situation {
                 truncated: false,
             });
         })
+    }
+
+    /// deploy.toml of the head is this text, or is gone.
+    pub(crate) fn proposes(self, text: Option<&str>) -> Self {
+        let proposed = ProposedConfig::of(text.map(str::to_owned));
+        self.pr(|pr| pr.proposed_config = Some(Ok(proposed)))
+    }
+
+    pub(crate) fn proposal_unread(self) -> Self {
+        self.pr(|pr| pr.proposed_config = Some(unread()))
+    }
+
+    pub(crate) fn behind(self, commits: u64) -> Self {
+        self.pr(|pr| pr.behind_by = Ok(commits))
     }
 
     pub(crate) fn files_unread(self) -> Self {
@@ -846,11 +860,12 @@ fn said(key: &ReportKey, content: &Content) -> String {
             };
             format!("react {sign}")
         }
-        (_, Content::Check { sha, output }) => {
+        (_, Content::Check { sha, output, again }) => {
             let mut out = format!(
-                "check {} on {}: {:?}: {}: {}",
+                "check {} on {}{}: {:?}: {}: {}",
                 output.name,
                 sha.short(),
+                if again.is_some() { " again" } else { "" },
                 output.conclusion,
                 output.title,
                 output.summary

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use slipway_core::command::{self, Command, Parsed};
-use slipway_core::config::{Config, Diagnostic, Who};
+use slipway_core::config::{Config, Who};
 use slipway_core::event::{Event, EventKind, RepoRef};
 use slipway_core::facts::{
-    ActorFacts, ConfigFacts, Facts, NamedCommit, Permission, PullFacts, PullRequest, PullState,
-    Read, Review, StoreFacts, Unread,
+    ActorFacts, ChangedFiles, ConfigFacts, Facts, NamedCommit, Permission, ProposedConfig,
+    PullFacts, PullRequest, PullState, Read, Review, StoreFacts, Unread,
 };
 use slipway_core::ids::{CommitSha, Login, PrNumber, RunId};
 use slipway_core::intent::ReportKey;
@@ -47,6 +47,8 @@ enum Depth {
     State,
     /// All that gates ask.
     Gates,
+    /// That, and what it would make of deploy.toml.
+    Proposal,
 }
 
 fn unread(error: &PortError) -> Unread {
@@ -112,13 +114,14 @@ impl Gather {
     }
 
     async fn subject(&self, event: &Event) -> PortResult<Subject> {
-        let gates = |pr| Subject {
+        let whole = |pr, depth| Subject {
             pr,
             run: None,
-            depth: Depth::Gates,
+            depth,
         };
+        let gates = |pr| whole(pr, Depth::Gates);
         Ok(match &event.kind {
-            EventKind::PullRequest { number, .. } => gates(Some(*number)),
+            EventKind::PullRequest { number, .. } => whole(Some(*number), Depth::Proposal),
             EventKind::Comment { pr, .. } | EventKind::Review { pr } => gates(Some(*pr)),
             EventKind::CheckRerequested { external_id, .. }
             | EventKind::Button { external_id, .. } => {
@@ -126,7 +129,7 @@ impl Gather {
             }
             EventKind::SuiteRerequested { head } => {
                 let prs = self.forge.pull_requests_of(&event.repo, head).await?;
-                gates(prs.first().copied())
+                whole(prs.first().copied(), Depth::Proposal)
             }
             EventKind::RunEnded { run } => {
                 let run = self.store.run(run).await?;
@@ -142,6 +145,13 @@ impl Gather {
 
     async fn subject_of_check(&self, repo: &RepoRef, external_id: &str) -> PortResult<Subject> {
         let (pr, run) = match ReportKey::parse(external_id) {
+            Ok(ReportKey::ConfigCheck(pr, _)) => {
+                return Ok(Subject {
+                    pr: Some(pr),
+                    run: None,
+                    depth: Depth::Proposal,
+                });
+            }
             Ok(ReportKey::PlanCheck(pr, _, _)) => (Some(pr), None),
             Ok(ReportKey::DeployCheck(id)) => {
                 let run = self.store.run(&id).await?;
@@ -153,10 +163,6 @@ impl Gather {
                     .into_iter()
                     .find(|run| run.order.env == env && matches!(run.order.work, Work::Apply(_)));
                 (run.as_ref().and_then(|run| run.order.pr), run)
-            }
-            Ok(ReportKey::ConfigCheck(head)) => {
-                let prs = self.forge.pull_requests_of(repo, &head).await?;
-                (prs.first().copied(), None)
             }
             _ => (None, None),
         };
@@ -244,7 +250,10 @@ impl Gather {
             self.actor(repo, Some(&pull.author), config),
         );
         let files = files.map_err(|error| unread(&error));
-        let proposed_config = self.proposed_config(repo, &pull, &files).await;
+        let proposed_config = match depth {
+            Depth::Proposal => self.proposed_config(repo, &pull, &files).await?,
+            Depth::State | Depth::Gates => None,
+        };
         Ok(Some(PullFacts {
             base,
             files,
@@ -277,23 +286,30 @@ impl Gather {
             .collect())
     }
 
+    /// deploy.toml of the head. Where GitHub does not list every changed file, that it differs from
+    /// the one in force has to do for a change: no check may be missed because a change is large.
     async fn proposed_config(
         &self,
         repo: &RepoRef,
         pull: &PullRequest,
-        files: &Read<slipway_core::facts::ChangedFiles>,
-    ) -> Option<Read<Vec<Diagnostic>>> {
-        let changed = files
-            .as_ref()
-            .is_ok_and(|files| files.paths.contains(CONFIG_PATH));
-        if !changed {
-            return None;
+        files: &Read<ChangedFiles>,
+    ) -> PortResult<Option<Read<ProposedConfig>>> {
+        let in_force = match files {
+            Ok(files) if files.paths.contains(CONFIG_PATH) => None,
+            Ok(files) if !files.truncated => return Ok(None),
+            Ok(_) | Err(_) => {
+                let branch = self.forge.repository(repo).await?.default_branch;
+                Some(self.forge.file(repo, CONFIG_PATH, &branch).await?)
+            }
+        };
+        match self.forge.file(repo, CONFIG_PATH, pull.head.as_str()).await {
+            Ok(text) if in_force.is_some_and(|in_force| in_force == text) => Ok(None),
+            Ok(text) => Ok(Some(Ok(ProposedConfig::of(text)))),
+            // It may be there in a minute: the whole delivery is tried again.
+            Err(error) if error.is_passing() => Err(error),
+            // What is no text, or too large to be one, stays so.
+            Err(error) => Ok(Some(Err(unread(&error)))),
         }
-        let text = self.forge.file(repo, CONFIG_PATH, pull.head.as_str()).await;
-        Some(match text {
-            Ok(text) => Ok(Config::check(&text.unwrap_or_default()).diagnostics),
-            Err(error) => Err(unread(&error)),
-        })
     }
 
     async fn actor(

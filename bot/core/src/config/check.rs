@@ -4,6 +4,7 @@
 //! It looks at the file as written, so that one value that can't be parsed hides no finding about
 //! another.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::build::Tables;
@@ -69,6 +70,9 @@ fn check_references(tables: &Tables<'_>, findings: &mut Findings<'_>) {
     let mut check = |written: Option<&Texts>, what: &str, known: &[String]| {
         let mut seen: Vec<&str> = Vec::new();
         for name in texts(written) {
+            if findings.is_full() {
+                return;
+            }
             if !known.iter().any(|other| other == name.text()) {
                 let error = Invalid::new(format!("there is no {what} `{}`", name.text()));
                 let help = suggest(name.text(), known.iter().map(String::as_str));
@@ -284,9 +288,12 @@ fn check_deploys(tables: &Tables<'_>, findings: &mut Findings<'_>) {
     }
 }
 
+/// The most states that are compared: past that, a hint is not worth the memory.
+const MOST_STATES: usize = 100_000;
+
 /// Two plans that write one state would undo each other.
 fn check_states(tables: &Tables<'_>, config: &Config, findings: &mut Findings<'_>) {
-    let mut states: Vec<(String, String)> = Vec::new();
+    let mut states: BTreeMap<String, String> = BTreeMap::new();
     for stack in &config.stacks {
         let Some((written, _)) = tables
             .stacks
@@ -308,15 +315,18 @@ fn check_states(tables: &Tables<'_>, config: &Config, findings: &mut Findings<'_
                 backend.join("\n")
             );
             let this = format!("{} in {environment}", stack.name);
-            match states.iter().find(|(other, _)| *other == state) {
-                Some((_, other)) => {
+            match states.get(&state) {
+                Some(other) => {
                     let warning = Invalid::new(format!(
                         "{this} and {other} seem to share one Terraform state"
                     ));
                     let help = "they have the same `dir`, `workspace` and `backend_config`; let one of these differ";
                     findings.warning(written.span(), warning.with_help(help));
                 }
-                None => states.push((state, this)),
+                None if states.len() >= MOST_STATES => return,
+                None => {
+                    states.insert(state, this);
+                }
             }
         }
     }

@@ -6,10 +6,16 @@ use super::Invalid;
 use super::diagnostic::{Diagnostic, Severity};
 use super::raw::Located;
 
+/// The most findings of each severity that are kept. Nobody reads more, and each has its place
+/// looked up.
+pub const MOST_FINDINGS: usize = 200;
+
 /// The findings about one text.
 pub(super) struct Findings<'t> {
     text: &'t str,
     list: Vec<Diagnostic>,
+    errors: usize,
+    warnings: usize,
 }
 
 impl<'t> Findings<'t> {
@@ -17,18 +23,26 @@ impl<'t> Findings<'t> {
         Self {
             text,
             list: Vec::new(),
+            errors: 0,
+            warnings: 0,
         }
     }
 
     pub(super) fn error(&mut self, span: Range<usize>, what: Invalid) {
-        self.push(Severity::Error, span, what);
+        self.errors += 1;
+        self.push(Severity::Error, self.errors, span, what);
     }
 
     pub(super) fn warning(&mut self, span: Range<usize>, what: Invalid) {
-        self.push(Severity::Warning, span, what);
+        self.warnings += 1;
+        self.push(Severity::Warning, self.warnings, span, what);
     }
 
-    fn push(&mut self, severity: Severity, span: Range<usize>, what: Invalid) {
+    /// Keeps a finding, the so-many-eth of its severity.
+    fn push(&mut self, severity: Severity, number: usize, span: Range<usize>, what: Invalid) {
+        if number > MOST_FINDINGS {
+            return;
+        }
         self.list.push(Diagnostic::new(
             self.text,
             severity,
@@ -39,9 +53,12 @@ impl<'t> Findings<'t> {
     }
 
     pub(super) fn has_errors(&self) -> bool {
-        self.list
-            .iter()
-            .any(|finding| finding.severity == Severity::Error)
+        self.errors > 0
+    }
+
+    /// Whether further errors are counted and not kept.
+    pub(super) fn is_full(&self) -> bool {
+        self.errors >= MOST_FINDINGS
     }
 
     /// The findings in the order of the text.

@@ -7,6 +7,7 @@ mod aws;
 mod build;
 mod check;
 mod diagnostic;
+mod diff;
 mod duration;
 mod findings;
 mod image;
@@ -25,13 +26,15 @@ mod window;
 
 pub use aws::{AccountId, Aws, Region, RoleArn};
 pub use diagnostic::{Diagnostic, Severity};
+pub use diff::{Change, Effect, Subject, all_of, diff};
 pub use duration::{format_duration, parse_duration, parse_duration_within};
+pub use findings::MOST_FINDINGS;
 pub use image::{ImageRepository, Tool, ToolVersion};
 pub use invalid::Invalid;
 pub use model::{
     Checks, Config, Environment, OnFailure, Outside, Provenance, PullRequest, Service, Stack,
 };
-pub use parse::Checked;
+pub use parse::{Checked, LONGEST_FILE};
 pub use path::{Globs, RepoPath};
 pub use schema::schema;
 pub use template::{TagTemplate, Template};

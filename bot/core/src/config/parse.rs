@@ -9,6 +9,9 @@ use super::read::read;
 use super::unenforced::refuse_unenforced;
 use super::{Config, Invalid};
 
+/// The most bytes of a deploy.toml. Anybody who can open a pull request has one read.
+pub const LONGEST_FILE: usize = 128 * 1024;
+
 /// What reading a deploy.toml gives.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
@@ -32,6 +35,17 @@ impl Config {
     #[must_use]
     pub fn check(text: &str) -> Checked {
         let mut findings = Findings::of(text);
+        if text.len() > LONGEST_FILE {
+            let error = Invalid::new(format!("this file has {} bytes", text.len()));
+            findings.error(
+                0..0,
+                error.with_help(format!("a deploy.toml has at most {LONGEST_FILE}")),
+            );
+            return Checked {
+                config: None,
+                diagnostics: findings.into_list(),
+            };
+        }
         let config = read_config(text, &mut findings).filter(|_| !findings.has_errors());
         if config.is_none() && !findings.has_errors() {
             findings.error(0..0, Invalid::new("this file can't be read"));

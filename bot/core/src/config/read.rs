@@ -93,6 +93,10 @@ fn walk(table: &mut DeTable<'_>, schema: &Value, place: &Place, findings: &mut F
         .cloned()
         .collect();
     for key in unknown {
+        if findings.is_full() {
+            table.remove(&key);
+            continue;
+        }
         let name: &str = key.get_ref();
         let error = Invalid::new(format!("unknown key `{name}` in {}", place.name));
         findings.error(

@@ -3,6 +3,7 @@
 //! Asked with a moment, never looking at a clock. Time zones come from the database bundled with
 //! the program, so that every machine answers alike.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use jiff::civil::{Date, Time, Weekday};
@@ -24,6 +25,46 @@ const DAYS: [(&str, Weekday); 7] = [
 /// How far ahead an opening is looked for: a weekly window whose next turn falls into the hour
 /// that daylight saving skips opens only in the week after.
 const DAYS_AHEAD: i32 = 15;
+
+/// The minutes of a day and of a week.
+const DAY: usize = 24 * 60;
+const WEEK: usize = 7 * DAY;
+
+/// Whether whatever some windows let in, others let in too. No windows let everything in. Hours of
+/// different time zones are never said to be the same: they move against each other.
+pub(super) fn is_within(windows: &[Window], wider: &[Window]) -> bool {
+    if wider.is_empty() {
+        return true;
+    }
+    if windows.is_empty() {
+        return false;
+    }
+    let wider = coverage(wider);
+    coverage(windows).iter().all(|(zone, minutes)| {
+        wider.get(zone).is_some_and(|open| {
+            minutes
+                .iter()
+                .zip(open)
+                .all(|(asked, open)| *open || !*asked)
+        })
+    })
+}
+
+/// Which minutes of a week are covered, by time zone.
+fn coverage(windows: &[Window]) -> BTreeMap<&str, Vec<bool>> {
+    let mut zones = BTreeMap::new();
+    for window in windows {
+        let open = zones
+            .entry(window.zone_name())
+            .or_insert_with(|| vec![false; WEEK]);
+        for minute in window.minutes() {
+            if let Some(covered) = open.get_mut(minute) {
+                *covered = true;
+            }
+        }
+    }
+    zones
+}
 
 /// A weekly window: on some days, from one time of day to another, in a time zone.
 ///
@@ -85,6 +126,30 @@ impl Window {
         self.turns(now, 0, DAYS_AHEAD)
             .map(|(opens, _)| opens)
             .find(|opens| *opens > now)
+    }
+
+    /// The time zone as it was written.
+    fn zone_name(&self) -> &str {
+        self.text.rsplit(' ').next().unwrap_or_default()
+    }
+
+    /// The minutes of a week that it covers, counted from Monday's midnight in its time zone.
+    fn minutes(&self) -> impl Iterator<Item = usize> {
+        let minute = |time: Time| {
+            let (hour, minute) = (time.hour(), time.minute());
+            usize::try_from(i32::from(hour) * 60 + i32::from(minute)).unwrap_or_default()
+        };
+        let (from, to) = (minute(self.from), minute(self.to));
+        let length = if to > from {
+            to - from
+        } else {
+            to + DAY - from
+        };
+        let days = (0..DAYS.len()).filter(|day| self.days.get(*day) == Some(&true));
+        days.flat_map(move |day| {
+            let start = day * DAY + from;
+            (start..start + length).map(|minute| minute % WEEK)
+        })
     }
 
     /// The openings and closings on the days around `now`, in order.

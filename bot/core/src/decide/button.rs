@@ -1,7 +1,7 @@
 //! Buttons and re-runs of check runs: the same as the command that they stand for, with the right
 //! of whoever presses looked at like that of whoever comments.
 
-use super::{Ask, Decision, Draft, command, config};
+use super::{Ask, Decision, Draft, command, config, proposal};
 use crate::command::{Command, ConfirmCode, RunPrefix};
 use crate::facts::Facts;
 use crate::ids::{CommitSha, DeliveryId, EnvName};
@@ -140,5 +140,8 @@ fn next_environment(ask: Ask<'_>, run: &Run) -> Option<EnvName> {
 
 /// Somebody asked GitHub for a check run again.
 pub(super) fn on_rerequest(external_id: &str, facts: &Facts, cause: &DeliveryId) -> Decision {
-    on_press(external_id, identifier::RETRY, facts, cause)
+    match ReportKey::parse(external_id) {
+        Ok(ReportKey::ConfigCheck(_, head)) => proposal::again(&head, facts, cause),
+        _ => on_press(external_id, identifier::RETRY, facts, cause),
+    }
 }

@@ -11,6 +11,7 @@ mod ended;
 mod lock;
 mod merge;
 mod plan;
+mod proposal;
 mod rollback;
 mod runs;
 

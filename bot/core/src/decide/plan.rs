@@ -3,17 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::runs::{Asker, active_of, environments, latest_plan, planned};
-use super::{Ask, Draft, config};
-use crate::config::{Config, Diagnostic, Environment, Severity};
+use super::{Ask, Draft, config, proposal};
+use crate::config::{Config, Environment};
 use crate::facts::{ConfigFacts, Facts, PullFacts, PullState};
 use crate::gates;
 use crate::ids::{DeliveryId, EnvName, StackName};
 use crate::intent::{Content, Decision, Intent, ReportKey};
 use crate::ports::Reaction;
-use crate::projection::{CONFIG_CHECK_NAME, plan_check_name};
-use crate::report::check::{
-    Annotation, AnnotationLevel, Buttons, CheckOutput, CheckStatus, Conclusion,
-};
+use crate::projection::plan_check_name;
+use crate::report::check::{Buttons, CheckOutput, CheckStatus, Conclusion};
 use crate::report::markdown::{code, text};
 use crate::run::{Move, PlanWork, RunState, Trigger, Work};
 use crate::stacks;
@@ -24,16 +22,11 @@ pub(super) type Targets = BTreeMap<EnvName, BTreeSet<StackName>>;
 /// A pull request was opened, pushed to, made ready or retargeted.
 pub(super) fn on_change(pr: &PullFacts, facts: &Facts, cause: &DeliveryId) -> Decision {
     let mut draft = Draft::new(facts, cause);
-    check_proposed_config(&mut draft, pr);
+    proposal::check(&mut draft, pr);
     let config = match &facts.config {
         ConfigFacts::Valid(config) => config,
         ConfigFacts::Missing => return draft.done("the default branch has no deploy.toml"),
-        ConfigFacts::Invalid(diagnostics) => {
-            // The check of one commit is about one file: the proposed one, which may mend this one.
-            if pr.proposed_config.is_none() {
-                let whose = Whose::Branch(&facts.default_branch);
-                say_config(&mut draft, pr, diagnostics, whose);
-            }
+        ConfigFacts::Invalid(_) => {
             return draft.done("deploy.toml of the default branch has errors");
         }
     };
@@ -166,7 +159,11 @@ fn bless(draft: &mut Draft<'_>, ask: Ask<'_>) {
 
 /// All checks of the head were asked for again.
 pub(super) fn again(facts: &Facts, cause: &DeliveryId) -> Decision {
-    match (&facts.pr, &facts.actor, config(facts)) {
+    let mut draft = Draft::new(facts, cause);
+    if let Some(pr) = &facts.pr {
+        proposal::among_all(&mut draft, pr);
+    }
+    let planned = match (&facts.pr, &facts.actor, config(facts)) {
         (Some(pr), Some(actor), Ok(config)) => on_command(
             Ask {
                 facts,
@@ -179,8 +176,11 @@ pub(super) fn again(facts: &Facts, cause: &DeliveryId) -> Decision {
             None,
             &[],
         ),
+        (Some(_), Some(_), Err(_)) => Decision::ignore("there is no good deploy.toml"),
         _ => Decision::ignore("no pull request has this head commit"),
-    }
+    };
+    draft.intents.extend(planned.intents);
+    draft.done(planned.because)
 }
 
 /// Plans the stacks of one environment, dependencies first. Without `anew`, a stack whose plan for
@@ -364,113 +364,7 @@ fn say_check(draft: &mut Draft<'_>, pr: &PullFacts, env: &EnvName, verdict: &Ver
         Content::Check {
             sha: pr.pull.head.clone(),
             output: Box::new(output),
-        },
-    ));
-}
-
-/// A pull request that changes deploy.toml gets the new file checked.
-fn check_proposed_config(draft: &mut Draft<'_>, pr: &PullFacts) {
-    match &pr.proposed_config {
-        None => {}
-        Some(Ok(diagnostics)) => say_config(draft, pr, diagnostics, Whose::Proposed),
-        Some(Err(why)) => {
-            let output = config_output(
-                Conclusion::Failure,
-                "deploy.toml could not be read".to_owned(),
-                text(&why.to_string()),
-                Vec::new(),
-            );
-            push_config(draft, pr, output);
-        }
-    }
-}
-
-/// Which deploy.toml is spoken of.
-#[derive(Clone, Copy)]
-enum Whose<'a> {
-    /// The one that the pull request would bring.
-    Proposed,
-    /// The one that counts, on this branch.
-    Branch(&'a str),
-}
-
-fn say_config(draft: &mut Draft<'_>, pr: &PullFacts, diagnostics: &[Diagnostic], whose: Whose<'_>) {
-    let errors = diagnostics
-        .iter()
-        .filter(|d| d.severity == Severity::Error)
-        .count();
-    let (conclusion, title) = if errors == 0 {
-        (Conclusion::Success, "deploy.toml is good".to_owned())
-    } else {
-        (
-            Conclusion::Failure,
-            format!(
-                "deploy.toml has {}",
-                crate::report::markdown::counted(errors, "error", "errors")
-            ),
-        )
-    };
-    let summary = match whose {
-        Whose::Proposed => {
-            "deploy.toml as this pull request changes it. Its rules count once they \
-                            are on the default branch."
-                .to_owned()
-        }
-        Whose::Branch(branch) => format!(
-            "deploy.toml on {}. Nothing is planned, applied or deployed until it is mended.",
-            code(branch)
-        ),
-    };
-    let annotations = diagnostics
-        .iter()
-        .map(|diagnostic| Annotation {
-            path: "deploy.toml".to_owned(),
-            start_line: diagnostic.line as u64,
-            end_line: diagnostic.end_line as u64,
-            columns: None,
-            level: if diagnostic.severity == Severity::Error {
-                AnnotationLevel::Failure
-            } else {
-                AnnotationLevel::Warning
-            },
-            title: diagnostic.message.chars().take(255).collect(),
-            message: diagnostic
-                .help
-                .clone()
-                .unwrap_or_else(|| diagnostic.message.clone()),
-        })
-        .collect();
-    push_config(
-        draft,
-        pr,
-        config_output(conclusion, title, summary, annotations),
-    );
-}
-
-fn config_output(
-    conclusion: Conclusion,
-    title: String,
-    summary: String,
-    annotations: Vec<Annotation>,
-) -> CheckOutput {
-    CheckOutput {
-        name: CONFIG_CHECK_NAME.to_owned(),
-        status: CheckStatus::Completed,
-        conclusion: Some(conclusion),
-        title,
-        summary,
-        text: String::new(),
-        annotations,
-        buttons: Buttons::default(),
-    }
-}
-
-fn push_config(draft: &mut Draft<'_>, pr: &PullFacts, output: CheckOutput) {
-    draft.push(Intent::Say(
-        ReportKey::ConfigCheck(pr.pull.head.clone()),
-        Content::Check {
-            sha: pr.pull.head.clone(),
-            output: Box::new(output),
+            again: None,
         },
     ));
 }

@@ -393,7 +393,7 @@ fn a_check_of_the_bot_that_is_required_but_not_there_yet_locks_nobody_out() {
         "plan dev",
         "apply prod",
         "deploy shop to prod",
-        "deploy.toml",
+        "slipway / deploy.toml",
     ]);
     assert_eq!(checks_of(r#""required""#, waiting), "checks: 1 passed");
     // Names that no environment or service of deploy.toml leads to are other people's.

@@ -4,6 +4,7 @@
 //! So an old run can't report over a newer one, and a lost report is only written again.
 
 mod apply;
+mod config;
 mod deploy;
 mod lock;
 mod plan;
@@ -12,6 +13,7 @@ mod queue;
 use jiff::{SignedDuration, Timestamp};
 
 pub use apply::{apply_check, apply_comment};
+pub use config::config_check;
 pub use deploy::{deploy_check, deploy_comment, deployment};
 pub use plan::{plan_check, plan_comment};
 
@@ -19,6 +21,7 @@ use crate::config::Config;
 use crate::facts::{Lock, Release};
 use crate::ids::{EnvName, RunId, ServiceName};
 use crate::outcome::Evidence;
+use crate::report::config_check::CONFIG_CHECK_NAME;
 use crate::report::evidence::{Identity, Link};
 use crate::run::Run;
 
@@ -85,9 +88,6 @@ pub mod identifier {
 pub fn plan_check_name(env: &EnvName) -> String {
     format!("plan {env}")
 }
-
-/// The name of the check run with the validation of a changed deploy.toml.
-pub const CONFIG_CHECK_NAME: &str = "deploy.toml";
 
 /// The names of all check runs that the bot may write under a deploy.toml.
 pub fn own_check_names(config: &Config) -> impl Iterator<Item = String> {

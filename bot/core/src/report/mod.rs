@@ -7,6 +7,7 @@
 pub mod apply_comment;
 pub mod board;
 pub mod check;
+pub mod config_check;
 pub mod deploy_comment;
 pub mod evidence;
 pub mod fit;

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use sha2::{Digest as _, Sha256};
 use slipway_core::event::RepoRef;
-use slipway_core::ids::{CheckRunId, CommentId, DeploymentId, PrNumber};
+use slipway_core::ids::{CheckRunId, CommentId, CommitSha, DeliveryId, DeploymentId, PrNumber};
 use slipway_core::intent::{Content, ReportKey};
 use slipway_core::ports::{
     Clock, DeploymentStatus, ForgeWriter, NewDeployment, PortErrorKind, PortResult, SentReport,
@@ -44,11 +44,20 @@ enum Shown {
     Comment(PrNumber, String),
     Reaction,
     Check {
-        sha: slipway_core::ids::CommitSha,
+        sha: CommitSha,
         output: Box<CheckOutput>,
         page: String,
+        again: Option<DeliveryId>,
     },
     Deployment(Box<NewDeployment>, Vec<DeploymentStatus>),
+}
+
+/// A check run as it is to be shown now.
+struct CheckToWrite<'a> {
+    sha: &'a CommitSha,
+    output: &'a CheckOutput,
+    page: &'a str,
+    fingerprint: u32,
 }
 
 impl Reporter {
@@ -61,8 +70,19 @@ impl Reporter {
             Shown::Nothing => Ok(sent(report, report.remote_id, String::new())),
             Shown::Reaction => self.react(report).await,
             Shown::Comment(pr, body) => self.comment(worker, report, pr, &body).await,
-            Shown::Check { sha, output, page } => {
-                self.check(worker, report, &sha, &output, &page).await
+            Shown::Check {
+                sha,
+                output,
+                page,
+                again,
+            } => {
+                let check = CheckToWrite {
+                    sha: &sha,
+                    output: &output,
+                    page: &page,
+                    fingerprint: fingerprint(&output, again.as_ref()),
+                };
+                self.check(worker, report, check).await
             }
             Shown::Deployment(deployment, statuses) => {
                 self.deployment(worker, report, &deployment, &statuses)
@@ -78,10 +98,11 @@ impl Reporter {
                 let marked = format!("{}{body}", marker(&report.key.to_string()));
                 Ok(Shown::Comment(*pr, marked))
             }
-            (Some(Content::Check { sha, output }), _) => Ok(Shown::Check {
+            (Some(Content::Check { sha, output, again }), _) => Ok(Shown::Check {
                 sha: sha.clone(),
                 output: output.clone(),
                 page: self.public_url.to_string(),
+                again: again.clone(),
             }),
             (Some(Content::Comment { .. }) | None, _) => self.project(report).await,
         }
@@ -133,12 +154,16 @@ impl Reporter {
         &self,
         worker: &WorkerId,
         report: &TakenReport,
-        sha: &slipway_core::ids::CommitSha,
-        output: &CheckOutput,
-        page: &str,
+        check: CheckToWrite<'_>,
     ) -> PortResult<SentReport> {
+        let CheckToWrite {
+            sha,
+            output,
+            page,
+            fingerprint,
+        } = check;
         let key = report.key.to_string();
-        let hash = hash(format!("{output:?}{page}").as_bytes());
+        let hash = hash(format!("{output:?}{page}{fingerprint}").as_bytes());
         let repo = &report.repo;
         if report.remote_id.is_some() && report.sent_hash.as_deref() == Some(&hash) {
             return Ok(sent(report, report.remote_id, hash));
@@ -147,10 +172,10 @@ impl Reporter {
         if known.is_none() && report.maybe_created {
             known = self.writer.find_check(repo, sha, &key).await?;
         }
-        // A check run that has ended keeps its annotations for ever: what has others, or none yet
-        // because it begins again, gets a new check run.
+        // A check run that has ended keeps its annotations for ever: what has others, none yet
+        // because it begins again, or was asked for again, gets a new check run.
         let ended = output.status == CheckStatus::Completed;
-        let anew = report.sent_count > 0 && (!ended || report.sent_count != fingerprint(output));
+        let anew = report.sent_count > 0 && (!ended || report.sent_count != fingerprint);
         if let Some(id) = known.filter(|_| !anew) {
             let annotate = ended && report.sent_count == 0;
             match self
@@ -158,7 +183,7 @@ impl Reporter {
                 .update_check(repo, id, page, output, annotate)
                 .await
             {
-                Ok(()) => return Ok(sent_check(id, hash, output)),
+                Ok(()) => return Ok(sent_check(id, hash, ended.then_some(fingerprint))),
                 Err(error) if error.kind == PortErrorKind::NotFound => {}
                 Err(error) => return Err(error),
             }
@@ -171,7 +196,7 @@ impl Reporter {
         self.store
             .report_created(worker, report, Some(id.0))
             .await?;
-        Ok(sent_check(id, hash, output))
+        Ok(sent_check(id, hash, ended.then_some(fingerprint)))
     }
 
     async fn deployment(
@@ -227,20 +252,23 @@ fn sent(report: &TakenReport, remote_id: Option<u64>, hash: String) -> SentRepor
     }
 }
 
-/// For check runs the count is zero until one was shown as ended, and then the fingerprint of the
-/// annotations that it has.
-fn sent_check(id: CheckRunId, hash: String, output: &CheckOutput) -> SentReport {
-    let ended = output.status == CheckStatus::Completed;
+/// For check runs the count is zero until one was shown as ended, and then its fingerprint.
+fn sent_check(id: CheckRunId, hash: String, fingerprint: Option<u32>) -> SentReport {
     SentReport {
         remote_id: Some(id.0),
         hash,
-        count: if ended { fingerprint(output) } else { 0 },
+        count: fingerprint.unwrap_or(0),
     }
 }
 
-/// A number for the annotations of a check run: never zero, and other for others.
-fn fingerprint(output: &CheckOutput) -> u32 {
-    let digest = Sha256::digest(format!("{:?}", output.annotations).as_bytes());
+/// A number for what an ended check run can't change, its annotations and what it was made for:
+/// never zero, and other for others.
+fn fingerprint(output: &CheckOutput, again: Option<&DeliveryId>) -> u32 {
+    let mut text = format!("{:?}", output.annotations);
+    if let Some(again) = again {
+        text.push_str(again.as_str());
+    }
+    let digest = Sha256::digest(text.as_bytes());
     let first = digest
         .iter()
         .take(4)

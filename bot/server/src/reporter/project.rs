@@ -33,6 +33,7 @@ impl Reporter {
                         sha: head.clone(),
                         output: Box::new(output),
                         page: self.page(newest.as_ref()),
+                        again: None,
                     })
                 })
                 .await
@@ -54,6 +55,7 @@ impl Reporter {
                         sha,
                         output: Box::new(output),
                         page: self.page(first.as_ref()),
+                        again: None,
                     })
                 })
                 .await
@@ -61,7 +63,7 @@ impl Reporter {
             ReportKey::DeployComment(id)
             | ReportKey::DeployCheck(id)
             | ReportKey::Deployment(id) => self.project_deploy(repo, &report.key, id).await,
-            ReportKey::ConfigCheck(_) | ReportKey::Reply(..) | ReportKey::Reaction(..) => {
+            ReportKey::ConfigCheck(..) | ReportKey::Reply(..) | ReportKey::Reaction(..) => {
                 Ok(Shown::Nothing)
             }
         }
@@ -88,6 +90,7 @@ impl Reporter {
                     sha: run.order.commit.clone(),
                     output: Box::new(output),
                     page: self.page(Some(&run.id)),
+                    again: None,
                 })
             }
             (ReportKey::Deployment(_), _) => projection::deployment(&run, scene)

@@ -11,6 +11,7 @@ mod harness;
 mod applying;
 mod bot;
 mod commands;
+mod configuring;
 mod crashes;
 mod deploying;
 mod faults;

@@ -1130,15 +1130,20 @@ fn an_invalid_deploy_toml_of_the_default_branch_is_told() {
         let pr = story
             .open("ana", "cidr", "Another network", &[(DEV, OTHER_CIDR)])
             .await?;
-        let check = story.check(&story.head(pr), "deploy.toml").await?;
-        insta::assert_snapshot!(story.shown(&check), @r#"
-        deploy.toml: failure
+        let check = story
+            .check(&story.head(pr), "slipway / deploy.toml")
+            .await?;
+        insta::assert_snapshot!(story.shown(&check), @"
+        slipway / deploy.toml: failure
         # deploy.toml has 1 error
         deploy.toml on `main`. Nothing is planned, applied or deployed until it is mended.
         ---
+        ```
+        deploy.toml:6:1: error: unknown key `auto_deplyo` in environments.dev
+        ```
 
         @ deploy.toml:6-6 failure: unknown key `auto_deplyo` in environments.dev: did you mean `auto_deploy`?
-        "#);
+        ");
         story.quiet().await?;
         assert!(story.replies(pr).is_empty());
         let asked = story.say("ana", pr, "/plan").await?;
@@ -1166,12 +1171,30 @@ fn a_changed_deploy_toml_is_checked_and_does_not_count_yet() {
             );
         let files = [("deploy.toml", toml.as_str()), (DEV, OTHER_CIDR)];
         let pr = story.open("ana", "rules", "Other rules", &files).await?;
-        let check = story.check(&story.head(pr), "deploy.toml").await?;
+        let check = story
+            .check(&story.head(pr), "slipway / deploy.toml")
+            .await?;
         insta::assert_snapshot!(story.shown(&check), @r#"
-        deploy.toml: failure
+        slipway / deploy.toml: failure
         # deploy.toml has 2 errors
-        deploy.toml as this pull request changes it. Its rules count once they are on the default branch.
+        What is in force is `main`'s `deploy.toml` until this is merged.
+
+        Merged like this, nothing would be planned, applied or deployed until it is mended. `slipway check` says the same before a push.
+
         ---
+        ```
+        deploy.toml:13:15: error: this role is in account 222222222222, the environment in 111111111111
+           |
+        13 | plan_role   = "arn:aws:iam::222222222222:role/slipway-plan"
+           |               ^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+           = help: every role of an environment is in its account
+
+        deploy.toml:22:16: error: "soon" is not a length of time
+           |
+        22 | soak         = "soon"
+           |                ^^^^^^
+           = help: write it like "90s", "30m", "1h" or "1h30m"
+        ```
 
         @ deploy.toml:13-13 failure: this role is in account 222222222222, the environment in 111111111111: every role of an environment is in its account
         @ deploy.toml:22-22 failure: "soon" is not a length of time: write it like "90s", "30m", "1h" or "1h30m"
@@ -1190,13 +1213,20 @@ fn a_changed_deploy_toml_is_checked_and_does_not_count_yet() {
         story
             .push("ana", "rules", "Better rules", &[("deploy.toml", &text)])
             .await?;
-        let check = story.check(&story.head(pr), "deploy.toml").await?;
-        insta::assert_snapshot!(story.shown(&check), @r#"
-        deploy.toml: success
-        # deploy.toml is good
-        deploy.toml as this pull request changes it. Its rules count once they are on the default branch.
+        let check = story
+            .check(&story.head(pr), "slipway / deploy.toml")
+            .await?;
+        insta::assert_snapshot!(story.shown(&check), @"
+        slipway / deploy.toml: success
+        # 1 change, none that widens rights or loosens rules
+        What is in force is `main`'s `deploy.toml` until this is merged.
+
+        **Changes**
+
+        - prod · `soak`: N s instead of N s
+
         ---
-        "#);
+        ");
         story.check(&story.head(pr), "plan dev").await?;
         Ok(story)
     });

@@ -149,7 +149,7 @@ fn buttons_of_an_apply_check_speak_of_all_its_stacks() {
 
 #[test]
 fn checks_that_are_not_the_bots_or_belong_to_nothing_are_ignored() {
-    let other = ReportKey::ConfigCheck(sha('a'));
+    let other = ReportKey::ConfigCheck(PR, sha('a'));
     insta::assert_snapshot!(change().presses(&other, RETRY), @"= the run behind the check is gone");
     let no_pr = change().but(|facts| facts.pr = None);
     insta::assert_snapshot!(no_pr.presses(&plan_check('a'), APPLY), @"= the check run belongs to no pull request");

@@ -1,8 +1,8 @@
 //! Planning by itself and on `/plan`.
 
-use crate::config::Config;
 use crate::event::{EventKind, PullRequestAction::*};
 use crate::facts::{ChangedFiles, Permission};
+use crate::intent::ReportKey;
 use crate::run::RunState;
 use crate::testing::{PR, Situation, apply, plan, planned, sha, situation, told, toml, unread};
 
@@ -244,7 +244,7 @@ fn an_author_may_plan_in_one_environment_and_not_in_another() {
 fn without_a_config_nothing_is_planned() {
     insta::assert_snapshot!(changed().without_config().happens(Opened), @"= the default branch has no deploy.toml");
     insta::assert_snapshot!(changed().with_broken_config().happens(Opened), @"
-    check deploy.toml on aaaaaaa: Some(Failure): deploy.toml has 2 errors: deploy.toml on `main`. Nothing is planned, applied or deployed until it is mended.
+    check slipway / deploy.toml on aaaaaaa: Some(Failure): deploy.toml has 2 errors: deploy.toml on `main`. Nothing is planned, applied or deployed until it is mended.
       deploy.toml:1 Failure deploy.toml has no `environments`
       deploy.toml:2 Failure unknown key `surprise` in deploy.toml
     = deploy.toml of the default branch has errors
@@ -252,33 +252,39 @@ fn without_a_config_nothing_is_planned() {
 }
 
 fn proposes(text: &str) -> String {
-    let diagnostics = Config::check(text).diagnostics;
-    situation()
-        .files(&["deploy.toml"])
-        .but(|facts| facts.pr.as_mut().unwrap().proposed_config = Some(Ok(diagnostics)))
-        .happens(Opened)
+    proposing(text).happens(Opened)
+}
+
+fn proposing(text: &str) -> Situation {
+    situation().files(&["deploy.toml"]).proposes(Some(text))
 }
 
 #[test]
 fn a_changed_deploy_toml_is_checked() {
     insta::assert_snapshot!(proposes(&toml("", "")), @"
-    check deploy.toml on aaaaaaa: Some(Success): deploy.toml is good: deploy.toml as this pull request changes it. Its rules count once they are on the default branch.
+    check slipway / deploy.toml on aaaaaaa: Some(Success): No rule changes (comments or layout only): What is in force is `main`'s `deploy.toml` until this is merged.
+
     check plan dev on aaaaaaa: Some(Success): Nothing to do: This change touches no stack in dev.
     check plan prod on aaaaaaa: Some(Success): Nothing to do: This change touches no stack in prod.
     = the change touches no stack
     ");
     insta::assert_snapshot!(proposes("version = 1\nsurprise = true\n"), @"
-    check deploy.toml on aaaaaaa: Some(Failure): deploy.toml has 2 errors: deploy.toml as this pull request changes it. Its rules count once they are on the default branch.
+    check slipway / deploy.toml on aaaaaaa: Some(Failure): deploy.toml has 2 errors: What is in force is `main`'s `deploy.toml` until this is merged.
+
+    Merged like this, nothing would be planned, applied or deployed until it is mended. `slipway check` says the same before a push.
+
       deploy.toml:1 Failure deploy.toml has no `environments`
       deploy.toml:2 Failure unknown key `surprise` in deploy.toml
     check plan dev on aaaaaaa: Some(Success): Nothing to do: This change touches no stack in dev.
     check plan prod on aaaaaaa: Some(Success): Nothing to do: This change touches no stack in prod.
     = the change touches no stack
     ");
-    let blind =
-        situation().but(|facts| facts.pr.as_mut().unwrap().proposed_config = Some(unread()));
+    let blind = situation().proposal_unread();
     insta::assert_snapshot!(blind.happens(Opened), @"
-    check deploy.toml on aaaaaaa: Some(Failure): deploy.toml could not be read: GitHub: 502
+    check slipway / deploy.toml on aaaaaaa: Some(Failure): deploy.toml could not be read: What is in force is `main`'s `deploy.toml` until this is merged.
+
+    GitHub: 502. Nothing of it was checked. Once that is mended, re-run this check.
+
     check plan dev on aaaaaaa: Some(Success): Nothing to do: This change touches no stack in dev.
     check plan prod on aaaaaaa: Some(Success): Nothing to do: This change touches no stack in prod.
     = the change touches no stack
@@ -289,10 +295,107 @@ fn a_changed_deploy_toml_is_checked() {
 fn a_deploy_toml_that_mends_a_broken_one_is_checked_by_itself() {
     let mending = situation()
         .with_broken_config()
-        .but(|facts| facts.pr.as_mut().unwrap().proposed_config = Some(Ok(Vec::new())));
+        .proposes(Some(&toml("", "")));
     insta::assert_snapshot!(mending.happens(Opened), @"
-    check deploy.toml on aaaaaaa: Some(Success): deploy.toml is good: deploy.toml as this pull request changes it. Its rules count once they are on the default branch.
+    check slipway / deploy.toml on aaaaaaa: Some(Success): deploy.toml is good again: 2 environments, 3 stacks, 1 service: `main`'s `deploy.toml` has errors: there is nothing to compare with, and nothing is planned, applied or deployed until it is mended there.
+
+    **What it says**
+
+    - dev is new: account 111111111111 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`, `database`
+    - prod is new: account 222222222222 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`
+    - stack `network` is new: `infra/network` in `dev`, `prod`
+    - stack `eks` is new: `infra/eks` in `dev`, `prod`
+    - stack `database` is new: `infra/database` in `dev`
+    - service `shop` is new: `ghcr.io/acme/shop` from `k8s/{environment}` in namespace `shop` of cluster `shop-{environment}`
+
     = deploy.toml of the default branch has errors
+    ");
+}
+
+fn config_check(head: char) -> ReportKey {
+    ReportKey::ConfigCheck(PR, sha(head))
+}
+
+#[test]
+fn a_check_of_deploy_toml_that_is_asked_for_again_is_made_anew() {
+    insta::assert_snapshot!(proposing(&toml("", "")).rerequests(&config_check('a')), @"
+    check slipway / deploy.toml on aaaaaaa again: Some(Success): No rule changes (comments or layout only): What is in force is `main`'s `deploy.toml` until this is merged.
+
+    = deploy.toml is checked anew
+    ");
+    // It only reads: whoever asks, and without a good file on the default branch.
+    let anybody = proposing(&toml("", ""))
+        .actor("mallory", Permission::Read)
+        .fork()
+        .without_config();
+    insta::assert_snapshot!(anybody.rerequests(&config_check('a')), @"
+    check slipway / deploy.toml on aaaaaaa again: Some(Success): The first deploy.toml: 2 environments, 3 stacks, 1 service: `main` has no `deploy.toml`: nothing is planned, applied or deployed until one is merged.
+
+    **What it says**
+
+    - dev is new: account 111111111111 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`, `database`
+    - prod is new: account 222222222222 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`
+    - stack `network` is new: `infra/network` in `dev`, `prod`
+    - stack `eks` is new: `infra/eks` in `dev`, `prod`
+    - stack `database` is new: `infra/database` in `dev`
+    - service `shop` is new: `ghcr.io/acme/shop` from `k8s/{environment}` in namespace `shop` of cluster `shop-{environment}`
+
+    = deploy.toml is checked anew
+    ");
+    insta::assert_snapshot!(situation().with_broken_config().rerequests(&config_check('a')), @"
+    check slipway / deploy.toml on aaaaaaa again: Some(Failure): deploy.toml has 2 errors: deploy.toml on `main`. Nothing is planned, applied or deployed until it is mended.
+      deploy.toml:1 Failure deploy.toml has no `environments`
+      deploy.toml:2 Failure unknown key `surprise` in deploy.toml
+    = deploy.toml is checked anew
+    ");
+    insta::assert_snapshot!(situation().rerequests(&config_check('a')), @"
+    check slipway / deploy.toml on aaaaaaa again: Some(Success): deploy.toml is good: deploy.toml on `main` has no errors any more. Comment `/plan` to have this planned.
+    = deploy.toml is checked anew
+    ");
+}
+
+#[test]
+fn a_check_of_deploy_toml_is_left_as_it_is_once_it_is_history() {
+    let change = proposing(&toml("", ""));
+    insta::assert_snapshot!(change.clone().merged('c').rerequests(&config_check('a')), @"= the pull request is over: its check stays as it is");
+    insta::assert_snapshot!(change.clone().closed().rerequests(&config_check('a')), @"= the pull request is over: its check stays as it is");
+    insta::assert_snapshot!(change.clone().rerequests(&config_check('e')), @"= the check is of an older head");
+    insta::assert_snapshot!(change.but(|facts| facts.pr = None).rerequests(&config_check('a')), @"= the check run belongs to no pull request");
+}
+
+#[test]
+fn all_checks_asked_for_again_are_that_of_deploy_toml_too() {
+    let all = |situation: Situation| {
+        told(&situation.decide(EventKind::SuiteRerequested { head: sha('a') }))
+    };
+    insta::assert_snapshot!(all(proposing(&toml("", ""))), @"
+    check slipway / deploy.toml on aaaaaaa again: Some(Success): No rule changes (comments or layout only): What is in force is `main`'s `deploy.toml` until this is merged.
+
+    reply
+      | ### Nothing to plan
+      |
+      | This pull request touches no stack. Stacks: `network` (`infra/network`), `eks` (`infra/eks`), `database` (`infra/database`). Plan one all the same: `/plan ENV STACK`.
+    = nothing to plan
+    ");
+    insta::assert_snapshot!(all(proposing(&toml("", "")).with_broken_config()), @"
+    check slipway / deploy.toml on aaaaaaa again: Some(Success): deploy.toml is good again: 2 environments, 3 stacks, 1 service: `main`'s `deploy.toml` has errors: there is nothing to compare with, and nothing is planned, applied or deployed until it is mended there.
+
+    **What it says**
+
+    - dev is new: account 111111111111 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`, `database`
+    - prod is new: account 222222222222 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`
+    - stack `network` is new: `infra/network` in `dev`, `prod`
+    - stack `eks` is new: `infra/eks` in `dev`, `prod`
+    - stack `database` is new: `infra/database` in `dev`
+    - service `shop` is new: `ghcr.io/acme/shop` from `k8s/{environment}` in namespace `shop` of cluster `shop-{environment}`
+
+    = there is no good deploy.toml
+    ");
+    insta::assert_snapshot!(all(changed().with_broken_config()), @"
+    check slipway / deploy.toml on aaaaaaa again: Some(Failure): deploy.toml has 2 errors: deploy.toml on `main`. Nothing is planned, applied or deployed until it is mended.
+      deploy.toml:1 Failure deploy.toml has no `environments`
+      deploy.toml:2 Failure unknown key `surprise` in deploy.toml
+    = there is no good deploy.toml
     ");
 }
 

@@ -1,6 +1,7 @@
 //! What is shown of each state of the store.
 
 mod apply;
+mod config;
 mod deploy;
 mod plan;
 mod queue;
