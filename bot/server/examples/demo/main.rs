@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, Subcommand};
-use slipway_sandbox::world::{REPO, World};
+use slipway_sandbox::world::World;
 
 use narrator::Narrator;
 use process::Bot;
@@ -89,7 +89,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 async fn stay(world: &World, bot: &Bot) -> anyhow::Result<()> {
     println!("A whole world on this machine; Ctrl-C ends it.\n");
-    println!("  GitHub      {}/{REPO}", world.github.html_url());
+    println!("  GitHub      {}/{}", world.github.html_url(), world.repo);
     println!("  Slipway     {}", bot.url());
     println!("  its log     {}", bot.log().display());
     println!("  AWS         {}", world.aws.url());

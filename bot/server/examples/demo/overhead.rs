@@ -5,7 +5,6 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use slipway_sandbox::world::REPO;
 use tokio::process::Command;
 
 use crate::narrator::Narrator;
@@ -25,11 +24,11 @@ pub(crate) async fn measure(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::R
     )];
     let title = "One stack in one environment";
     github
-        .commit(REPO, "measured", "ana", title, &files)
+        .commit(&n.world.repo, "measured", "ana", title, &files)
         .await?;
     let sent = n.world.clock.now();
     let pr = github
-        .open_pull_request(REPO, "ana", "measured", "main", title, false)
+        .open_pull_request(&n.world.repo, "ana", "measured", "main", title, false)
         .await?;
     let done = github
         .until(
@@ -37,7 +36,7 @@ pub(crate) async fn measure(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::R
             Duration::from_secs(60),
             |model| {
                 let bot = model.bot_login();
-                let repository = model.repository(REPO)?;
+                let repository = model.repository(&n.world.repo)?;
                 repository
                     .comments(pr)
                     .find(|comment| comment.author == bot && comment.body.contains("valid until"))
@@ -73,7 +72,7 @@ pub(crate) async fn measure(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::R
         acknowledged.len(),
         verdict(slowest, ACKNOWLEDGED)
     ));
-    github.close(REPO, pr, "ana").await?;
+    github.close(&n.world.repo, pr, "ana").await?;
     Ok(())
 }
 
@@ -87,8 +86,8 @@ async fn bare(n: &Narrator<'_>, terraform: &Path) -> anyhow::Result<Duration> {
     )?;
     let path = dir.path();
     let mirror = path.join("mirror.git");
-    let token = n.world.github.installation_token(REPO).await?;
-    let url = n.world.github.clone_url(REPO);
+    let token = n.world.github.installation_token(&n.world.repo).await?;
+    let url = n.world.github.clone_url(&n.world.repo);
     let url = url.replace("http://", &format!("http://x-access-token:{token}@"));
     // The bot has its mirror already: the first clone is not part of a plan.
     run(

@@ -4,7 +4,6 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use slipway_sandbox::world::REPO;
 
 use crate::narrator::Narrator;
 use crate::overhead;
@@ -50,9 +49,9 @@ async fn plan(n: &mut Narrator<'_>) -> anyhow::Result<(u64, String)> {
         .map(|(path, text)| (*path, Some(*text)))
         .collect();
     let title = "Bigger database, friendlier greeting";
-    let head = github.commit(REPO, "bigger", "ana", title, &files).await?;
+    let head = github.commit(&n.world.repo, "bigger", "ana", title, &files).await?;
     let pr = github
-        .open_pull_request(REPO, "ana", "bigger", "main", title, false)
+        .open_pull_request(&n.world.repo, "ana", "bigger", "main", title, false)
         .await?;
     let body = n
         .reads(pr, &["Plan ·", "valid until", "/apply dev", "/apply prod"])
@@ -69,8 +68,8 @@ async fn plan(n: &mut Narrator<'_>) -> anyhow::Result<(u64, String)> {
 async fn apply(n: &mut Narrator<'_>, pr: u64, head: &str) -> anyhow::Result<()> {
     n.step("ben approves; ana says /apply dev");
     let github = &n.world.github;
-    github.review(REPO, pr, "ben", "approve").await?;
-    github.comment(REPO, pr, "ana", "/apply dev").await?;
+    github.review(&n.world.repo, pr, "ben", "approve").await?;
+    github.comment(&n.world.repo, pr, "ana", "/apply dev").await?;
     n.reads(pr, &["Applied", "database"]).await?;
     n.check(head, "apply dev", "success").await?;
     let state = n.world.aws.object(&n.world.dev.bucket, "database.tfstate");
@@ -85,7 +84,7 @@ async fn apply(n: &mut Narrator<'_>, pr: u64, head: &str) -> anyhow::Result<()> 
 
 async fn merge(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<String> {
     n.step("ben merges; CI publishes the image; dev gets it by digest");
-    let merge = n.world.github.merge(REPO, pr, "ben").await?;
+    let merge = n.world.github.merge(&n.world.repo, pr, "ben").await?;
     n.reads(pr, &["shop is live in dev", "undo"]).await?;
     n.check(&merge, "deploy shop to dev", "success").await?;
     n.deployment("dev", &merge, &["queued", "in_progress", "success"])
@@ -93,14 +92,14 @@ async fn merge(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<String> {
     let digest = n
         .world
         .registry
-        .digest_of("acme/shop", &format!("sha-{merge}"));
+        .digest_of(&n.world.image, &format!("sha-{merge}"));
     let digest = digest.context("CI published no image")?;
     let runs = n.world.dev.cluster.running_image("shop", "shop");
     ensure!(
-        runs == Some(format!("ghcr.io/acme/shop@{digest}")),
+        runs == Some(format!("ghcr.io/{}@{digest}", n.world.image)),
         "dev runs {runs:?}, not {digest}"
     );
-    n.seen(&format!("the pods in dev run ghcr.io/acme/shop@{digest}"));
+    n.seen(&format!("the pods in dev run ghcr.io/{}@{digest}", n.world.image));
     Ok(merge)
 }
 
@@ -108,7 +107,7 @@ async fn prod_refused(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<()> {
     n.step("ana wants it in prod at once: every closed gate is named");
     n.world
         .github
-        .comment(REPO, pr, "ana", "/deploy prod")
+        .comment(&n.world.repo, pr, "ana", "/deploy prod")
         .await?;
     n.reads(pr, &["Not deployed to prod", "soak", "right"])
         .await?;
@@ -124,7 +123,7 @@ async fn prod_applied(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<()> {
     n.step("ben applies prod's stacks: planned again on the merge commit, same as reviewed");
     n.world
         .github
-        .comment(REPO, pr, "ben", "/apply prod")
+        .comment(&n.world.repo, pr, "ben", "/apply prod")
         .await?;
     n.reads(pr, &["Applied", "in prod"]).await?;
     Ok(())
@@ -135,12 +134,12 @@ async fn prod_deployed(n: &mut Narrator<'_>, pr: u64, merge: &str) -> anyhow::Re
     n.until_soaked("dev", merge, SOAK).await?;
     n.world
         .github
-        .comment(REPO, pr, "ben", "/deploy prod")
+        .comment(&n.world.repo, pr, "ben", "/deploy prod")
         .await?;
     let body = n.reads(pr, &["are you sure", "/confirm"]).await?;
     let code = confirm_code(&body).context("there is no code to confirm with")?;
     let confirm = format!("/confirm {code}");
-    n.world.github.comment(REPO, pr, "ben", &confirm).await?;
+    n.world.github.comment(&n.world.repo, pr, "ben", &confirm).await?;
     n.reads(pr, &["shop is live in prod"]).await?;
     n.check(merge, "deploy shop to prod", "success").await?;
     n.deployment("prod", merge, &["queued", "in_progress", "success"])
@@ -170,13 +169,13 @@ async fn bad_image(n: &mut Narrator<'_>, good: &str) -> anyhow::Result<()> {
     let title = "Currency in the configuration";
     let files = [("app/greeting.txt", Some("Welcome (this one will crash).\n"))];
     let head = github
-        .commit(REPO, "currency", "ana", title, &files)
+        .commit(&n.world.repo, "currency", "ana", title, &files)
         .await?;
     let pr = github
-        .open_pull_request(REPO, "ana", "currency", "main", title, false)
+        .open_pull_request(&n.world.repo, "ana", "currency", "main", title, false)
         .await?;
     n.check(&head, "plan dev", "success").await?;
-    let bad = github.merge(REPO, pr, "ben").await?;
+    let bad = github.merge(&n.world.repo, pr, "ben").await?;
     n.reads(
         pr,
         &[
@@ -193,17 +192,17 @@ async fn bad_image(n: &mut Narrator<'_>, good: &str) -> anyhow::Result<()> {
     let digest = n
         .world
         .registry
-        .digest_of("acme/shop", &format!("sha-{good}"));
+        .digest_of(&n.world.image, &format!("sha-{good}"));
     let runs = n.world.dev.cluster.running_image("shop", "shop");
     ensure!(
-        runs == digest.map(|digest| format!("ghcr.io/acme/shop@{digest}")),
+        runs == digest.map(|digest| format!("ghcr.io/{}@{digest}", n.world.image)),
         "dev runs {runs:?} after the rollback"
     );
     n.seen("dev runs the good digest again");
     n.step("cleo looks at the board and lifts the hold");
-    github.comment(REPO, pr, "cleo", "/where").await?;
+    github.comment(&n.world.repo, pr, "cleo", "/where").await?;
     n.reads(pr, &["What is live where", "⏸️"]).await?;
-    github.comment(REPO, pr, "cleo", "/resume dev").await?;
+    github.comment(&n.world.repo, pr, "cleo", "/resume dev").await?;
     n.reads(pr, &["dev is resumed"]).await?;
     Ok(())
 }

@@ -1,0 +1,91 @@
+//! What a world's repository holds before anybody opens a pull request.
+
+mod checkout;
+
+use crate::github::Protection;
+
+/// A repository and what goes with it.
+#[derive(Clone, Debug)]
+pub struct Scene {
+    /// `owner/name`.
+    pub repo: String,
+    /// The image that its CI builds, without its host.
+    pub image: String,
+    /// What the bot's roles ask for.
+    pub external_id: String,
+    /// Its files. Terraform backends (`*.s3.tfbackend`) are told besides where the world's S3 is.
+    pub files: Vec<(String, String)>,
+    /// The name of an environment's state bucket, from the environment and the account.
+    pub bucket: fn(&str, &str) -> String,
+    /// The stacks (by the folder of their state's key) for which somebody has made the environments'
+    /// workspaces already.
+    pub workspaces: Vec<String>,
+    /// The rules of its default branch.
+    pub protection: Option<Protection>,
+}
+
+impl Scene {
+    /// `acme/shop`: two stacks and a service, small enough to be read at a glance.
+    #[must_use]
+    pub fn shop() -> Self {
+        Self {
+            repo: super::REPO.to_owned(),
+            image: super::IMAGE.to_owned(),
+            external_id: "acme-shop".to_owned(),
+            files: shop_files(),
+            bucket: |env, _| format!("acme-shop-{env}-state"),
+            workspaces: Vec::new(),
+            protection: None,
+        }
+    }
+}
+
+fn shop_files() -> Vec<(String, String)> {
+    let mut files = vec![
+        file("deploy.toml", include_str!("shop/deploy.toml")),
+        file("README.md", "# shop\n\nSells things.\n"),
+        file(
+            "infra/01-network/main.tf",
+            include_str!("shop/network/main.tf"),
+        ),
+        file(
+            "infra/02-database/main.tf",
+            include_str!("shop/database/main.tf"),
+        ),
+        file("app/greeting.txt", "Welcome to the shop.\n"),
+    ];
+    for (env, replicas, cidr, size) in [
+        ("dev", "2", "10.1.0.0/16", "small"),
+        ("prod", "3", "10.2.0.0/16", "large"),
+    ] {
+        for stack in ["01-network", "02-database"] {
+            files.push((
+                format!("infra/{stack}/{env}.s3.tfbackend"),
+                format!(
+                    "bucket                      = \"acme-shop-{env}-state\"\n\
+                     region                      = \"eu-central-1\"\n\
+                     use_lockfile                = true\n"
+                ),
+            ));
+        }
+        files.push((
+            format!("infra/01-network/{env}.tfvars"),
+            format!("environment = \"{env}\"\ncidr        = \"{cidr}\"\n"),
+        ));
+        files.push((
+            format!("infra/02-database/{env}.tfvars"),
+            format!("environment = \"{env}\"\nsize        = \"{size}\"\n"),
+        ));
+        files.push((
+            format!("app/k8s/{env}/shop.yaml"),
+            include_str!("shop/k8s/shop.yaml")
+                .replace("{{replicas}}", replicas)
+                .replace("{{environment}}", env),
+        ));
+    }
+    files
+}
+
+fn file(path: &str, text: &str) -> (String, String) {
+    (path.to_owned(), text.to_owned())
+}
