@@ -72,7 +72,9 @@ impl World {
             sender: "github-actions[bot]".to_owned(),
             action: "published".to_owned(),
         };
-        self.github.publish_package_event(&self.repo, package).await?;
+        self.github
+            .publish_package_event(&self.repo, package)
+            .await?;
         let run = WorkflowRun {
             name: "publish".to_owned(),
             path: ".github/workflows/publish.yml".to_owned(),

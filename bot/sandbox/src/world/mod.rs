@@ -46,7 +46,7 @@ pub struct Place {
     /// `dev` or `prod`.
     pub name: &'static str,
     /// The AWS account.
-    pub account: &'static str,
+    pub account: String,
     /// The cluster.
     pub cluster: Cluster,
     /// The bucket with the state.
@@ -114,8 +114,10 @@ impl World {
             clock: &clock,
             scene: &scene,
         };
-        let dev = ground.place("dev", "111111111111").await?;
-        let prod = ground.place("prod", "222222222222").await?;
+        let [dev, prod] = &scene.accounts;
+        let [dev_bucket, prod_bucket] = &scene.buckets;
+        let dev = ground.place("dev", dev, dev_bucket).await?;
+        let prod = ground.place("prod", prod, prod_bucket).await?;
         let world = Self {
             clock,
             github,
@@ -199,15 +201,19 @@ struct Ground<'a> {
 impl Ground<'_> {
     /// Opens an account with its bucket, cluster and the three roles of the bot, which trust only
     /// the bot's own identity and only with the external id.
-    async fn place(&self, name: &'static str, account_id: &'static str) -> anyhow::Result<Place> {
+    async fn place(
+        &self,
+        name: &'static str,
+        account_id: &str,
+        bucket: &str,
+    ) -> anyhow::Result<Place> {
         let aws = self.aws;
         let account = aws.add_account(account_id)?;
-        let bucket = (self.scene.bucket)(name, account_id);
-        aws.create_bucket(&account, REGION, &bucket)?;
+        aws.create_bucket(&account, REGION, bucket)?;
         for stack in &self.scene.workspaces {
             // What `terraform workspace new` leaves behind: the plan role may not write it.
             let key = format!("env:/{name}/{stack}/terraform.tfstate");
-            aws.put_object(&bucket, &key, EMPTY_STATE)?;
+            aws.put_object(bucket, &key, EMPTY_STATE)?;
         }
         let cluster = Cluster::start(ClusterConfig {
             name: format!("shop-{name}"),
@@ -228,7 +234,7 @@ impl Ground<'_> {
             external_id: Some(self.scene.external_id.clone()),
             ..Trust::of("arn:aws:iam::999999999999:user/slipway")
         };
-        let state = || bucket.clone();
+        let state = || bucket.to_owned();
         let roles = [
             (
                 "slipway-plan",
@@ -252,9 +258,9 @@ impl Ground<'_> {
         }
         Ok(Place {
             name,
-            account: account_id,
+            account: account_id.to_owned(),
             cluster,
-            bucket,
+            bucket: bucket.to_owned(),
         })
     }
 }

@@ -15,8 +15,10 @@ pub struct Scene {
     pub external_id: String,
     /// Its files. Terraform backends (`*.s3.tfbackend`) are told besides where the world's S3 is.
     pub files: Vec<(String, String)>,
-    /// The name of an environment's state bucket, from the environment and the account.
-    pub bucket: fn(&str, &str) -> String,
+    /// The accounts of dev and prod.
+    pub accounts: [String; 2],
+    /// The buckets with the state of dev and prod.
+    pub buckets: [String; 2],
     /// The stacks (by the folder of their state's key) for which somebody has made the environments'
     /// workspaces already.
     pub workspaces: Vec<String>,
@@ -33,7 +35,8 @@ impl Scene {
             image: super::IMAGE.to_owned(),
             external_id: "acme-shop".to_owned(),
             files: shop_files(),
-            bucket: |env, _| format!("acme-shop-{env}-state"),
+            accounts: ["111111111111", "222222222222"].map(str::to_owned),
+            buckets: ["dev", "prod"].map(|env| format!("acme-shop-{env}-state")),
             workspaces: Vec::new(),
             protection: None,
         }

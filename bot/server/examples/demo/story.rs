@@ -49,7 +49,9 @@ async fn plan(n: &mut Narrator<'_>) -> anyhow::Result<(u64, String)> {
         .map(|(path, text)| (*path, Some(*text)))
         .collect();
     let title = "Bigger database, friendlier greeting";
-    let head = github.commit(&n.world.repo, "bigger", "ana", title, &files).await?;
+    let head = github
+        .commit(&n.world.repo, "bigger", "ana", title, &files)
+        .await?;
     let pr = github
         .open_pull_request(&n.world.repo, "ana", "bigger", "main", title, false)
         .await?;
@@ -69,7 +71,9 @@ async fn apply(n: &mut Narrator<'_>, pr: u64, head: &str) -> anyhow::Result<()> 
     n.step("ben approves; ana says /apply dev");
     let github = &n.world.github;
     github.review(&n.world.repo, pr, "ben", "approve").await?;
-    github.comment(&n.world.repo, pr, "ana", "/apply dev").await?;
+    github
+        .comment(&n.world.repo, pr, "ana", "/apply dev")
+        .await?;
     n.reads(pr, &["Applied", "database"]).await?;
     n.check(head, "apply dev", "success").await?;
     let state = n.world.aws.object(&n.world.dev.bucket, "database.tfstate");
@@ -99,7 +103,10 @@ async fn merge(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<String> {
         runs == Some(format!("ghcr.io/{}@{digest}", n.world.image)),
         "dev runs {runs:?}, not {digest}"
     );
-    n.seen(&format!("the pods in dev run ghcr.io/{}@{digest}", n.world.image));
+    n.seen(&format!(
+        "the pods in dev run ghcr.io/{}@{digest}",
+        n.world.image
+    ));
     Ok(merge)
 }
 
@@ -139,7 +146,10 @@ async fn prod_deployed(n: &mut Narrator<'_>, pr: u64, merge: &str) -> anyhow::Re
     let body = n.reads(pr, &["are you sure", "/confirm"]).await?;
     let code = confirm_code(&body).context("there is no code to confirm with")?;
     let confirm = format!("/confirm {code}");
-    n.world.github.comment(&n.world.repo, pr, "ben", &confirm).await?;
+    n.world
+        .github
+        .comment(&n.world.repo, pr, "ben", &confirm)
+        .await?;
     n.reads(pr, &["shop is live in prod"]).await?;
     n.check(merge, "deploy shop to prod", "success").await?;
     n.deployment("prod", merge, &["queued", "in_progress", "success"])
@@ -202,7 +212,9 @@ async fn bad_image(n: &mut Narrator<'_>, good: &str) -> anyhow::Result<()> {
     n.step("cleo looks at the board and lifts the hold");
     github.comment(&n.world.repo, pr, "cleo", "/where").await?;
     n.reads(pr, &["What is live where", "⏸️"]).await?;
-    github.comment(&n.world.repo, pr, "cleo", "/resume dev").await?;
+    github
+        .comment(&n.world.repo, pr, "cleo", "/resume dev")
+        .await?;
     n.reads(pr, &["dev is resumed"]).await?;
     Ok(())
 }

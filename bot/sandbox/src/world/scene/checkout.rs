@@ -29,9 +29,6 @@ const STACKS: [(&str, &str, &str); 4] = [
     ),
 ];
 
-/// The service's image, which `publish.yml` builds.
-const IMAGE: &str = "acme/slipway-shop";
-
 /// The check of `ci.yml`.
 const CHECK: &str = "test";
 
@@ -45,13 +42,23 @@ impl Scene {
     /// four seconds, and `windows` are left out.
     ///
     /// # Errors
-    /// When the checkout lacks a file, or its `deploy.toml` another image or no such rules.
+    /// When the checkout lacks a file, or a file what the world is made from.
     pub fn of_checkout(root: &Path) -> anyhow::Result<Self> {
         let deploy = read(root, "deploy.toml")?;
-        ensure!(
-            deploy.contains(&format!("\"ghcr.io/{IMAGE}\"")),
-            "deploy.toml names no image ghcr.io/{IMAGE}"
-        );
+        let rules: toml::Table = deploy.parse().context("deploy.toml of the checkout")?;
+        let text = |path: &[&str]| text_at(&rules, path);
+        let image = text(&["services", "shop", "image"])?;
+        let image = image
+            .strip_prefix("ghcr.io/")
+            .with_context(|| format!("the image {image} is not on ghcr.io"))?;
+        let owner = image.split('/').next().unwrap_or(image);
+        let aws = ["dev", "prod"].map(|env| {
+            let account = text(&["environments", env, "aws", "account"])?;
+            let external_id = text(&["environments", env, "aws", "external_id"])?;
+            anyhow::Ok((account, external_id))
+        });
+        let [dev, prod] = aws;
+        let ((dev, external_id), (prod, _)) = (dev?, prod?);
         let mut files = vec![
             ("deploy.toml".to_owned(), hurried(&deploy)?),
             (
@@ -62,16 +69,24 @@ impl Scene {
         for directory in ["app/k8s", "bot/k8s", ".github"] {
             collect(root, directory, &|_| true, &mut files)?;
         }
+        let buckets = ["dev", "prod"].map(|env| {
+            let path = format!("{}/{env}.s3.tfbackend", STACKS[0].0);
+            let backend: toml::Table = read(root, &path)?.parse().context(path)?;
+            text_at(&backend, &["bucket"])
+        });
+        let [in_dev, in_prod] = buckets;
+        let buckets = [in_dev?, in_prod?];
         for (directory, _, resources) in STACKS {
             collect(root, directory, &is_kept, &mut files)?;
             files.push((format!("{directory}/main.tf"), resources.to_owned()));
         }
         Ok(Self {
-            repo: "acme/slipway".to_owned(),
-            image: IMAGE.to_owned(),
-            external_id: "acme-slipway".to_owned(),
+            repo: format!("{owner}/slipway"),
+            image: image.to_owned(),
+            external_id,
+            accounts: [dev, prod],
+            buckets,
             files,
-            bucket: |_, account| format!("acme-terraform-state-{account}"),
             workspaces: STACKS[1..]
                 .iter()
                 .map(|(_, stack, _)| (*stack).to_owned())
@@ -82,6 +97,18 @@ impl Scene {
             }),
         })
     }
+}
+
+fn text_at(table: &toml::Table, path: &[&str]) -> anyhow::Result<String> {
+    let (last, tables) = path.split_last().context("an empty path")?;
+    let mut table = Some(table);
+    for name in tables {
+        table = table.and_then(|table| table.get(*name)?.as_table());
+    }
+    let text = table.and_then(|table| table.get(*last)?.as_str());
+    Ok(text
+        .with_context(|| format!("{} is missing", path.join(".")))?
+        .to_owned())
 }
 
 /// What of a stack needs no provider.
