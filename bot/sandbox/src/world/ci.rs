@@ -111,7 +111,7 @@ impl World {
             let greeting = self.greeting(&sha).await?;
             built.insert(sha.clone());
             self.github
-                .ci_check(&self.repo, &sha, "test", Some("success"))
+                .ci_check(&self.repo, &sha, &self.check, Some("success"))
                 .await?;
             let build = if greeting.contains("crash") {
                 Build::Crashing

@@ -74,6 +74,8 @@ pub struct World {
     pub repo: String,
     /// The image that its CI builds, without its host.
     pub image: String,
+    /// The check that its CI reports.
+    pub check: String,
 }
 
 impl World {
@@ -128,6 +130,7 @@ impl World {
             bot_keys,
             repo: scene.repo.clone(),
             image: scene.image.clone(),
+            check: scene.check.clone(),
         };
         world.lay_repository(&scene).await?;
         Ok(world)

@@ -11,6 +11,8 @@ pub struct Scene {
     pub repo: String,
     /// The image that its CI builds, without its host.
     pub image: String,
+    /// The check that its CI reports.
+    pub check: String,
     /// What the bot's roles ask for.
     pub external_id: String,
     /// Its files. Terraform backends (`*.s3.tfbackend`) are told besides where the world's S3 is.
@@ -33,6 +35,7 @@ impl Scene {
         Self {
             repo: super::REPO.to_owned(),
             image: super::IMAGE.to_owned(),
+            check: "test".to_owned(),
             external_id: "acme-shop".to_owned(),
             files: shop_files(),
             accounts: ["111111111111", "222222222222"].map(str::to_owned),

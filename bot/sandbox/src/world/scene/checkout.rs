@@ -30,7 +30,7 @@ const STACKS: [(&str, &str, &str); 4] = [
 ];
 
 /// The check of `ci.yml`.
-const CHECK: &str = "test";
+const CHECK: &str = "make check";
 
 /// What half an hour of soaking becomes, for people who watch.
 const SOAK: &str = "4s";
@@ -91,6 +91,7 @@ impl Scene {
                 .iter()
                 .map(|(_, stack, _)| (*stack).to_owned())
                 .collect(),
+            check: CHECK.to_owned(),
             protection: Some(Protection {
                 required_checks: vec![CHECK.to_owned()],
                 ..Protection::default()
