@@ -56,7 +56,10 @@ impl World {
             Build::NeverReady => image.with_label("sandbox.outcome", "never-ready"),
         };
         let tag = format!("sha-{sha}");
-        let pushed = self.registry.push_image(&self.image, &tag, image).await;
+        let pushed = self
+            .registry
+            .push_image(&self.scene.image, &tag, image)
+            .await;
         pushed.with_context(|| format!("pushing the image of {sha}"))
     }
 
@@ -66,14 +69,14 @@ impl World {
     /// When the repository is gone.
     pub async fn announce(&self, sha: &str, digest: &str) -> anyhow::Result<()> {
         let package = PublishedPackage {
-            image: format!("{REGISTRY}/{}", self.image),
+            image: format!("{REGISTRY}/{}", self.scene.image),
             tag: format!("sha-{sha}"),
             digest: digest.to_owned(),
             sender: "github-actions[bot]".to_owned(),
             action: "published".to_owned(),
         };
         self.github
-            .publish_package_event(&self.repo, package)
+            .publish_package_event(&self.scene.repo, package)
             .await?;
         let run = WorkflowRun {
             name: "publish".to_owned(),
@@ -84,7 +87,9 @@ impl World {
             conclusion: "success".to_owned(),
             actor: "ana".to_owned(),
         };
-        self.github.complete_workflow_run(&self.repo, run).await?;
+        self.github
+            .complete_workflow_run(&self.scene.repo, run)
+            .await?;
         Ok(())
     }
 
@@ -97,13 +102,13 @@ impl World {
     pub async fn run_ci(&self) -> anyhow::Result<()> {
         let mut built = std::collections::BTreeSet::new();
         // What stands at the start was built by an earlier life of this world.
-        built.extend(self.github.branch(&self.repo, "main"));
+        built.extend(self.github.branch(&self.scene.repo, "main"));
         loop {
             let year = Duration::from_secs(365 * 24 * 3600);
             let sha = self
                 .github
                 .until("a commit to build", year, |model| {
-                    let repository = model.repository(&self.repo)?;
+                    let repository = model.repository(&self.scene.repo)?;
                     let mut tips = repository.branches.values().map(ToString::to_string);
                     tips.find(|sha| !built.contains(sha))
                 })
@@ -111,7 +116,7 @@ impl World {
             let greeting = self.greeting(&sha).await?;
             built.insert(sha.clone());
             self.github
-                .ci_check(&self.repo, &sha, &self.check, Some("success"))
+                .ci_check(&self.scene.repo, &sha, &self.scene.check, Some("success"))
                 .await?;
             let build = if greeting.contains("crash") {
                 Build::Crashing
@@ -124,11 +129,11 @@ impl World {
 
     /// The text that the app of a commit shows; empty if it has none.
     async fn greeting(&self, sha: &str) -> anyhow::Result<String> {
-        let token = self.github.installation_token(&self.repo).await?;
+        let token = self.github.installation_token(&self.scene.repo).await?;
         let url = format!(
             "{}/repos/{}/contents/app/greeting.txt?ref={sha}",
             self.github.url(),
-            self.repo
+            self.scene.repo
         );
         let answer = reqwest::Client::new()
             .get(url)

@@ -9,6 +9,7 @@
 pub mod ci;
 mod scene;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
@@ -70,12 +71,8 @@ pub struct World {
     pub prod: Place,
     /// The bot's own identity in AWS.
     pub bot_keys: Keys,
-    /// `owner/name` of the repository.
-    pub repo: String,
-    /// The image that its CI builds, without its host.
-    pub image: String,
-    /// The check that its CI reports.
-    pub check: String,
+    /// What its repository held at first, and what goes with it.
+    pub scene: Arc<Scene>,
 }
 
 impl World {
@@ -128,11 +125,9 @@ impl World {
             dev,
             prod,
             bot_keys,
-            repo: scene.repo.clone(),
-            image: scene.image.clone(),
-            check: scene.check.clone(),
+            scene: Arc::new(scene),
         };
-        world.lay_repository(&scene).await?;
+        world.lay_repository().await?;
         Ok(world)
     }
 
@@ -147,7 +142,8 @@ impl World {
             .with_context(|| format!("this world has no environment {name}"))
     }
 
-    async fn lay_repository(&self, scene: &Scene) -> anyhow::Result<()> {
+    async fn lay_repository(&self) -> anyhow::Result<()> {
+        let scene = &self.scene;
         let backend = backend_here(self.aws.url());
         let files: Vec<(&str, String)> = scene
             .files
@@ -161,7 +157,7 @@ impl World {
             .iter()
             .map(|(path, text)| (*path, text.as_str()))
             .collect();
-        let (github, repo) = (&self.github, self.repo.as_str());
+        let (github, repo) = (&self.github, scene.repo.as_str());
         github.create_repo(repo, &files).await?;
         for (user, permission) in [
             ("ana", "write"),

@@ -2,6 +2,8 @@
 
 mod checkout;
 
+use anyhow::Context as _;
+
 use crate::github::Protection;
 
 /// A repository and what goes with it.
@@ -43,6 +45,17 @@ impl Scene {
             workspaces: Vec::new(),
             protection: None,
         }
+    }
+
+    /// A file, as it was at first.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn file(&self, path: &str) -> anyhow::Result<&str> {
+        let mut files = self.files.iter();
+        let found = files.find(|(name, _)| name == path);
+        let (_, text) = found.with_context(|| format!("the scene has no file {path}"))?;
+        Ok(text)
     }
 }
 

@@ -89,7 +89,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 async fn stay(world: &World, bot: &Bot) -> anyhow::Result<()> {
     println!("A whole world on this machine; Ctrl-C ends it.\n");
-    println!("  GitHub      {}/{}", world.github.html_url(), world.repo);
+    println!(
+        "  GitHub      {}/{}",
+        world.github.html_url(),
+        world.scene.repo
+    );
     println!("  Slipway     {}", bot.url());
     println!("  its log     {}", bot.log().display());
     println!("  AWS         {}", world.aws.url());

@@ -24,11 +24,11 @@ pub(crate) async fn measure(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::R
     )];
     let title = "One stack in one environment";
     github
-        .commit(&n.world.repo, "measured", "ana", title, &files)
+        .commit(&n.world.scene.repo, "measured", "ana", title, &files)
         .await?;
     let sent = n.world.clock.now();
     let pr = github
-        .open_pull_request(&n.world.repo, "ana", "measured", "main", title, false)
+        .open_pull_request(&n.world.scene.repo, "ana", "measured", "main", title, false)
         .await?;
     let done = github
         .until(
@@ -36,7 +36,7 @@ pub(crate) async fn measure(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::R
             Duration::from_secs(60),
             |model| {
                 let bot = model.bot_login();
-                let repository = model.repository(&n.world.repo)?;
+                let repository = model.repository(&n.world.scene.repo)?;
                 repository
                     .comments(pr)
                     .find(|comment| comment.author == bot && comment.body.contains("valid until"))
@@ -72,7 +72,7 @@ pub(crate) async fn measure(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::R
         acknowledged.len(),
         verdict(slowest, ACKNOWLEDGED)
     ));
-    github.close(&n.world.repo, pr, "ana").await?;
+    github.close(&n.world.scene.repo, pr, "ana").await?;
     Ok(())
 }
 
@@ -86,8 +86,12 @@ async fn bare(n: &Narrator<'_>, terraform: &Path) -> anyhow::Result<Duration> {
     )?;
     let path = dir.path();
     let mirror = path.join("mirror.git");
-    let token = n.world.github.installation_token(&n.world.repo).await?;
-    let url = n.world.github.clone_url(&n.world.repo);
+    let token = n
+        .world
+        .github
+        .installation_token(&n.world.scene.repo)
+        .await?;
+    let url = n.world.github.clone_url(&n.world.scene.repo);
     let url = url.replace("http://", &format!("http://x-access-token:{token}@"));
     // The bot has its mirror already: the first clone is not part of a plan.
     run(

@@ -50,10 +50,10 @@ async fn plan(n: &mut Narrator<'_>) -> anyhow::Result<(u64, String)> {
         .collect();
     let title = "Bigger database, friendlier greeting";
     let head = github
-        .commit(&n.world.repo, "bigger", "ana", title, &files)
+        .commit(&n.world.scene.repo, "bigger", "ana", title, &files)
         .await?;
     let pr = github
-        .open_pull_request(&n.world.repo, "ana", "bigger", "main", title, false)
+        .open_pull_request(&n.world.scene.repo, "ana", "bigger", "main", title, false)
         .await?;
     let body = n
         .reads(pr, &["Plan ·", "valid until", "/apply dev", "/apply prod"])
@@ -70,9 +70,11 @@ async fn plan(n: &mut Narrator<'_>) -> anyhow::Result<(u64, String)> {
 async fn apply(n: &mut Narrator<'_>, pr: u64, head: &str) -> anyhow::Result<()> {
     n.step("ben approves; ana says /apply dev");
     let github = &n.world.github;
-    github.review(&n.world.repo, pr, "ben", "approve").await?;
     github
-        .comment(&n.world.repo, pr, "ana", "/apply dev")
+        .review(&n.world.scene.repo, pr, "ben", "approve")
+        .await?;
+    github
+        .comment(&n.world.scene.repo, pr, "ana", "/apply dev")
         .await?;
     n.reads(pr, &["Applied", "database"]).await?;
     n.check(head, "apply dev", "success").await?;
@@ -88,7 +90,7 @@ async fn apply(n: &mut Narrator<'_>, pr: u64, head: &str) -> anyhow::Result<()> 
 
 async fn merge(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<String> {
     n.step("ben merges; CI publishes the image; dev gets it by digest");
-    let merge = n.world.github.merge(&n.world.repo, pr, "ben").await?;
+    let merge = n.world.github.merge(&n.world.scene.repo, pr, "ben").await?;
     n.reads(pr, &["shop is live in dev", "undo"]).await?;
     n.check(&merge, "deploy shop to dev", "success").await?;
     n.deployment("dev", &merge, &["queued", "in_progress", "success"])
@@ -96,16 +98,16 @@ async fn merge(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<String> {
     let digest = n
         .world
         .registry
-        .digest_of(&n.world.image, &format!("sha-{merge}"));
+        .digest_of(&n.world.scene.image, &format!("sha-{merge}"));
     let digest = digest.context("CI published no image")?;
     let runs = n.world.dev.cluster.running_image("shop", "shop");
     ensure!(
-        runs == Some(format!("ghcr.io/{}@{digest}", n.world.image)),
+        runs == Some(format!("ghcr.io/{}@{digest}", n.world.scene.image)),
         "dev runs {runs:?}, not {digest}"
     );
     n.seen(&format!(
         "the pods in dev run ghcr.io/{}@{digest}",
-        n.world.image
+        n.world.scene.image
     ));
     Ok(merge)
 }
@@ -114,7 +116,7 @@ async fn prod_refused(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<()> {
     n.step("ana wants it in prod at once: every closed gate is named");
     n.world
         .github
-        .comment(&n.world.repo, pr, "ana", "/deploy prod")
+        .comment(&n.world.scene.repo, pr, "ana", "/deploy prod")
         .await?;
     n.reads(pr, &["Not deployed to prod", "soak", "right"])
         .await?;
@@ -130,7 +132,7 @@ async fn prod_applied(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<()> {
     n.step("ben applies prod's stacks: planned again on the merge commit, same as reviewed");
     n.world
         .github
-        .comment(&n.world.repo, pr, "ben", "/apply prod")
+        .comment(&n.world.scene.repo, pr, "ben", "/apply prod")
         .await?;
     n.reads(pr, &["Applied", "in prod"]).await?;
     Ok(())
@@ -141,14 +143,14 @@ async fn prod_deployed(n: &mut Narrator<'_>, pr: u64, merge: &str) -> anyhow::Re
     n.until_soaked("dev", merge, SOAK).await?;
     n.world
         .github
-        .comment(&n.world.repo, pr, "ben", "/deploy prod")
+        .comment(&n.world.scene.repo, pr, "ben", "/deploy prod")
         .await?;
     let body = n.reads(pr, &["are you sure", "/confirm"]).await?;
     let code = confirm_code(&body).context("there is no code to confirm with")?;
     let confirm = format!("/confirm {code}");
     n.world
         .github
-        .comment(&n.world.repo, pr, "ben", &confirm)
+        .comment(&n.world.scene.repo, pr, "ben", &confirm)
         .await?;
     n.reads(pr, &["shop is live in prod"]).await?;
     n.check(merge, "deploy shop to prod", "success").await?;
@@ -179,13 +181,13 @@ async fn bad_image(n: &mut Narrator<'_>, good: &str) -> anyhow::Result<()> {
     let title = "Currency in the configuration";
     let files = [("app/greeting.txt", Some("Welcome (this one will crash).\n"))];
     let head = github
-        .commit(&n.world.repo, "currency", "ana", title, &files)
+        .commit(&n.world.scene.repo, "currency", "ana", title, &files)
         .await?;
     let pr = github
-        .open_pull_request(&n.world.repo, "ana", "currency", "main", title, false)
+        .open_pull_request(&n.world.scene.repo, "ana", "currency", "main", title, false)
         .await?;
     n.check(&head, "plan dev", "success").await?;
-    let bad = github.merge(&n.world.repo, pr, "ben").await?;
+    let bad = github.merge(&n.world.scene.repo, pr, "ben").await?;
     n.reads(
         pr,
         &[
@@ -202,18 +204,20 @@ async fn bad_image(n: &mut Narrator<'_>, good: &str) -> anyhow::Result<()> {
     let digest = n
         .world
         .registry
-        .digest_of(&n.world.image, &format!("sha-{good}"));
+        .digest_of(&n.world.scene.image, &format!("sha-{good}"));
     let runs = n.world.dev.cluster.running_image("shop", "shop");
     ensure!(
-        runs == digest.map(|digest| format!("ghcr.io/{}@{digest}", n.world.image)),
+        runs == digest.map(|digest| format!("ghcr.io/{}@{digest}", n.world.scene.image)),
         "dev runs {runs:?} after the rollback"
     );
     n.seen("dev runs the good digest again");
     n.step("cleo looks at the board and lifts the hold");
-    github.comment(&n.world.repo, pr, "cleo", "/where").await?;
+    github
+        .comment(&n.world.scene.repo, pr, "cleo", "/where")
+        .await?;
     n.reads(pr, &["What is live where", "⏸️"]).await?;
     github
-        .comment(&n.world.repo, pr, "cleo", "/resume dev")
+        .comment(&n.world.scene.repo, pr, "cleo", "/resume dev")
         .await?;
     n.reads(pr, &["dev is resumed"]).await?;
     Ok(())

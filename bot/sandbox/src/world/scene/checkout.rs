@@ -114,9 +114,7 @@ fn text_at(table: &toml::Table, path: &[&str]) -> anyhow::Result<String> {
 
 /// What of a stack needs no provider.
 fn is_kept(name: &str) -> bool {
-    matches!(name, "variables.tf" | "backend.tf")
-        || name.ends_with(".tfvars")
-        || name.ends_with(".s3.tfbackend")
+    name == "variables.tf" || name.ends_with(".tfvars") || name.ends_with(".s3.tfbackend")
 }
 
 /// `deploy.toml` with a shorter soak and without windows.
