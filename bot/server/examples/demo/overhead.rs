@@ -8,6 +8,7 @@ use anyhow::{Context, ensure};
 use tokio::process::Command;
 
 use crate::narrator::Narrator;
+use crate::story;
 
 /// What the bot is to add at the most.
 const ADDED: Duration = Duration::from_millis(500);
@@ -18,10 +19,13 @@ const ACKNOWLEDGED: Duration = Duration::from_millis(50);
 pub(crate) async fn measure(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::Result<()> {
     n.step("What does the bot add to a plan?");
     let github = &n.world.github;
-    let files = [(
-        "infra/01-network/dev.tfvars",
-        Some("environment = \"dev\"\ncidr        = \"10.13.0.0/16\"\n"),
-    )];
+    let (path, text) = story::with(
+        &n.world.scene,
+        "infra/02-eks/dev.tfvars",
+        "flow_log_days",
+        "30",
+    )?;
+    let files = [(path, Some(text.as_str()))];
     let title = "One stack in one environment";
     github
         .commit(&n.world.scene.repo, "measured", "ana", title, &files)
@@ -76,11 +80,11 @@ pub(crate) async fn measure(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::R
     Ok(())
 }
 
-/// The same work by hand: bring the commit, check it out, init, plan, show.
+/// The same work by hand: bring the commit, check it out, init, select the workspace, plan, show.
 async fn bare(n: &Narrator<'_>, terraform: &Path) -> anyhow::Result<Duration> {
     let dir = tempfile::tempdir()?;
     let keys = n.world.aws.session_keys(
-        "arn:aws:iam::111111111111:role/slipway-plan",
+        &format!("arn:aws:iam::{}:role/slipway-plan", n.world.dev.account),
         "by-hand",
         Duration::from_secs(900),
     )?;
@@ -144,12 +148,19 @@ async fn bare(n: &Narrator<'_>, terraform: &Path) -> anyhow::Result<Duration> {
         &[],
     )
     .await?;
-    let stack = tree.join("infra/01-network");
+    let stack = tree.join("infra/02-eks");
     let program = terraform.to_string_lossy();
     let backend = "-backend-config=dev.s3.tfbackend";
     run(
         &program,
         &["init", "-input=false", "-no-color", backend],
+        &stack,
+        &env,
+    )
+    .await?;
+    run(
+        &program,
+        &["workspace", "select", "-no-color", "dev"],
         &stack,
         &env,
     )

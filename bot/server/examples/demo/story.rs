@@ -5,11 +5,18 @@ use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
+use slipway_sandbox::world::Scene;
+
 use crate::narrator::Narrator;
 use crate::overhead;
 
 /// How long a release has to be live in dev before prod takes it, as deploy.toml of this world says.
 const SOAK: Duration = Duration::from_secs(4);
+
+/// The variable that says how big the database is, and what ana makes of it.
+const SIZE: &str = "instance_class";
+const BIGGER_IN_DEV: &str = "\"db.t4g.large\"";
+const BIGGER_IN_PROD: &str = "\"db.r7g.xlarge\"";
 
 pub(crate) async fn tell(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::Result<()> {
     let (pr, head) = plan(n).await?;
@@ -23,30 +30,22 @@ pub(crate) async fn tell(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::Resu
 }
 
 async fn plan(n: &mut Narrator<'_>) -> anyhow::Result<(u64, String)> {
-    n.step("ana opens a pull request: a network, a database and a friendlier greeting");
+    n.step("ana opens a pull request: longer flow logs, a bigger database, a friendlier greeting");
     let github = &n.world.github;
+    let scene = &n.world.scene;
     let files = [
+        with(scene, "infra/02-eks/dev.tfvars", "flow_log_days", "14")?,
+        with(scene, "infra/02-eks/prod.tfvars", "flow_log_days", "120")?,
+        with(scene, "infra/03-database/dev.tfvars", SIZE, BIGGER_IN_DEV)?,
+        with(scene, "infra/03-database/prod.tfvars", SIZE, BIGGER_IN_PROD)?,
         (
-            "infra/01-network/dev.tfvars",
-            "environment = \"dev\"\ncidr        = \"10.11.0.0/16\"\n",
+            "app/greeting.txt",
+            "Welcome to the shop. Take your time.\n".to_owned(),
         ),
-        (
-            "infra/01-network/prod.tfvars",
-            "environment = \"prod\"\ncidr        = \"10.12.0.0/16\"\n",
-        ),
-        (
-            "infra/02-database/dev.tfvars",
-            "environment = \"dev\"\nsize        = \"medium\"\n",
-        ),
-        (
-            "infra/02-database/prod.tfvars",
-            "environment = \"prod\"\nsize        = \"x-large\"\n",
-        ),
-        ("app/greeting.txt", "Welcome to the shop. Take your time.\n"),
     ];
     let files: Vec<_> = files
         .iter()
-        .map(|(path, text)| (*path, Some(*text)))
+        .map(|(path, text)| (*path, Some(text.as_str())))
         .collect();
     let title = "Bigger database, friendlier greeting";
     let head = github
@@ -67,6 +66,28 @@ async fn plan(n: &mut Narrator<'_>) -> anyhow::Result<(u64, String)> {
     Ok((pr, head))
 }
 
+/// A file of the scene, with another value for one of the variables that it sets.
+pub(crate) fn with<'p>(
+    scene: &Scene,
+    path: &'p str,
+    variable: &str,
+    value: &str,
+) -> anyhow::Result<(&'p str, String)> {
+    let mut found = 0;
+    let lines = scene.file(path)?.lines().map(|line| {
+        let (name, _) = line.split_once('=').unwrap_or_default();
+        if name.trim() == variable {
+            found += 1;
+            format!("{name}= {value}\n")
+        } else {
+            format!("{line}\n")
+        }
+    });
+    let text = lines.collect();
+    ensure!(found == 1, "{path} sets {variable} {found} times");
+    Ok((path, text))
+}
+
 async fn apply(n: &mut Narrator<'_>, pr: u64, head: &str) -> anyhow::Result<()> {
     n.step("ben approves; ana says /apply dev");
     let github = &n.world.github;
@@ -78,10 +99,13 @@ async fn apply(n: &mut Narrator<'_>, pr: u64, head: &str) -> anyhow::Result<()> 
         .await?;
     n.reads(pr, &["Applied", "database"]).await?;
     n.check(head, "apply dev", "success").await?;
-    let state = n.world.aws.object(&n.world.dev.bucket, "database.tfstate");
+    let state = n
+        .world
+        .aws
+        .object(&n.world.dev.bucket, "env:/dev/database/terraform.tfstate");
     let state = state.context("there is no state of the database")?;
     ensure!(
-        String::from_utf8_lossy(&state).contains("medium"),
+        String::from_utf8_lossy(&state).contains(BIGGER_IN_DEV.trim_matches('"')),
         "the state is not the applied one"
     );
     n.seen("the state in dev's bucket holds the database");
