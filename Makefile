@@ -23,8 +23,10 @@ check: ## all that a change must pass: format, lints, documentation, dependencie
 	@$(STEP) 'Rust format' cargo fmt --all --check
 	@$(STEP) 'Shell scripts' tools/lint-shell
 	@$(STEP) 'Terraform format' tools/lint-files terraform
+	@$(STEP) 'Terraform schema' tools/terraform-schema
 	@$(STEP) 'Workflows' tools/lint-files workflows
 	@$(STEP) 'Dockerfiles' tools/lint-files dockerfiles
+	@$(STEP) 'Checkov' tools/lint-files checkov
 	@$(STEP) 'The core does no I/O' tools/core-purity
 	@$(STEP) 'Dependencies' tools/audit
 	@$(STEP) 'Clippy' cargo clippy --workspace --all-targets --locked -- -D warnings

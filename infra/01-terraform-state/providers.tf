@@ -1,0 +1,21 @@
+provider "aws" {
+  region              = var.region
+  allowed_account_ids = [var.account_id]
+
+  dynamic "assume_role" {
+    for_each = var.assume_role_arn == null ? [] : [var.assume_role_arn]
+
+    content {
+      role_arn     = assume_role.value
+      session_name = "terraform-state"
+    }
+  }
+
+  default_tags {
+    tags = {
+      Environment = var.environment
+      Stack       = "terraform-state"
+      ManagedBy   = "terraform"
+    }
+  }
+}

@@ -1,0 +1,13 @@
+environment  = "prod"
+account_id   = "222222222222"
+region       = "eu-central-1"
+cluster_name = "shop-prod"
+
+engine         = "postgres"
+instance_class = "db.m7g.large"
+multi_az       = true
+storage_gb     = { initial = 50, max = 500 }
+
+backup_days         = 30
+deletion_protection = true
+log_days            = 365
