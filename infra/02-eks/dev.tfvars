@@ -22,3 +22,6 @@ cluster_admins = ["arn:aws:iam::111111111111:role/OrganizationAccountAccessRole"
 
 control_plane_log_days = 30
 flow_log_days          = 7
+
+# Made first, by 04-slipway: no role of Slipway's making is without it.
+permissions_boundary_arn = "arn:aws:iam::111111111111:policy/slipway-boundary"

@@ -23,3 +23,6 @@ cluster_admins = ["arn:aws:iam::222222222222:role/OrganizationAccountAccessRole"
 
 control_plane_log_days = 365
 flow_log_days          = 90
+
+# Made first, by 04-slipway: no role of Slipway's making is without it.
+permissions_boundary_arn = "arn:aws:iam::222222222222:policy/slipway-boundary"

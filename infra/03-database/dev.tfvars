@@ -12,3 +12,6 @@ apply_immediately = true
 backup_days         = 7
 deletion_protection = false
 log_days            = 30
+
+# Made first, by 04-slipway: no role of Slipway's making is without it.
+permissions_boundary_arn = "arn:aws:iam::111111111111:policy/slipway-boundary"

@@ -11,3 +11,6 @@ storage_gb     = { initial = 50, max = 500 }
 backup_days         = 30
 deletion_protection = true
 log_days            = 365
+
+# Made first, by 04-slipway: no role of Slipway's making is without it.
+permissions_boundary_arn = "arn:aws:iam::222222222222:policy/slipway-boundary"
