@@ -14,6 +14,7 @@ pub mod registration;
 pub mod render;
 pub mod reporter;
 pub mod runner;
+pub mod secrets;
 pub mod session;
 pub mod settings;
 pub mod signals;

@@ -4,14 +4,16 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use anyhow::Context;
+use async_trait::async_trait;
 use axum::Router;
-use slipway_core::ports::{Clock, Forge, ForgeWriter, PortResult, Store, WorkerId};
+use secrecy::SecretString;
+use slipway_core::ports::{Clock, Cloud, Forge, ForgeWriter, PortResult, Store, WorkerId};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 
 use crate::adapters::artifacts::LocalArtifacts;
-use crate::adapters::aws::{AwsCloud, AwsSettings};
+use crate::adapters::aws::{AwsCloud, AwsSettings, OwnIdentity, WebIdentity};
 use crate::adapters::git::{GitSettings, GitSource};
 use crate::adapters::github::{GitHub, GitHubSettings};
 use crate::adapters::kubernetes::{KubernetesCluster, KubernetesSettings};
@@ -24,7 +26,8 @@ use crate::intake::{self, Intake};
 use crate::ports::Ports;
 use crate::reporter::Reporter;
 use crate::runner::Runner;
-use crate::settings::Settings;
+use crate::secrets::{Secrets, Vault};
+use crate::settings::{self, Settings};
 use crate::web::{self, Pages};
 use crate::worker::Worker;
 
@@ -66,7 +69,8 @@ impl Slipway {
     /// # Errors
     /// With what is wrong with the settings or the machine, and what to do.
     pub async fn start(settings: Settings, clock: Arc<dyn Clock>) -> anyhow::Result<Self> {
-        let secret = settings.webhook_secret()?;
+        let cloud = Arc::new(cloud(&settings, Arc::clone(&clock))?);
+        let secrets = Secrets::read(&settings, cloud.as_ref()).await?;
         let data_dir = settings.data_dir.clone();
         std::fs::create_dir_all(&data_dir)
             .with_context(|| format!("making the data directory {}", data_dir.display()))?;
@@ -75,10 +79,16 @@ impl Slipway {
         let store: Arc<dyn Store> = Arc::new(SqlStore::open(&settings.database()).await?);
         // One SQLite file has one process: whatever was in hand belongs to one that is dead.
         store.break_leases(clock.now()).await?;
-        let github = Arc::new(github(&settings, Arc::clone(&clock))?);
+        let github = Arc::new(github(&settings, &secrets, Arc::clone(&clock))?);
         let forge: Arc<dyn Forge> = github.clone();
         let writer: Arc<dyn ForgeWriter> = github;
-        let ports = ports(&settings, &data_dir, store, forge, Arc::clone(&clock)).await?;
+        let outside = Outside {
+            store,
+            forge,
+            cloud,
+            clock: Arc::clone(&clock),
+        };
+        let ports = ports(&settings, &secrets, &data_dir, outside).await?;
         let bells = Arc::new(Bells::default());
         let gather = Gather {
             forge: Arc::clone(&ports.forge),
@@ -89,7 +99,7 @@ impl Slipway {
             store: Arc::clone(&ports.store),
             clock: Arc::clone(&clock),
             bells: Arc::clone(&bells),
-            secret,
+            secret: secrets.webhook_secret()?,
             app_id: settings.github.app_id,
             allow: settings.github.allow.clone(),
         });
@@ -172,28 +182,63 @@ impl Slipway {
     }
 }
 
-fn github(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<GitHub> {
-    let key = settings
-        .github
-        .private_key
-        .read()
-        .context("github.private_key")?;
+/// Secrets are read by the bot's own identity in AWS.
+#[async_trait]
+impl Vault for AwsCloud {
+    async fn secret(&self, region: &str, id: &str) -> PortResult<SecretString> {
+        self.secret_value(region, id).await
+    }
+}
+
+fn cloud(settings: &Settings, clock: Arc<dyn Clock>) -> anyhow::Result<AwsCloud> {
+    let aws = &settings.aws;
+    let identity = match (&aws.access_key_id, &aws.secret_access_key) {
+        (Some(id), Some(secret)) => {
+            let secret = secret.read_here().context("aws.secret_access_key")?;
+            let secret = secret.context("aws.secret_access_key is not on this machine")?;
+            OwnIdentity::Keys(id.clone(), secret)
+        }
+        _ => settings::web_identity().map_or(OwnIdentity::Environment, |found| {
+            OwnIdentity::WebIdentity(WebIdentity {
+                token_file: found.token_file,
+                role_arn: found.role_arn,
+                session_name: found.session_name,
+            })
+        }),
+    };
+    Ok(AwsCloud::new(AwsSettings {
+        endpoint_url: aws.endpoint_url.clone(),
+        region: aws.region.clone(),
+        identity,
+        clock,
+        timeout: settings.limits.call_timeout,
+    }))
+}
+
+fn github(settings: &Settings, secrets: &Secrets, clock: Arc<dyn Clock>) -> anyhow::Result<GitHub> {
     Ok(GitHub::new(GitHubSettings {
         api_url: settings.github.api_url.clone(),
         web_url: settings.github.web_url.clone(),
         app_id: settings.github.app_id,
-        private_key_pem: key,
+        private_key_pem: secrets.private_key()?,
         clock,
         timeout: settings.limits.call_timeout,
     })?)
 }
 
-async fn ports(
-    settings: &Settings,
-    data_dir: &std::path::Path,
+/// The ports that are there before the others.
+struct Outside {
     store: Arc<dyn Store>,
     forge: Arc<dyn Forge>,
+    cloud: Arc<dyn Cloud>,
     clock: Arc<dyn Clock>,
+}
+
+async fn ports(
+    settings: &Settings,
+    secrets: &Secrets,
+    data_dir: &std::path::Path,
+    outside: Outside,
 ) -> anyhow::Result<Ports> {
     let limits = &settings.limits;
     let source = GitSource::new(GitSettings::in_dir(data_dir.join("git")));
@@ -215,54 +260,36 @@ async fn ports(
     });
     let terraform_version = terraform.version().await?;
     tracing::info!(git, terraform = terraform_version, "the tools are there");
-    let keys = match (&settings.aws.access_key_id, &settings.aws.secret_access_key) {
-        (Some(id), Some(secret)) => {
-            Some((id.clone(), secret.read().context("aws.secret_access_key")?))
-        }
-        _ => None,
-    };
     Ok(Ports {
-        store,
-        forge,
+        store: outside.store,
+        forge: outside.forge,
         source: Arc::new(source),
-        cloud: Arc::new(AwsCloud::new(AwsSettings {
-            endpoint_url: settings.aws.endpoint_url.clone(),
-            static_credentials: keys,
-            clock: Arc::clone(&clock),
-            timeout: limits.call_timeout,
-        })),
+        cloud: outside.cloud,
         terraform: Arc::new(terraform),
-        registry: Arc::new(OciRegistry::new(registries(settings)?)?),
+        registry: Arc::new(OciRegistry::new(registries(settings, secrets))?),
         cluster: Arc::new(KubernetesCluster::new(KubernetesSettings {
             timeout: limits.call_timeout,
             ..KubernetesSettings::default()
         })),
         artifacts: Arc::new(LocalArtifacts::open(&data_dir.join("artifacts"))?),
-        clock,
+        clock: outside.clock,
     })
 }
 
-fn registries(settings: &Settings) -> anyhow::Result<RegistrySettings> {
+fn registries(settings: &Settings, secrets: &Secrets) -> RegistrySettings {
     let mut hosts = std::collections::BTreeMap::new();
     for (host, known) in &settings.registries {
-        let password = match &known.password {
-            Some(secret) => {
-                let context = || format!("registries.{host:?}.password");
-                Some(secret.read().with_context(context)?)
-            }
-            None => None,
-        };
         hosts.insert(
             host.clone(),
             RegistryHost {
                 username: known.username.clone(),
-                password,
+                password: secrets.registry(host),
                 endpoint: known.endpoint.clone(),
             },
         );
     }
-    Ok(RegistrySettings {
+    RegistrySettings {
         hosts,
         timeout: settings.limits.call_timeout,
-    })
+    }
 }

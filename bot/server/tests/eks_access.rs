@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use serde_json::json;
-use slipway::adapters::aws::{AwsCloud, AwsSettings};
+use slipway::adapters::aws::{AwsCloud, AwsSettings, OwnIdentity};
 use slipway::adapters::kubernetes::{KubernetesCluster, KubernetesSettings};
 use slipway_core::config::{AccountId, RoleArn};
 use slipway_core::ports::{AssumeRole, Clock, Cloud, Cluster, ClusterAccess, PortErrorKind};
@@ -57,7 +57,8 @@ async fn world() -> anyhow::Result<World> {
 
     let cloud = AwsCloud::new(AwsSettings {
         endpoint_url: Some(aws.url().clone()),
-        static_credentials: Some((bot.access_key_id, bot.secret_access_key.into())),
+        region: None,
+        identity: OwnIdentity::Keys(bot.access_key_id, bot.secret_access_key.into()),
         clock: Arc::new(TestClock(clock.clone())),
         timeout: Duration::from_secs(20),
     });

@@ -17,8 +17,8 @@ use super::identity::Principal;
 use super::journal::{JournalEntry, Service};
 use super::request::Incoming;
 use super::sigv4::{AuthError, Claim, Seed};
-use super::world::{Call, Operation, World};
-use super::{eks, s3, sts};
+use super::world::{Call, Operation, Visit, World};
+use super::{eks, pods, s3, secrets, sts, web_identity};
 use crate::clock::WorldClock;
 
 /// The largest body taken. Terraform states and plans stay far below.
@@ -61,20 +61,28 @@ pub(super) async fn answer(State(shared): State<Arc<Shared>>, request: Request) 
     let operation = operation(service, &incoming);
     let mut world = shared.world();
     let mut who = None;
-    let outcome = believe(&world, claim, &incoming, at)
-        .map_err(|error| Failure::of_auth(service, error))
-        .and_then(|(caller, region, seed)| {
-            who = Some(caller.arn.clone());
-            let call = Call {
-                incoming: &incoming,
-                caller: &caller,
-                region: &region,
-                at,
-                seed: &seed,
-                request_id: &request_id,
-            };
-            perform(&mut world, service, &operation, &call)
-        });
+    let visit = Visit {
+        incoming: &incoming,
+        at,
+        request_id: &request_id,
+    };
+    let unsigned = admit(&mut world, service, &operation, &visit);
+    let outcome = unsigned.unwrap_or_else(|| {
+        believe(&world, claim, &incoming, at)
+            .map_err(|error| Failure::of_auth(service, error))
+            .and_then(|(caller, region, seed)| {
+                who = Some(caller.arn.clone());
+                let call = Call {
+                    incoming: &incoming,
+                    caller: &caller,
+                    region: &region,
+                    at,
+                    seed: &seed,
+                    request_id: &request_id,
+                };
+                perform(&mut world, service, &operation, &call)
+            })
+    });
     let form = AnswerForm {
         request_id: &request_id,
         json: sts::wants_json(&incoming),
@@ -143,7 +151,27 @@ fn perform(
         Service::Sts => sts::answer(world, call),
         Service::Eks => eks::answer(world, call),
         Service::S3 => s3::answer(world, call),
+        Service::SecretsManager => secrets::answer(world, call),
+        Service::PodIdentity => Err(Failure::not_implemented("a signed request to the agent")),
     }
+}
+
+/// Answers what nobody signs, because a token says who asks; `None` if this has to be signed.
+fn admit(
+    world: &mut World,
+    service: Service,
+    operation: &Operation,
+    visit: &Visit<'_>,
+) -> Option<Result<Response<Body>, Failure>> {
+    let answer: fn(&mut World, &Visit<'_>) -> Result<Response<Body>, Failure> = match service {
+        Service::PodIdentity => pods::answer,
+        Service::Sts if operation.action == web_identity::ACTION => web_identity::answer,
+        _ => return None,
+    };
+    Some(match world.faults.take(service, &operation.action) {
+        Some(fault) => Err(Failure::of_fault(service, fault)),
+        None => answer(world, visit),
+    })
 }
 
 /// The service that the credential scope names. Without one, a guess by the request's shape: AWS
@@ -154,6 +182,10 @@ fn meant_service(incoming: &Incoming, claim: Option<&Claim>) -> Service {
         let path = incoming.path.as_str();
         if path == "/clusters" || path.starts_with("/clusters/") {
             Service::Eks
+        } else if path == pods::PATH && incoming.method == Method::GET {
+            Service::PodIdentity
+        } else if incoming.header("x-amz-target").is_some() {
+            Service::SecretsManager
         } else if path == "/" && incoming.method != Method::PUT {
             Service::Sts
         } else {
@@ -167,6 +199,8 @@ fn operation(service: Service, incoming: &Incoming) -> Operation {
         Service::Sts => sts::operation(incoming),
         Service::Eks => eks::operation(incoming),
         Service::S3 => s3::operation(incoming),
+        Service::SecretsManager => secrets::operation(incoming),
+        Service::PodIdentity => pods::operation(),
     }
 }
 
@@ -174,7 +208,9 @@ fn operation(service: Service, incoming: &Incoming) -> Operation {
 /// one can correct itself by it, as SDKs do.
 fn sign_off(headers: &mut HeaderMap, service: Service, request_id: &str, at: Timestamp) {
     let id_header = match service {
-        Service::Sts | Service::Eks => "x-amzn-requestid",
+        Service::Sts | Service::Eks | Service::SecretsManager | Service::PodIdentity => {
+            "x-amzn-requestid"
+        }
         Service::S3 => "x-amz-request-id",
     };
     if let Ok(id) = HeaderValue::from_str(request_id) {

@@ -50,6 +50,8 @@ pub(super) struct Cluster {
     pub(super) ca_pem: String,
     pub(super) created: Timestamp,
     pub(super) status: ClusterStatus,
+    /// Who signs the tokens of its ServiceAccounts.
+    pub(super) issuer: String,
 }
 
 enum Action {
@@ -144,6 +146,7 @@ fn describe(
         "status": cluster.status.as_str(),
         "accessConfig": {"authenticationMode": "API"},
         "resourcesVpcConfig": {"endpointPublicAccess": true, "endpointPrivateAccess": true},
+        "identity": {"oidc": {"issuer": cluster.issuer}},
         "health": {"issues": []},
         "tags": {},
     });

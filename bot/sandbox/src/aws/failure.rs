@@ -1,7 +1,8 @@
 //! What goes wrong, in each service's own words and shapes.
 //!
-//! The three services share SigV4 but not their error codes: STS answers the Query protocol's
-//! `ErrorResponse`, EKS answers JSON with `x-amzn-ErrorType`, S3 a bare `Error` document.
+//! The services share SigV4 but not their error codes: STS answers the Query protocol's
+//! `ErrorResponse`, EKS and Secrets Manager JSON with `x-amzn-ErrorType`, S3 a bare `Error`
+//! document.
 
 use axum::body::Body;
 use axum::http::{HeaderValue, Response, StatusCode, header};
@@ -62,14 +63,27 @@ impl Failure {
             (Service::Sts | Service::S3, Fault::AccessDenied) => {
                 Self::forbidden("AccessDenied", "Access Denied")
             }
-            (Service::Eks, Fault::AccessDenied) => {
+            (Service::Eks | Service::PodIdentity, Fault::AccessDenied) => {
                 Self::forbidden("AccessDeniedException", "Access denied")
+            }
+            (Service::SecretsManager, Fault::AccessDenied) => {
+                Self::bad("AccessDeniedException", "Access denied")
             }
             (Service::Sts, Fault::ServerError) => Self::internal("InternalFailure", server_error),
             (Service::Eks, Fault::ServerError) => Self::internal("ServerException", server_error),
+            (Service::PodIdentity, Fault::ServerError) => {
+                Self::internal("InternalServerException", server_error)
+            }
+            (Service::SecretsManager, Fault::ServerError) => Self::internal(
+                "InternalServiceError",
+                "An error occurred on the server side.",
+            ),
             (Service::S3, Fault::ServerError) => Self::internal("InternalError", server_error),
             (Service::Sts, Fault::Throttling) => Self::bad("Throttling", "Rate exceeded"),
-            (Service::Eks, Fault::Throttling) => Self::new(
+            (Service::SecretsManager, Fault::Throttling) => {
+                Self::bad("ThrottlingException", "Rate exceeded")
+            }
+            (Service::Eks | Service::PodIdentity, Fault::Throttling) => Self::new(
                 StatusCode::TOO_MANY_REQUESTS,
                 "ThrottlingException",
                 "Rate exceeded",
@@ -90,7 +104,12 @@ impl Failure {
     pub(super) fn of_auth(service: Service, error: AuthError) -> Self {
         match service {
             Service::Sts => sts_auth(error),
-            Service::Eks => eks_auth(error),
+            Service::Eks | Service::PodIdentity => eks_auth(error),
+            // The same words, but the JSON protocol has one status for all of them.
+            Service::SecretsManager => Self {
+                status: StatusCode::BAD_REQUEST,
+                ..eks_auth(error)
+            },
             Service::S3 => s3_auth(error),
         }
     }
@@ -99,7 +118,8 @@ impl Failure {
     pub(super) fn render(&self, service: Service, form: &AnswerForm<'_>) -> Response<Body> {
         match service {
             Service::Sts => self.sts(form),
-            Service::Eks => self.eks(),
+            Service::Eks | Service::SecretsManager => self.json(),
+            Service::PodIdentity => self.agent(),
             Service::S3 => self.s3(form),
         }
     }
@@ -133,10 +153,19 @@ impl Failure {
         (self.status, [(header::CONTENT_TYPE, "text/xml")], body).into_response()
     }
 
-    fn eks(&self) -> Response<Body> {
+    fn json(&self) -> Response<Body> {
         let body = serde_json::json!({"__type": self.code, "message": self.message});
         let kind = HeaderValue::from_static(self.code);
         (self.status, [("x-amzn-errortype", kind)], axum::Json(body)).into_response()
+    }
+
+    /// The agent passes on in prose what EKS Auth told it.
+    fn agent(&self) -> Response<Body> {
+        let body = format!(
+            "unable to fetch credentials from EKS Auth: {}: {}\n",
+            self.code, self.message
+        );
+        (self.status, [(header::CONTENT_TYPE, "text/plain")], body).into_response()
     }
 
     fn s3(&self, form: &AnswerForm<'_>) -> Response<Body> {

@@ -3,6 +3,7 @@
 //! Data only. Whether a caller may do something is asked of [`Role::trusts`] and
 //! [`Grant::allows_object`]; the services do the asking.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::time::Duration;
 
@@ -79,6 +80,11 @@ pub enum Grant {
     /// Put and delete only Terraform's lock files (`*.tflock`) in this bucket: what a role that
     /// plans but doesn't apply needs.
     LockBucket(String),
+    /// Read the values of the secrets whose ARNs match this pattern of `*` and `?`, as policies
+    /// write it: `arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME-??????`.
+    ReadSecrets(String),
+    /// Decrypt with this KMS key: what a secret under a key of one's own takes besides.
+    UseKey(String),
 }
 
 /// What is done to a bucket or its objects.
@@ -92,7 +98,7 @@ impl Grant {
     /// Whether this grant covers `access` to `key` in `bucket` (an empty key is the bucket itself).
     pub(super) fn allows_object(&self, access: Access, bucket: &str, key: &str) -> bool {
         match self {
-            Self::DescribeClusters => false,
+            Self::DescribeClusters | Self::ReadSecrets(_) | Self::UseKey(_) => false,
             Self::ReadBucket(of) => access == Access::Read && of == bucket,
             Self::WriteBucket(of) => access == Access::Write && of == bucket,
             Self::LockBucket(of) => {
@@ -105,9 +111,12 @@ impl Grant {
 /// Who may assume a role, and how.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Trust {
-    /// ARNs of users, roles (all their sessions), single role sessions, or `…:root` of a whole
-    /// account.
+    /// ARNs of users, roles (all their sessions), single role sessions, `…:root` of a whole
+    /// account, or [`PODS`] for EKS Pod Identity.
     pub principals: Vec<String>,
+    /// The pods that may get in with a ServiceAccount's token
+    /// ([IRSA](https://docs.aws.amazon.com/eks/latest/userguide/iam-roles-for-service-accounts.html)).
+    pub web_identity: Option<WebIdentityTrust>,
     /// The condition `sts:ExternalId`, if there is one.
     pub external_id: Option<String>,
     /// Whether `sts:SetSourceIdentity` is allowed.
@@ -122,11 +131,43 @@ impl Trust {
     pub fn of(principal: impl Into<String>) -> Self {
         Self {
             principals: vec![principal.into()],
+            web_identity: None,
             external_id: None,
             set_source_identity: true,
             tag_session: true,
         }
     }
+
+    /// Trusts EKS Pod Identity, as its documentation says a role must.
+    #[must_use]
+    pub fn of_pods() -> Self {
+        Self::of(PODS)
+    }
+
+    /// Trusts the tokens of one ServiceAccount.
+    #[must_use]
+    pub fn of_service_account(issuer: &str, namespace: &str, name: &str) -> Self {
+        Self {
+            web_identity: Some(WebIdentityTrust {
+                issuer: issuer.to_owned(),
+                subject: format!("system:serviceaccount:{namespace}:{name}"),
+            }),
+            ..Self::default()
+        }
+    }
+}
+
+/// The principal of EKS Pod Identity.
+pub const PODS: &str = "pods.eks.amazonaws.com";
+
+/// A trust in tokens: a federated principal with its conditions on `sub` and `aud`. The audience is
+/// always `sts.amazonaws.com`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebIdentityTrust {
+    /// Who made the token: the issuer of a cluster.
+    pub issuer: String,
+    /// Whom it speaks of: `system:serviceaccount:NAMESPACE:NAME`.
+    pub subject: String,
 }
 
 /// An IAM role. `Role { grants: …, ..Role::new(&account, "name", trust) }` sets the rest.
@@ -188,6 +229,8 @@ pub(super) struct Principal {
     pub(super) user_id: String,
     /// Of a role session: set once, inherited by every role assumed from it.
     pub(super) source_identity: Option<String>,
+    /// Session tags that every role assumed from here on carries as well.
+    pub(super) transitive_tags: BTreeMap<String, String>,
 }
 
 impl Principal {
@@ -199,6 +242,7 @@ impl Principal {
             arn,
             user_id: mint("AIDA", 17),
             source_identity: None,
+            transitive_tags: BTreeMap::new(),
         }
     }
 
@@ -211,6 +255,7 @@ impl Principal {
             iam_arn: role.arn(),
             user_id: format!("{role_id}:{name}"),
             source_identity: None,
+            transitive_tags: BTreeMap::new(),
         }
     }
 

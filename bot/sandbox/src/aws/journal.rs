@@ -15,6 +15,10 @@ pub enum Service {
     Eks,
     /// Simple Storage Service.
     S3,
+    /// Secrets Manager.
+    SecretsManager,
+    /// EKS Pod Identity: the agent on a pod's node, and EKS Auth behind it.
+    PodIdentity,
 }
 
 impl Service {
@@ -24,6 +28,7 @@ impl Service {
             "sts" => Some(Self::Sts),
             "eks" => Some(Self::Eks),
             "s3" => Some(Self::S3),
+            "secretsmanager" => Some(Self::SecretsManager),
             _ => None,
         }
     }
@@ -35,6 +40,8 @@ impl fmt::Display for Service {
             Self::Sts => "sts",
             Self::Eks => "eks",
             Self::S3 => "s3",
+            Self::SecretsManager => "secretsmanager",
+            Self::PodIdentity => "eks-auth",
         })
     }
 }

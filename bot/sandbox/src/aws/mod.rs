@@ -1,4 +1,4 @@
-//! The sandbox AWS: STS, EKS and S3 with SigV4 really verified.
+//! The sandbox AWS: STS, EKS, S3 and Secrets Manager with SigV4 really verified.
 //!
 //! One port on 127.0.0.1 stands for several accounts in all regions; the credential scope of a
 //! signature says which service and region are meant. It exists so that a deployment bot can be
@@ -7,7 +7,8 @@
 //!
 //! - `request`, `sigv4`: what was sent, and whether its signature is right
 //! - `identity`, `world`, `journal`: who there is, what they own, what happened
-//! - `sts`, `eks`, `s3`: the services; `document`, `failure`: their answers
+//! - `sts` (with its `params`), `eks`, `s3`, `secrets`: the services; `document`, `failure`: their answers
+//! - `tokens`, `pods`, `web_identity`: how a pod becomes a role
 //! - `door`: the port, where all of these meet
 
 mod document;
@@ -16,12 +17,17 @@ mod eks;
 mod failure;
 mod identity;
 mod journal;
+mod params;
+mod pods;
 mod request;
 mod s3;
+mod secrets;
 mod sigv4;
 mod sts;
 #[cfg(test)]
 mod tests;
+mod tokens;
+mod web_identity;
 mod world;
 
 use std::sync::Arc;
@@ -41,8 +47,10 @@ use self::world::RoleEntry;
 use crate::clock::WorldClock;
 
 pub use self::eks::ClusterStatus;
-pub use self::identity::{AccountId, Grant, Keys, Role, Trust};
+pub use self::identity::{AccountId, Grant, Keys, PODS, Role, Trust, WebIdentityTrust};
 pub use self::journal::{AssumedRole, Fault, JournalEntry, Service};
+pub use self::pods::Association;
+pub use self::tokens::{POD_AUDIENCE, Pod, STS_AUDIENCE};
 
 /// How the sandbox AWS is made.
 #[derive(Clone, Debug, Default)]
@@ -63,12 +71,15 @@ pub enum SetupError {
     /// A role's longest session is one to twelve hours.
     #[error("a role's longest session is between 1 h and 12 h, not {0:?}")]
     SessionLength(Duration),
-    /// There is such a role, user or bucket.
+    /// There is such a role, user, bucket or secret.
     #[error("`{0}` is there already")]
     Taken(String),
-    /// There is no such role, user or cluster.
+    /// There is no such role, user, cluster or secret.
     #[error("there is no `{0}`")]
     Unknown(String),
+    /// A key could not be made or used.
+    #[error("the key of an issuer: {0}")]
+    Key(String),
 }
 
 /// A running AWS. Clones are handles on the same one; it stops when the last is dropped.
@@ -163,18 +174,9 @@ impl Aws {
         let entry = world.roles.get(role_arn);
         let entry = entry.ok_or_else(|| SetupError::Unknown(role_arn.to_owned()))?;
         let principal = Principal::session(&entry.role, &entry.id, session);
-        let keys = Keys::temporary();
         let lifetime = SignedDuration::try_from(lifetime).unwrap_or(SignedDuration::MAX);
         let expires = self.shared.clock.now().saturating_add(lifetime).ok();
-        world.credentials.insert(
-            keys.access_key_id.clone(),
-            Credential {
-                keys: keys.clone(),
-                principal,
-                expires,
-            },
-        );
-        Ok(keys)
+        Ok(world.admit(principal, expires))
     }
 
     /// Makes a role; gives its ARN.
@@ -296,6 +298,7 @@ impl Aws {
             ca_pem: ca_pem.to_owned(),
             created: self.shared.clock.now(),
             status: ClusterStatus::Active,
+            issuer: tokens::issuer(region),
         };
         self.shared.world().clusters.insert(key, cluster);
     }

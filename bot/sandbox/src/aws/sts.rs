@@ -1,26 +1,30 @@
 //! The Security Token Service: `AssumeRole` and `GetCallerIdentity`, over the Query protocol.
 //!
 //! Who may assume what is decided here by the role's trust alone: every user and role of this AWS
-//! is taken to be allowed `sts:AssumeRole` on its own side. Session policies, MFA and transitive
-//! tags aren't there; asking for them is refused, never ignored.
+//! is taken to be allowed `sts:AssumeRole` on its own side. Transitive tags that a session has are
+//! passed on and take `sts:TagSession`
+//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/id_session-tags.html#id_session-tags_role-chaining>).
+//! Session policies, MFA and setting transitive tags aren't there; asking for them is refused,
+//! never ignored.
 //! API: <https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRole.html>.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{Method, Response, header};
+use axum::http::{Response, header};
 use axum::response::IntoResponse;
 use jiff::Timestamp;
 
 use super::document::{Field, Node, fields, json, text, xml};
 use super::failure::{Failure, STS_NAMESPACE};
-use super::identity::{Credential, Keys, Principal, Role, is_name_character, session_arn};
+use super::identity::{Keys, Principal, Role, session_arn};
 use super::journal::AssumedRole;
+use super::params::{Params, check_pattern, duration, invalid, required, session_name, tags};
 use super::request::Incoming;
 use super::world::{Call, Operation, World};
 
-const VERSION: &str = "2011-06-15";
+pub(super) const VERSION: &str = "2011-06-15";
 /// A session assumed from another session lives an hour at most:
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/id_roles.html#iam-term-role-chaining>.
 const CHAINED_LIMIT: i64 = 3600;
@@ -33,24 +37,6 @@ const UNSUPPORTED: [&str; 6] = [
     "TokenCode",
     "TransitiveTagKeys",
 ];
-
-/// The parameters, wherever the client put them.
-struct Params(Vec<(String, String)>);
-
-impl Params {
-    fn of(incoming: &Incoming) -> Self {
-        let mut all = incoming.query.clone();
-        if incoming.method == Method::POST {
-            all.extend(url::form_urlencoded::parse(&incoming.body).into_owned());
-        }
-        Self(all)
-    }
-
-    fn get(&self, name: &str) -> Option<&str> {
-        let found = self.0.iter().find(|(key, _)| key == name);
-        found.map(|(_, value)| value.as_str())
-    }
-}
 
 pub(super) fn operation(incoming: &Incoming) -> Operation {
     let params = Params::of(incoming);
@@ -73,7 +59,8 @@ pub(super) fn answer(world: &mut World, call: &Call<'_>) -> Result<Response<Body
     let known = params.get("Version") == Some(VERSION);
     match action {
         "GetCallerIdentity" if known => Ok(respond(
-            call,
+            call.incoming,
+            call.request_id,
             ["GetCallerIdentityResponse", "GetCallerIdentityResult"],
             vec![
                 text("Arn", call.caller.arn.as_str()),
@@ -85,7 +72,8 @@ pub(super) fn answer(world: &mut World, call: &Call<'_>) -> Result<Response<Body
             let wish = Wish::read(&params)?;
             let granted = assume(world, call, wish)?;
             Ok(respond(
-                call,
+                call.incoming,
+                call.request_id,
                 ["AssumeRoleResponse", "AssumeRoleResult"],
                 granted,
             ))
@@ -98,17 +86,18 @@ pub(super) fn answer(world: &mut World, call: &Call<'_>) -> Result<Response<Body
     }
 }
 
-fn respond(
-    call: &Call<'_>,
+pub(super) fn respond(
+    incoming: &Incoming,
+    request_id: &str,
     [outer, inner]: [&'static str; 2],
     result: Vec<Field>,
 ) -> Response<Body> {
-    let metadata = vec![text("RequestId", call.request_id)];
+    let metadata = vec![text("RequestId", request_id)];
     let document = fields(
         outer,
         vec![fields(inner, result), fields("ResponseMetadata", metadata)],
     );
-    if wants_json(call.incoming) {
+    if wants_json(incoming) {
         return axum::Json(json(&document)).into_response();
     }
     let body = xml(&document, Some(STS_NAMESPACE));
@@ -140,8 +129,7 @@ impl Wish {
         if role_arn.len() < 20 || !role_arn.starts_with("arn:aws:iam::") {
             return Err(invalid(format!("{role_arn} is invalid")));
         }
-        let session_name = required(params, "RoleSessionName", "roleSessionName")?;
-        check_pattern("roleSessionName", session_name, 2..=64, "")?;
+        let session_name = session_name(params)?;
         let external_id = params.get("ExternalId");
         if let Some(id) = external_id {
             check_pattern("externalId", id, 2..=1224, ":/")?;
@@ -161,119 +149,6 @@ impl Wish {
     }
 }
 
-fn required<'a>(params: &'a Params, name: &str, member: &str) -> Result<&'a str, Failure> {
-    params.get(name).ok_or_else(|| {
-        constraint(
-            &format!("Value null at '{member}'"),
-            "Member must not be null",
-        )
-    })
-}
-
-fn check_pattern(
-    member: &str,
-    value: &str,
-    length: std::ops::RangeInclusive<usize>,
-    besides: &str,
-) -> Result<(), Failure> {
-    let subject = format!("Value '{value}' at '{member}'");
-    if value.len() < *length.start() {
-        let why = format!(
-            "Member must have length greater than or equal to {}",
-            length.start()
-        );
-        return Err(constraint(&subject, &why));
-    }
-    if value.len() > *length.end() {
-        let why = format!(
-            "Member must have length less than or equal to {}",
-            length.end()
-        );
-        return Err(constraint(&subject, &why));
-    }
-    if value
-        .chars()
-        .all(|c| is_name_character(c) || besides.contains(c))
-    {
-        return Ok(());
-    }
-    let why = format!("Member must satisfy regular expression pattern: [\\w+=,.@{besides}-]*");
-    Err(constraint(&subject, &why))
-}
-
-fn duration(params: &Params) -> Result<Option<i64>, Failure> {
-    let Some(value) = params.get("DurationSeconds") else {
-        return Ok(None);
-    };
-    let seconds = value.parse::<i64>();
-    let seconds = seconds.map_err(|_| Failure::bad("MalformedInput", "DurationSeconds"))?;
-    let subject = format!("Value '{seconds}' at 'durationSeconds'");
-    match seconds {
-        ..900 => Err(constraint(
-            &subject,
-            "Member must have value greater than or equal to 900",
-        )),
-        43_201.. => Err(constraint(
-            &subject,
-            "Member must have value less than or equal to 43200",
-        )),
-        900..=43_200 => Ok(Some(seconds)),
-    }
-}
-
-fn tags(params: &Params) -> Result<BTreeMap<String, String>, Failure> {
-    let mut tags: BTreeMap<String, String> = BTreeMap::new();
-    for (name, key) in &params.0 {
-        let member = name.strip_prefix("Tags.member.");
-        let Some(index) = member.and_then(|rest| rest.strip_suffix(".Key")) else {
-            continue;
-        };
-        let value = params.get(&format!("Tags.member.{index}.Value"));
-        let value = value.unwrap_or_default();
-        check_tag(key, value)?;
-        if tags.keys().any(|other| other.eq_ignore_ascii_case(key)) {
-            return Err(Failure::bad(
-                "InvalidParameterValue",
-                "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
-            ));
-        }
-        tags.insert(key.clone(), value.to_owned());
-    }
-    if tags.len() > 50 {
-        return Err(invalid("A session has at most 50 tags".to_owned()));
-    }
-    Ok(tags)
-}
-
-/// Keys of 1 to 128 and values of up to 256 of `[\p{L}\p{Z}\p{N}_.:/=+\-@]`:
-/// <https://docs.aws.amazon.com/STS/latest/APIReference/API_Tag.html>.
-fn check_tag(key: &str, value: &str) -> Result<(), Failure> {
-    let fits = |text: &str| {
-        text.chars().all(|c| {
-            let blank = c.is_whitespace() && !c.is_control();
-            blank || c.is_alphanumeric() || "_.:/=+-@".contains(c)
-        })
-    };
-    let sized = (1..=128).contains(&key.chars().count()) && value.chars().count() <= 256;
-    if sized && fits(key) && fits(value) {
-        return Ok(());
-    }
-    Err(constraint(
-        &format!("Value '{key}={value}' at 'tags'"),
-        "Member must satisfy regular expression pattern: [\\p{L}\\p{Z}\\p{N}_.:/=+\\-@]*",
-    ))
-}
-
-fn invalid(why: String) -> Failure {
-    Failure::bad("ValidationError", why)
-}
-
-fn constraint(subject: &str, rule: &str) -> Failure {
-    invalid(format!(
-        "1 validation error detected: {subject} failed to satisfy constraint: {rule}"
-    ))
-}
-
 /// Hands out a session of the role, if its trust allows.
 fn assume(world: &mut World, call: &Call<'_>, wish: Wish) -> Result<Vec<Field>, Failure> {
     // A role that isn't there and one that doesn't trust look the same from outside.
@@ -287,31 +162,26 @@ fn assume(world: &mut World, call: &Call<'_>, wish: Wish) -> Result<Vec<Field>, 
         .saturating_add(jiff::SignedDuration::from_secs(seconds));
     let expires = expires.unwrap_or(Timestamp::MAX);
 
-    let keys = Keys::temporary();
     let mut principal = Principal::session(role, &entry.id, &wish.session_name);
     principal.source_identity.clone_from(&source_identity);
+    let inherited = &call.caller.transitive_tags;
+    principal.transitive_tags.clone_from(inherited);
+    let mut tags = wish.tags;
+    tags.extend(inherited.clone());
     let shown_arn = session_arn(&role.account, &role.name, &wish.session_name);
+    let keys = world.admit(principal.clone(), Some(expires));
     let answer = granted(&keys, expires, &shown_arn, &principal);
     world.assumed.push(AssumedRole {
         role_arn: wish.role_arn,
         session_name: wish.session_name,
         source_identity,
         external_id: wish.external_id,
-        tags: wish.tags,
+        tags,
         duration: Duration::from_secs(seconds.unsigned_abs()),
         by: call.caller.arn.clone(),
         at: call.at,
-        access_key_id: keys.access_key_id.clone(),
+        access_key_id: keys.access_key_id,
     });
-    let id = keys.access_key_id.clone();
-    world.credentials.insert(
-        id,
-        Credential {
-            keys,
-            principal,
-            expires: Some(expires),
-        },
-    );
     Ok(answer)
 }
 
@@ -334,24 +204,41 @@ fn check_trust(role: &Role, caller: &Principal, wish: &Wish) -> Result<Option<St
     if source_identity.is_some() && !trust.set_source_identity {
         return Err(deny("SetSourceIdentity"));
     }
-    if !wish.tags.is_empty() && !trust.tag_session {
+    let inherited = &caller.transitive_tags;
+    if !(wish.tags.is_empty() && inherited.is_empty() || trust.tag_session) {
         return Err(deny("TagSession"));
+    }
+    if wish.tags.keys().any(|key| {
+        inherited
+            .keys()
+            .any(|other| other.eq_ignore_ascii_case(key))
+    }) {
+        return Err(Failure::bad(
+            "InvalidParameterValue",
+            "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.",
+        ));
     }
     Ok(source_identity.cloned())
 }
 
 fn session_seconds(role: &Role, caller: &Principal, asked: Option<i64>) -> Result<i64, Failure> {
+    let seconds = seconds_of(role, asked)?;
+    if caller.is_session() && seconds > CHAINED_LIMIT {
+        return Err(invalid(
+            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining".to_owned(),
+        ));
+    }
+    Ok(seconds)
+}
+
+/// How long a session of the role lasts, however it is come by.
+pub(super) fn seconds_of(role: &Role, asked: Option<i64>) -> Result<i64, Failure> {
     let longest = i64::try_from(role.max_session.as_secs()).unwrap_or(i64::MAX);
     let seconds = asked.unwrap_or(3600);
     if seconds > longest {
         return Err(invalid(
             "The requested DurationSeconds exceeds the MaxSessionDuration set for this role."
                 .to_owned(),
-        ));
-    }
-    if caller.is_session() && seconds > CHAINED_LIMIT {
-        return Err(invalid(
-            "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining".to_owned(),
         ));
     }
     Ok(seconds)
@@ -365,7 +252,13 @@ fn denied(caller: &Principal, action: &str, resource: &str) -> Failure {
     Failure::forbidden("AccessDenied", why)
 }
 
-fn granted(keys: &Keys, expires: Timestamp, arn: &str, principal: &Principal) -> Vec<Field> {
+/// The part of an answer that every way into a role has.
+pub(super) fn granted(
+    keys: &Keys,
+    expires: Timestamp,
+    arn: &str,
+    principal: &Principal,
+) -> Vec<Field> {
     let token = keys.session_token.as_deref().unwrap_or_default();
     let mut answer = vec![
         fields(

@@ -6,11 +6,14 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 use super::eks::Cluster;
-use super::identity::{AccountId, Credential, Grant, Principal, Role};
+use super::identity::{AccountId, Credential, Grant, Keys, Principal, Role};
 use super::journal::{AssumedRole, Faults, JournalEntry};
+use super::pods::Association;
 use super::request::Incoming;
 use super::s3::Bucket;
+use super::secrets::Secret;
 use super::sigv4::Seed;
+use super::tokens::IssuerKey;
 
 /// Everything there is.
 #[derive(Debug, Default)]
@@ -26,6 +29,14 @@ pub(super) struct World {
     pub(super) clusters: BTreeMap<(AccountId, String, String), Cluster>,
     /// By name, which is unique among all accounts.
     pub(super) buckets: BTreeMap<String, Bucket>,
+    /// By ARN.
+    pub(super) secrets: BTreeMap<String, Secret>,
+    /// The keys that clusters sign the tokens of their ServiceAccounts with, by issuer.
+    pub(super) issuers: BTreeMap<String, IssuerKey>,
+    /// The issuers that an account's IAM knows as OpenID Connect providers.
+    pub(super) providers: Vec<(AccountId, String)>,
+    /// EKS Pod Identity associations.
+    pub(super) associations: Vec<Association>,
     pub(super) assumed: Vec<AssumedRole>,
     pub(super) journal: Vec<JournalEntry>,
     pub(super) faults: Faults,
@@ -50,6 +61,19 @@ impl World {
             .unwrap_or_default()
     }
 
+    /// Writes down a session's keys, and hands them out.
+    pub(super) fn admit(&mut self, principal: Principal, expires: Option<Timestamp>) -> Keys {
+        let keys = Keys::temporary();
+        let credential = Credential {
+            keys: keys.clone(),
+            principal,
+            expires,
+        };
+        self.credentials
+            .insert(keys.access_key_id.clone(), credential);
+        keys
+    }
+
     pub(super) fn object(&self, bucket: &str, key: &str) -> Option<Bytes> {
         let object = self.buckets.get(bucket)?.objects.get(key)?;
         Some(object.body.clone())
@@ -65,6 +89,13 @@ pub(super) struct Call<'a> {
     pub(super) at: Timestamp,
     /// What a chunked body's own signatures follow from.
     pub(super) seed: &'a Seed,
+    pub(super) request_id: &'a str,
+}
+
+/// A request that nobody signs: it brings a token instead.
+pub(super) struct Visit<'a> {
+    pub(super) incoming: &'a Incoming,
+    pub(super) at: Timestamp,
     pub(super) request_id: &'a str,
 }
 

@@ -109,12 +109,27 @@ impl Story {
 
     /// Starts the bot on what it left behind, if anything, as the process that operators start.
     pub(crate) async fn start_process(&mut self) -> anyhow::Result<Process> {
+        self.start_process_with(&[]).await
+    }
+
+    /// The same, with these variables in its environment.
+    pub(crate) async fn start_process_with(
+        &mut self,
+        env: &[(&str, String)],
+    ) -> anyhow::Result<Process> {
         self.stop_bot().await?;
-        let process = Process::start(&self.settle()?).await?;
+        let process = Process::start(&self.settle()?, env).await?;
         self.url = format!("http://{}", process.address());
         let hook = format!("{}/webhooks/github", self.url);
         self.world.github.set_hook_url(&hook);
         Ok(process)
+    }
+
+    /// Starts the bot as a process that can't serve; gives what it says about it.
+    pub(crate) async fn start_refused(&mut self, env: &[(&str, String)]) -> anyhow::Result<String> {
+        self.stop_bot().await?;
+        let said = Process::refuses(&self.settle()?, env).await?;
+        Ok(plain(&said, &self.world, "http://HERE"))
     }
 
     /// Lets a process come to rest and end in good order.
@@ -418,6 +433,11 @@ impl Story {
         self.settings.push((from.to_owned(), to.to_owned()));
         self.stop_bot().await?;
         self.start_bot().await
+    }
+
+    /// Writes another piece of text into the settings of the bot's next life.
+    pub(crate) fn change_settings(&mut self, from: &str, to: &str) {
+        self.settings.push((from.to_owned(), to.to_owned()));
     }
 
     /// The path of the settings.

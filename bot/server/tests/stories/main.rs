@@ -15,6 +15,7 @@ mod commands;
 mod crashes;
 mod deploying;
 mod faults;
+mod identity;
 mod locks;
 mod merging;
 mod planning;

@@ -21,17 +21,10 @@ pub(crate) struct Process {
 }
 
 impl Process {
-    /// Starts it and waits until it serves.
-    pub(crate) async fn start(settings: &Path) -> anyhow::Result<Self> {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_slipway"))
-            .arg("serve")
-            .arg("--settings")
-            .arg(settings)
-            .env("SLIPWAY_LOG", "slipway=debug,warn")
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
+    /// Starts it, with these variables in its environment besides the usual ones, and waits until it
+    /// serves.
+    pub(crate) async fn start(settings: &Path, env: &[(&str, String)]) -> anyhow::Result<Self> {
+        let mut child = command(settings, env).spawn()?;
         let mut lines = BufReader::new(child.stderr.take().context("its log")?).lines();
         let (tell, said) = watch::channel(Vec::new());
         tokio::spawn(async move {
@@ -50,6 +43,22 @@ impl Process {
         let address = line.get("address").and_then(|address| address.as_str());
         process.address = address.context("the address in the log")?.parse()?;
         Ok(process)
+    }
+
+    /// Starts one that can't serve; gives what it says about it, as the last it says.
+    pub(crate) async fn refuses(settings: &Path, env: &[(&str, String)]) -> anyhow::Result<String> {
+        let ended = command(settings, env).output();
+        let ended = tokio::time::timeout(PATIENCE, ended).await;
+        let ended = ended.context("the process did not end")??;
+        ensure!(
+            ended.status.code() == Some(2),
+            "it ended with {}",
+            ended.status
+        );
+        let said = String::from_utf8(ended.stderr)?;
+        println!("{said}");
+        let start = said.find("slipway: ").context("what is wrong")?;
+        Ok(said.get(start..).unwrap_or_default().trim_end().to_owned())
     }
 
     /// Where it listens.
@@ -91,4 +100,24 @@ impl Process {
         let status = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         Ok(status.context("the process did not end")??)
     }
+}
+
+/// The program, in an environment without anything of AWS but what is given.
+fn command(settings: &Path, env: &[(&str, String)]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_slipway"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("AWS_") {
+            command.env_remove(name);
+        }
+    }
+    command
+        .arg("serve")
+        .arg("--settings")
+        .arg(settings)
+        .env("SLIPWAY_LOG", "slipway=debug,warn")
+        .envs(env.iter().map(|(name, value)| (*name, value)))
+        .stdin(Stdio::null())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
 }

@@ -230,13 +230,13 @@ fn without_a_secret_the_bot_does_not_start() {
             let error = format!("{error:#}").replace(&dir.path().display().to_string(), "DIR");
             match name {
                 "empty" => {
-                    insta::assert_snapshot!(error, @r#"github.webhook_secret: the secret in File("DIR/empty") is empty"#);
+                    insta::assert_snapshot!(error, @"github.webhook_secret: the file DIR/empty is empty");
                 }
                 "newline" => {
-                    insta::assert_snapshot!(error, @r#"github.webhook_secret: the secret in File("DIR/newline") is empty"#);
+                    insta::assert_snapshot!(error, @"github.webhook_secret: the file DIR/newline is empty");
                 }
                 _ => {
-                    insta::assert_snapshot!(error, @"github.webhook_secret is blank: set the one that the App's webhook has");
+                    insta::assert_snapshot!(error, @"github.webhook_secret: the file DIR/blank is empty");
                 }
             }
         }

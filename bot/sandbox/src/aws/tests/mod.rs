@@ -2,16 +2,19 @@
 
 mod eks;
 mod identities;
+mod pods;
 mod s3;
+mod secrets;
 mod signer;
 mod sigv4;
 mod sts;
 mod terraform;
+mod web_identity;
 
 use reqwest::{Method, StatusCode};
 
 use self::signer::{Signer, Unsigned};
-use super::{AccountId, Aws, AwsConfig, Grant, Keys, Role, Trust};
+use super::{AccountId, Aws, AwsConfig, Grant, Keys, Pod, Role, Trust};
 use crate::clock::WorldClock;
 
 const REGION: &str = "eu-central-1";
@@ -57,6 +60,23 @@ impl World {
             ..Role::new(&self.dev, name, Trust::of(&self.bot_arn))
         };
         self.aws.add_role(role).unwrap()
+    }
+
+    /// A cluster of dev, and who issues its tokens.
+    fn cluster(&self, name: &str) -> String {
+        self.aws
+            .add_cluster(&self.dev, REGION, name, "https://127.0.0.1:1", "PEM");
+        self.aws.cluster_issuer(&self.dev, REGION, name).unwrap()
+    }
+
+    /// The token of a pod of that cluster.
+    fn token(&self, issuer: &str, service_account: &str, audience: &str) -> String {
+        let pod = Pod {
+            namespace: "slipway".to_owned(),
+            service_account: service_account.to_owned(),
+            name: "slipway-0".to_owned(),
+        };
+        self.aws.pod_token(issuer, &pod, audience).unwrap()
     }
 
     /// Keys of a session of that role.

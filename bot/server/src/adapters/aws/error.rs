@@ -8,6 +8,15 @@ use slipway_core::ports::{PortError, PortErrorKind};
 pub(super) const STS: &str = "AWS STS";
 /// The name of EKS in errors.
 pub(super) const EKS: &str = "AWS EKS";
+/// The name of Secrets Manager in errors.
+pub(super) const SECRETS: &str = "AWS Secrets Manager";
+
+/// How the SDK tells the refusal of a Pod Identity agent: by its status alone.
+const AGENT_REFUSED: &str = "HTTP credential provider: StatusCode(4";
+/// What it leaves out.
+const POD_IDENTITY_NEEDS: &str = " (for EKS Pod Identity the ServiceAccount of the pod needs an \
+    association with a role in this cluster, and the role must trust `pods.eks.amazonaws.com` with \
+    `sts:AssumeRole` and `sts:TagSession`; an association that was just made takes a moment)";
 
 /// Puts an error together.
 pub(super) fn port_error(
@@ -62,12 +71,16 @@ where
 {
     let passing = PortErrorKind::Unavailable { retry_after: None };
     if let Some(error) = own_credentials(error) {
-        let kind = match error {
+        let mut kind = match error {
             CredentialsError::CredentialsNotLoaded(_)
             | CredentialsError::InvalidConfiguration(_) => PortErrorKind::Denied,
             _ => passing,
         };
-        let why = innermost(error);
+        let mut why = innermost(error);
+        if why.contains(AGENT_REFUSED) {
+            kind = PortErrorKind::Denied;
+            why.push_str(POD_IDENTITY_NEEDS);
+        }
         return (
             format!("the bot has no AWS credentials of its own: {why}"),
             kind,
@@ -123,6 +136,7 @@ fn kind_of(code: &str) -> PortErrorKind {
         | "InternalFailure"
         | "InternalError"
         | "InternalServerError"
+        | "InternalServiceError"
         | "IDPCommunicationError"
         | "" => PortErrorKind::Unavailable { retry_after: None },
         _ => PortErrorKind::Invalid,

@@ -1,10 +1,13 @@
-//! AWS: one role at a time, and the cluster that it may reach.
+//! AWS: one role at a time, and the cluster that it may reach; and the bot's own secrets.
 //!
 //! No role's credentials outlive the [`Session`] that they are handed out in, and none is trusted
 //! before `GetCallerIdentity` has said which account it is in. The SDK's own retries are off: what
 //! may be tried again is decided by the shell, from [`PortErrorKind`].
 
 mod error;
+mod own;
+mod refusal;
+mod secrets;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -14,36 +17,41 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
-use aws_config::default_provider::credentials::DefaultCredentialsChain;
+use aws_config::identity::IdentityCache;
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
 use aws_config::{BehaviorVersion, Region};
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
+use aws_sdk_eks::config::SharedIdentityCache;
 use aws_sdk_eks::types::{Cluster as EksCluster, ClusterStatus};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
-use secrecy::{ExposeSecret as _, SecretString};
+use secrecy::ExposeSecret as _;
 use slipway_core::outcome::Evidence;
 use slipway_core::ports::{
-    AssumeRole, Clock, Cloud, ClusterAccess, PortError, PortErrorKind, PortResult, Session,
+    AssumeRole, Clock, Cloud, ClusterAccess, PortErrorKind, PortResult, Session,
 };
 use tokio::sync::OnceCell;
 use url::Url;
 
 use self::error::{EKS, STS, failure, port_error};
+pub use self::own::{OwnIdentity, WebIdentity};
+use self::refusal::explain_refusal;
 
 /// How AWS is reached.
 #[derive(Clone, Debug)]
 pub struct AwsSettings {
-    /// One endpoint for STS and EKS instead of the region's own: the sandbox. Tokens for a cluster
-    /// are presigned for it too, and EKS believes only STS's own names; so a VPC endpoint belongs
-    /// here only if both services answer under it. With private DNS none is needed.
+    /// One endpoint for STS, EKS and Secrets Manager instead of the region's own: the sandbox.
+    /// Tokens for a cluster are presigned for it too, and EKS believes only STS's own names; so a
+    /// VPC endpoint belongs here only if all services answer under it. With private DNS none is
+    /// needed.
     pub endpoint_url: Option<Url>,
-    /// The bot's own access key and secret. `None`: the SDK's default chain (environment, profile,
-    /// web identity, EKS Pod Identity, instance).
-    pub static_credentials: Option<(String, SecretString)>,
+    /// The region in which the bot's own identity is asked for, if that has to be asked of STS.
+    pub region: Option<String>,
+    /// Who the bot is before it assumes any role.
+    pub identity: OwnIdentity,
     /// The time that requests are signed with.
     pub clock: Arc<dyn Clock>,
     /// How long one call may take.
@@ -55,6 +63,8 @@ pub struct AwsSettings {
 pub struct AwsCloud {
     settings: AwsSettings,
     own: OnceCell<SharedCredentialsProvider>,
+    /// Keeps the bot's own credentials until shortly before they end.
+    cache: SharedIdentityCache,
 }
 
 /// The [`Clock`] port in the words of the SDK, so that signatures follow it.
@@ -72,59 +82,59 @@ impl aws_smithy_async::time::TimeSource for PortTime {
     }
 }
 
-impl AwsCloud {
-    /// An AWS that nothing was asked of yet: credentials are looked for on first use.
-    #[must_use]
-    pub fn new(settings: AwsSettings) -> Self {
-        Self {
-            settings,
-            own: OnceCell::new(),
-        }
-    }
-
-    /// The bot's own credentials, by which it assumes roles.
-    async fn own_credentials(&self) -> SharedCredentialsProvider {
-        let found = self.own.get_or_init(|| async {
-            match &self.settings.static_credentials {
-                Some((id, secret)) => SharedCredentialsProvider::new(Credentials::new(
-                    id,
-                    secret.expose_secret(),
-                    None,
-                    None,
-                    "settings",
-                )),
-                None => {
-                    let chain = DefaultCredentialsChain::builder().build().await;
-                    SharedCredentialsProvider::new(chain)
-                }
-            }
-        });
-        found.await.clone()
-    }
-
-    fn sdk(&self, region: &str, credentials: SharedCredentialsProvider) -> aws_config::SdkConfig {
-        let timeout = TimeoutConfig::builder()
-            .connect_timeout(self.settings.timeout.min(Duration::from_secs(5)))
-            .operation_timeout(self.settings.timeout)
-            .build();
+impl AwsSettings {
+    /// How a service is asked with these credentials, or without any.
+    fn sdk(
+        &self,
+        region: &str,
+        credentials: Option<SharedCredentialsProvider>,
+    ) -> aws_config::SdkConfig {
         let mut sdk = aws_config::SdkConfig::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
             .region(Region::new(region.to_owned()))
-            .credentials_provider(credentials)
             .retry_config(RetryConfig::disabled())
-            .timeout_config(timeout)
-            .time_source(PortTime(Arc::clone(&self.settings.clock)));
-        if let Some(url) = &self.settings.endpoint_url {
+            .timeout_config(self.timeouts())
+            .time_source(PortTime(Arc::clone(&self.clock)));
+        sdk.set_credentials_provider(credentials);
+        if let Some(url) = &self.endpoint_url {
             sdk = sdk.endpoint_url(url.as_str());
         }
         sdk.build()
     }
 
+    fn timeouts(&self) -> TimeoutConfig {
+        TimeoutConfig::builder()
+            .connect_timeout(self.timeout.min(Duration::from_secs(5)))
+            .operation_timeout(self.timeout)
+            .build()
+    }
+}
+
+impl AwsCloud {
+    /// An AWS that nothing was asked of yet: credentials are looked for on first use.
+    #[must_use]
+    pub fn new(settings: AwsSettings) -> Self {
+        let cache = IdentityCache::lazy().load_timeout(settings.timeout).build();
+        Self {
+            settings,
+            own: OnceCell::new(),
+            cache,
+        }
+    }
+
+    /// How a service is asked by the bot itself.
+    async fn own_sdk(&self, region: &str) -> aws_config::SdkConfig {
+        let own = self.own.get_or_init(|| own::credentials(&self.settings));
+        let sdk = self.settings.sdk(region, Some(own.await.clone()));
+        sdk.into_builder()
+            .identity_cache(self.cache.clone())
+            .build()
+    }
+
     /// `AssumeRole`; the credentials are still unproven.
     async fn assume_role(&self, request: &AssumeRole) -> PortResult<(Credentials, Timestamp)> {
         let doing = format!("assuming {}", request.role);
-        let sts =
-            aws_sdk_sts::Client::new(&self.sdk(&request.region, self.own_credentials().await));
+        let sts = aws_sdk_sts::Client::new(&self.own_sdk(&request.region).await);
         let seconds = i32::try_from(request.duration.as_secs()).unwrap_or(i32::MAX);
         let answer = sts
             .assume_role()
@@ -157,7 +167,7 @@ impl AwsCloud {
     async fn prove(&self, request: &AssumeRole, credentials: &Credentials) -> PortResult<Evidence> {
         let doing = format!("proving who {} is", request.role);
         let provider = SharedCredentialsProvider::new(credentials.clone());
-        let sts = aws_sdk_sts::Client::new(&self.sdk(&request.region, provider));
+        let sts = aws_sdk_sts::Client::new(&self.settings.sdk(&request.region, Some(provider)));
         let answer = sts
             .get_caller_identity()
             .send()
@@ -193,10 +203,8 @@ impl AwsCloud {
 
     async fn describe(&self, session: &Session, name: &str) -> PortResult<EksCluster> {
         let doing = format!("describing cluster {name}");
-        let sdk = self.sdk(
-            &session.region,
-            SharedCredentialsProvider::new(credentials(session)),
-        );
+        let provider = SharedCredentialsProvider::new(credentials(session));
+        let sdk = self.settings.sdk(&session.region, Some(provider));
         let answer = aws_sdk_eks::Client::new(&sdk)
             .describe_cluster()
             .name(name)
@@ -308,27 +316,4 @@ fn check_status(status: Option<&ClusterStatus>) -> Result<(), (String, PortError
         Some(status) => Err((said(status), PortErrorKind::Invalid)),
         None => Err(("it has no status".to_owned(), PortErrorKind::Invalid)),
     }
-}
-
-/// STS says the same of a role that is not there and of one that does not trust the caller; so the
-/// sentence names everything that its trust policy has to have.
-fn explain_refusal(request: &AssumeRole, mut error: PortError) -> PortError {
-    if error.kind != PortErrorKind::Denied || !error.said.contains("not authorized") {
-        return error;
-    }
-    let caller = error
-        .said
-        .split_once("User: ")
-        .and_then(|(_, rest)| rest.split(' ').next())
-        .unwrap_or("the bot")
-        .to_owned();
-    let id = match &request.external_id {
-        Some(_) => "; its condition on `sts:ExternalId` must be the `external_id` of deploy.toml",
-        None => "; if it asks for an `sts:ExternalId`, deploy.toml must say it as `external_id`",
-    };
-    error.said.push_str(&format!(
-        " (the role must exist and its trust policy allow `sts:AssumeRole` and \
-         `sts:SetSourceIdentity` to {caller}{id})"
-    ));
-    error
 }

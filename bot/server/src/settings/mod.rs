@@ -1,8 +1,11 @@
-//! The settings of the process: one TOML file, read strictly, and the secrets that it points at.
+//! The settings of the process: one TOML file, read strictly.
 //!
 //! This is the only module that reads the environment. No secret stands in the file itself: each is
-//! named as `{ file = "…" }` or `{ env = "…" }`. The commented example in `slipway.example.toml` is
+//! named as a [`Secret`], and read by `secrets` at the start. The commented example in `slipway.example.toml` is
 //! the reference, and a test parses it.
+
+mod pattern;
+mod secret;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -10,10 +13,12 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, bail, ensure};
-use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use slipway_core::config::parse_duration;
 use url::Url;
+
+pub use self::pattern::RepoPattern;
+pub use self::secret::{AwsSecret, Secret};
 
 /// The settings, as the file has them.
 #[derive(Debug, Deserialize)]
@@ -63,17 +68,57 @@ pub struct GithubSettings {
     pub allow: Vec<RepoPattern>,
 }
 
-/// How AWS is reached. Without a key, the default chain of AWS's SDK is asked (Pod Identity, web
-/// identity, instance role, environment).
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// How AWS is reached. Without a key, the bot's identity is what the environment offers: EKS Pod
+/// Identity, a web identity, an instance role, keys.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
 pub struct AwsSettings {
-    /// An endpoint for STS and EKS other than AWS's own.
+    /// The region of secrets that are named without their ARN, and of the STS that a web identity
+    /// is shown to. If nothing is said: `AWS_REGION`, which EKS sets in its pods.
+    pub region: Option<String>,
+    /// One endpoint for all of AWS other than its own.
     pub endpoint_url: Option<Url>,
     /// The id of a long-lived key, where there is no better identity.
     pub access_key_id: Option<String>,
     /// Its secret.
     pub secret_access_key: Option<Secret>,
+}
+
+impl Default for AwsSettings {
+    fn default() -> Self {
+        Self {
+            region: environment("AWS_REGION"),
+            endpoint_url: None,
+            access_key_id: None,
+            secret_access_key: None,
+        }
+    }
+}
+
+/// A token that says who the bot is, and the role that it becomes with it: what EKS puts into the
+/// environment of pods whose ServiceAccount has a role by IRSA.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct WebIdentity {
+    /// The file with the token; it is written anew while the process runs.
+    pub token_file: PathBuf,
+    /// The role.
+    pub role_arn: String,
+    /// The name of the session.
+    pub session_name: String,
+}
+
+/// The web identity that the environment offers, if any. Keys in the environment go before it, as
+/// in every SDK of AWS.
+#[must_use]
+pub fn web_identity() -> Option<WebIdentity> {
+    if environment("AWS_ACCESS_KEY_ID").is_some() {
+        return None;
+    }
+    Some(WebIdentity {
+        token_file: environment("AWS_WEB_IDENTITY_TOKEN_FILE")?.into(),
+        role_arn: environment("AWS_ROLE_ARN")?,
+        session_name: environment("AWS_ROLE_SESSION_NAME").unwrap_or_else(|| "slipway".to_owned()),
+    })
 }
 
 /// How one registry is reached.
@@ -166,91 +211,19 @@ impl Default for Limits {
     }
 }
 
-/// Where a secret is kept.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum Secret {
-    /// In a file.
-    File(PathBuf),
-    /// In a variable of the environment.
-    Env(String),
-}
-
-impl Secret {
-    /// Reads it; the newline that editors leave at the end is not part of it.
-    ///
-    /// # Errors
-    /// When it is not there or empty.
-    pub fn read(&self) -> anyhow::Result<SecretString> {
-        let text = match self {
-            Self::File(path) => std::fs::read_to_string(path)
-                .with_context(|| format!("reading the secret in {}", path.display()))?,
-            Self::Env(name) => environment(name)
-                .with_context(|| format!("the variable {name} is not set, but holds a secret"))?,
-        };
-        let text = text.trim_end_matches(['\r', '\n']);
-        ensure!(!text.is_empty(), "the secret in {self:?} is empty");
-        Ok(SecretString::from(text))
-    }
-}
-
 #[expect(
     clippy::disallowed_methods,
     reason = "settings is the one reader of the environment"
 )]
+/// A variable of the environment; an empty one is like none.
 fn environment(name: &str) -> Option<String> {
-    std::env::var(name).ok()
+    std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
 /// The variable that says how much is logged, in the syntax of `tracing_subscriber::EnvFilter`.
 #[must_use]
 pub fn log_filter() -> Option<String> {
     environment("SLIPWAY_LOG")
-}
-
-/// `owner/name` or `owner/*`; case does not count, as on GitHub.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "String")]
-pub struct RepoPattern {
-    owner: String,
-    name: Option<String>,
-}
-
-impl TryFrom<String> for RepoPattern {
-    type Error = String;
-    fn try_from(text: String) -> Result<Self, String> {
-        match text.split_once('/') {
-            Some((owner, "*")) if !owner.is_empty() && !owner.contains('*') => Ok(Self {
-                owner: owner.to_owned(),
-                name: None,
-            }),
-            Some((owner, name))
-                if ![owner, name]
-                    .iter()
-                    .any(|part| part.is_empty() || part.contains('*')) =>
-            {
-                Ok(Self {
-                    owner: owner.to_owned(),
-                    name: Some(name.to_owned()),
-                })
-            }
-            _ => Err(format!(
-                "{text:?} is neither \"owner/name\" nor \"owner/*\""
-            )),
-        }
-    }
-}
-
-impl RepoPattern {
-    /// Whether a repository is meant.
-    #[must_use]
-    pub fn matches(&self, repo: &slipway_core::ids::RepoName) -> bool {
-        self.owner.eq_ignore_ascii_case(repo.owner())
-            && self
-                .name
-                .as_ref()
-                .is_none_or(|name| name.eq_ignore_ascii_case(repo.name()))
-    }
 }
 
 impl Settings {
@@ -274,6 +247,13 @@ impl Settings {
     /// When it has an unknown key or a value out of bounds.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
         let settings: Self = toml::from_str(text)?;
+        settings.check()?;
+        Ok(settings)
+    }
+
+    /// What the types of the values can't say.
+    fn check(&self) -> anyhow::Result<()> {
+        let settings = self;
         ensure!(
             !settings.github.allow.is_empty(),
             "github.allow names no repository: add \"owner/*\" or \"owner/name\""
@@ -286,24 +266,40 @@ impl Settings {
         if settings.aws.access_key_id.is_some() != settings.aws.secret_access_key.is_some() {
             bail!("aws.access_key_id and aws.secret_access_key go together");
         }
-        Ok(settings)
+        if let Some(Secret::Aws(_)) = &self.aws.secret_access_key {
+            bail!(
+                "aws.secret_access_key can't be in AWS Secrets Manager, which is read with it: name \
+                 a file or a variable, or better give the bot a role and no key"
+            );
+        }
+        for (name, secret) in self.secrets() {
+            if let Secret::Aws(secret) = secret
+                && secret.region(self.aws.region.as_deref()).is_none()
+            {
+                bail!(
+                    "{name}: in which region is the AWS secret `{}`? Say `region` in [aws] or \
+                     set AWS_REGION, or name the secret by its full ARN",
+                    secret.id
+                );
+            }
+        }
+        Ok(())
     }
 
-    /// The webhook secret. Without one anybody could give orders, so an empty one is refused.
-    ///
-    /// # Errors
-    /// When it is missing or empty.
-    pub fn webhook_secret(&self) -> anyhow::Result<SecretString> {
-        let secret = self
-            .github
-            .webhook_secret
-            .read()
-            .context("github.webhook_secret")?;
-        ensure!(
-            !secret.expose_secret().trim().is_empty(),
-            "github.webhook_secret is blank: set the one that the App's webhook has"
-        );
-        Ok(secret)
+    /// Every secret but the key to AWS, by the name of its setting.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<(String, &Secret)> {
+        let github = &self.github;
+        let mut all = vec![
+            ("github.private_key".to_owned(), &github.private_key),
+            ("github.webhook_secret".to_owned(), &github.webhook_secret),
+        ];
+        for (host, registry) in &self.registries {
+            if let Some(password) = &registry.password {
+                all.push((registry_password(host), password));
+            }
+        }
+        all
     }
 
     /// The address of the database.
@@ -313,6 +309,12 @@ impl Settings {
             .clone()
             .unwrap_or_else(|| format!("sqlite://{}", self.data_dir.join("slipway.db").display()))
     }
+}
+
+/// The name of the setting that holds the password of a registry.
+#[must_use]
+pub fn registry_password(host: &str) -> String {
+    format!("registries.{host:?}.password")
 }
 
 fn default_listen() -> SocketAddr {
@@ -336,7 +338,7 @@ mod tests {
 
     #[test]
     fn the_shipped_example_is_valid_and_shows_the_defaults() {
-        let settings = Settings::parse(include_str!("../slipway.example.toml")).unwrap();
+        let settings = Settings::parse(include_str!("../../slipway.example.toml")).unwrap();
         assert_eq!(settings.github.api_url, default_api_url());
         assert_eq!(
             settings.limits.report_interval,
@@ -351,7 +353,7 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        let base = include_str!("../slipway.example.toml");
+        let base = include_str!("../../slipway.example.toml");
         let error = |text: &str| format!("{:#}", Settings::parse(text).unwrap_err());
         assert!(error(&base.replace("app_id", "app_idd")).contains("app_idd"));
         assert!(error(&base.replace("\"acme/*\"", "")).contains("github.allow"));
@@ -359,31 +361,26 @@ mod tests {
     }
 
     #[test]
-    fn secrets_are_read_and_never_empty() {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("secret");
-        std::fs::write(&path, "s3cret\n").unwrap();
-        let secret = Secret::File(path.clone());
-        assert_eq!(secret.read().unwrap().expose_secret(), "s3cret");
-        assert!(!format!("{:?}", secret.read().unwrap()).contains("s3cret"));
-        std::fs::write(&path, "\n").unwrap();
-        assert!(secret.read().is_err());
-        assert!(
-            Secret::Env("SLIPWAY_NO_SUCH_VARIABLE".to_owned())
-                .read()
-                .is_err()
+    fn a_secret_by_name_needs_a_region() {
+        let text = include_str!("../../slipway.example.toml").replace(
+            "{ file = \"/run/secrets/slipway/app.pem\" }",
+            "{ aws_secret = \"slipway\" }",
         );
+        let mut settings: Settings = toml::from_str(&text).unwrap();
+        settings.aws.region = None;
+        insta::assert_snapshot!(settings.check().unwrap_err(), @"github.private_key: in which region is the AWS secret `slipway`? Say `region` in [aws] or set AWS_REGION, or name the secret by its full ARN");
+        settings.aws.region = Some("eu-central-1".to_owned());
+        settings.check().unwrap();
     }
 
     #[test]
-    fn patterns_of_repositories_ignore_case() {
-        let repo = slipway_core::ids::RepoName::parse("Acme/Shop").unwrap();
-        let pattern = |text: &str| RepoPattern::try_from(text.to_owned());
-        assert!(pattern("acme/*").unwrap().matches(&repo));
-        assert!(pattern("acme/shop").unwrap().matches(&repo));
-        assert!(!pattern("acme/other").unwrap().matches(&repo));
-        for wrong in ["acme", "*/*", "acme/", "/shop", "acme/sh*"] {
-            assert!(pattern(wrong).is_err(), "{wrong}");
-        }
+    fn the_key_that_reads_secrets_is_none_of_them() {
+        let text = include_str!("../../slipway.example.toml").replace(
+            "[aws]",
+            "[aws]\naccess_key_id = \"AKIA\"\nsecret_access_key = { aws_secret = \"a\" }",
+        );
+        let mut settings: Settings = toml::from_str(&text).unwrap();
+        settings.aws.region = Some("eu-central-1".to_owned());
+        insta::assert_snapshot!(settings.check().unwrap_err(), @"aws.secret_access_key can't be in AWS Secrets Manager, which is read with it: name a file or a variable, or better give the bot a role and no key");
     }
 }

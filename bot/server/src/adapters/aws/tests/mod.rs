@@ -1,6 +1,9 @@
 //! The adapter against an AWS that checks every signature.
 
+mod own;
+
 use slipway_core::config::{AccountId, RoleArn};
+use slipway_core::ports::PortError;
 use slipway_sandbox::aws::{
     Aws, AwsConfig, ClusterStatus, Fault, Grant, Keys, Role, Service, Trust,
 };
@@ -66,7 +69,8 @@ impl World {
     fn cloud_with(&self, id: &str, secret: &str) -> AwsCloud {
         AwsCloud::new(AwsSettings {
             endpoint_url: Some(self.aws.url().clone()),
-            static_credentials: Some((id.to_owned(), secret.to_owned().into())),
+            region: None,
+            identity: OwnIdentity::Keys(id.to_owned(), secret.to_owned().into()),
             clock: Arc::new(TestClock(self.clock.clone())),
             timeout: Duration::from_secs(20),
         })
