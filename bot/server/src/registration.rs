@@ -115,13 +115,37 @@ mod tests {
     #[test]
     fn the_link_fills_in_the_form() {
         let link = of("acme", "https://slipway.example.com").unwrap();
-        insta::assert_snapshot!(link.as_str().replace('&', "\n&"), @"");
+        insta::assert_snapshot!(link.as_str().replace('&', "\n&"), @"
+        https://github.com/organizations/acme/settings/apps/new?name=Slipway+of+acme
+        &url=https%3A%2F%2Fslipway.example.com%2F
+        &public=false
+        &webhook_active=true
+        &webhook_url=https%3A%2F%2Fslipway.example.com%2Fwebhooks%2Fgithub
+        &contents=read
+        &pull_requests=write
+        &checks=write
+        &deployments=write
+        &statuses=read
+        &issues=read
+        &packages=read
+        &actions=read
+        &metadata=read
+        &members=read
+        &events%5B%5D=pull_request
+        &events%5B%5D=pull_request_review
+        &events%5B%5D=issue_comment
+        &events%5B%5D=push
+        &events%5B%5D=check_run
+        &events%5B%5D=check_suite
+        &events%5B%5D=registry_package
+        &events%5B%5D=workflow_run
+        ");
     }
 
     #[test]
     fn it_leads_to_an_organisation_and_names_a_secure_address() {
-        insta::assert_snapshot!(of("acme/../evil", "https://slipway.example.com").unwrap_err(), @"");
-        insta::assert_snapshot!(of("acme", "http://slipway.example.com").unwrap_err(), @"");
+        insta::assert_snapshot!(of("acme/../evil", "https://slipway.example.com").unwrap_err(), @r#""acme/../evil" is not the name of an organisation"#);
+        insta::assert_snapshot!(of("acme", "http://slipway.example.com").unwrap_err(), @"http://slipway.example.com/ has to begin with https://, so that nobody reads or changes deliveries on their way");
     }
 
     #[test]
