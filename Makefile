@@ -23,7 +23,7 @@ check: ## all that a change must pass: format, lints, documentation, dependencie
 	@$(STEP) 'Rust format' cargo fmt --all --check
 	@$(STEP) 'Shell scripts' tools/lint-shell
 	@$(STEP) 'Terraform format' tools/lint-files terraform
-	@$(STEP) 'Terraform schema' tools/terraform-schema
+	@$(STEP) 'Terraform schema and tests' tools/terraform-schema
 	@$(STEP) 'Workflows' tools/lint-files workflows
 	@$(STEP) 'Dockerfiles' tools/lint-files dockerfiles
 	@$(STEP) 'Checkov' tools/lint-files checkov

@@ -23,8 +23,10 @@ locals {
 resource "aws_eks_addon" "before_nodes" {
   for_each = local.addons_first
 
-  cluster_name                = aws_eks_cluster.this.name
-  addon_name                  = each.key
+  cluster_name = aws_eks_cluster.this.name
+  addon_name   = each.key
+  # Else NetworkPolicies are taken, and nobody enforces them. Auto Mode: cluster/auto-mode says it.
+  configuration_values        = each.key == "vpc-cni" ? jsonencode({ enableNetworkPolicy = "true" }) : null
   resolve_conflicts_on_create = "OVERWRITE"
   resolve_conflicts_on_update = "OVERWRITE"
 

@@ -2,6 +2,9 @@ environment = "dev"
 account_id  = "111111111111"
 region      = "eu-central-1"
 
+# Made first, from infra/04-slipway: else Slipway could not change the roles made here.
+permissions_boundary_arn = "arn:aws:iam::111111111111:policy/slipway-boundary"
+
 cluster_name        = "shop-dev"
 compute             = "auto-mode"
 deletion_protection = false
@@ -22,6 +25,3 @@ cluster_admins = ["arn:aws:iam::111111111111:role/OrganizationAccountAccessRole"
 
 control_plane_log_days = 30
 flow_log_days          = 7
-
-# Made first, by 04-slipway: no role of Slipway's making is without it.
-permissions_boundary_arn = "arn:aws:iam::111111111111:policy/slipway-boundary"

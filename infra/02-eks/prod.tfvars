@@ -2,6 +2,9 @@ environment = "prod"
 account_id  = "222222222222"
 region      = "eu-central-1"
 
+# Made first, from infra/04-slipway: else Slipway could not change the roles made here.
+permissions_boundary_arn = "arn:aws:iam::222222222222:policy/slipway-boundary"
+
 cluster_name        = "shop-prod"
 compute             = "auto-mode"
 deletion_protection = true
@@ -23,6 +26,3 @@ cluster_admins = ["arn:aws:iam::222222222222:role/OrganizationAccountAccessRole"
 
 control_plane_log_days = 365
 flow_log_days          = 90
-
-# Made first, by 04-slipway: no role of Slipway's making is without it.
-permissions_boundary_arn = "arn:aws:iam::222222222222:policy/slipway-boundary"

@@ -43,7 +43,7 @@ variable "assume_role_arn" {
 }
 
 variable "permissions_boundary_arn" {
-  description = "A permissions boundary for each role made here. Null: none."
+  description = "The permissions boundary of each role made here: slipway-boundary of infra/04-slipway, without which Slipway may not change them. Null: none."
   type        = string
   default     = null
 }

@@ -13,5 +13,5 @@ backup_days         = 7
 deletion_protection = false
 log_days            = 30
 
-# Made first, by 04-slipway: no role of Slipway's making is without it.
+# Made first, from infra/04-slipway: else Slipway could not change the roles made here.
 permissions_boundary_arn = "arn:aws:iam::111111111111:policy/slipway-boundary"

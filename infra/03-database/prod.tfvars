@@ -12,5 +12,5 @@ backup_days         = 30
 deletion_protection = true
 log_days            = 365
 
-# Made first, by 04-slipway: no role of Slipway's making is without it.
+# Made first, from infra/04-slipway: else Slipway could not change the roles made here.
 permissions_boundary_arn = "arn:aws:iam::222222222222:policy/slipway-boundary"

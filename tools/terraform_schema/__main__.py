@@ -31,7 +31,8 @@ def main() -> int:
         print(f"{at}: {message}", file=sys.stderr)
     if faults:
         return 1
-    print(f"{objects} resources and data sources in {len(given.folders)} folders agree with AWS provider {provider.version}")
+    where = f"{len(given.folders)} folders"
+    print(f"{objects} resources and data sources in {where} agree with AWS provider {provider.version}")
     return 0
 
 

@@ -162,9 +162,7 @@ class Checker:
     def check_uses(self, block: Block, scope: frozenset[str], instance: tuple[str, ...]) -> None:
         """All expressions of a block. `instance` says which of `each`, `count` and `self` have a meaning."""
         if block.kind in ("resource", "data", "ephemeral", "module"):
-            instance = tuple(
-                name for name, cause in (("each", "for_each"), ("count", "count")) if block.has(cause)
-            )
+            instance = tuple(name for name, cause in (("each", "for_each"), ("count", "count")) if block.has(cause))
         if block.kind in ("provisioner", "connection", "postcondition"):
             instance = (*instance, "self")
         if block.kind == "dynamic":
@@ -294,4 +292,3 @@ def required(module: Module) -> list[str]:
 
 def written(key: tuple[str, ...]) -> str:
     return ".".join(key[1:] if key[0] == "resource" else key)
-

@@ -4,7 +4,7 @@ Terraform itself asks the provider for it. Where no provider can be had, this re
 CDK Terrain generates from the very same schema (PyPI `cdktn-provider-aws`): JavaScript of a strictly regular form,
 read with regular expressions. A form that is not understood ends in an error, never in an empty schema.
 
-Reading all of it takes a quarter of a minute, so the outcome is kept in an SQLite file.
+Reading all of it takes a while, so the outcome is kept in an SQLite file.
 """
 
 from __future__ import annotations
@@ -28,13 +28,35 @@ FLAGS = re.compile(
     r" required: (?P<required>true|false)\n(?P<next>.*)$",
     re.MULTILINE,
 )
-NESTED = re.compile(r"= new (\w+?)(OutputReference|List|Map)\(this,")
+NESTED = re.compile(r"= new (\w+?)(OutputReference|List|Map)\(this, \"\w+\"(?:, (?P<set>true|false))?")
+GETTER = re.compile(r"return (?P<set>cdktn\.Fn\.tolist\()?this\.get(?P<type>\w+)Attribute\('(?P<name>\w+)'\)")
 HCL_FUNCTION = re.compile(r"^function (\w+)ToHclTerraform\(struct\) \{$", re.MULTILINE)
 HCL_ENTRY = re.compile(
     r"^ +(?P<name>\w+): \{\n +value: (?P<value>.*),\n +isBlock: (?P<block>true|false),\n"
-    r" +type: \"\w+\",\n +storageClassType: \"(?P<storage>\w*)\",$",
+    r" +type: \"(?P<form>\w+)\",\n +storageClassType: \"(?P<storage>\w*)\",$",
     re.MULTILINE,
 )
+# Types as Terraform writes them in JSON: what the bindings read an attribute with, and what they write it as.
+READ_AS = {
+    "String": "string",
+    "Number": "number",
+    "Boolean": "bool",
+    "List": ["list", "string"],
+    "NumberList": ["list", "number"],
+    "StringMap": ["map", "string"],
+    "NumberMap": ["map", "number"],
+    "BooleanMap": ["map", "bool"],
+}
+WRITTEN_AS = {
+    "string": "string",
+    "number": "number",
+    "boolean": "bool",
+    "stringList": ["list", "string"],
+    "numberList": ["list", "number"],
+    "stringMap": ["map", "string"],
+    "numberMap": ["map", "number"],
+    "booleanMap": ["map", "bool"],
+}
 BASES = {
     "TerraformResource": "resource",
     "TerraformDataSource": "data",
@@ -45,14 +67,21 @@ BASES = {
 
 @dataclass
 class Item:
-    """One argument, block or result of a schema block."""
+    """One argument, block or result of a schema block.
+
+    `type` is nothing where the bindings don't tell it, and where `struct` names a block or object instead. Those
+    come as a `collection`: "list", "set", "map", or "struct" for just one.
+    """
 
     required: bool = False
     settable: bool = True
+    computed: bool = False
     block: bool = False
     attribute: bool = True
     single: bool = False
     struct: str | None = None
+    collection: str = "list"
+    type: str | list[str] | None = None
 
 
 @dataclass
@@ -101,8 +130,7 @@ def nearest(name: str, among: list[str]) -> str | None:
 
 def unpack(root: str, structs: str) -> Schema:
     blocks = {
-        struct: {name: Item(*values) for name, values in items.items()}
-        for struct, items in json.loads(structs).items()
+        struct: {name: Item(*values) for name, values in items.items()} for struct, items in json.loads(structs).items()
     }
     return Schema(blocks[root], blocks)
 
@@ -164,17 +192,21 @@ def read_module(source: str, name: str) -> list[tuple[str, str, str, str]]:
     # The provider's own blocks have no class to read their flags from.
     for struct, entries in writable.items():
         structs.setdefault(upper_first(struct), {key: entry_item(entry) for key, entry in entries.items()})
-    packed = json.dumps({
-        struct: {key: list(vars(item).values()) for key, item in entries.items()} for struct, entries in structs.items()
-    })
+    packed = json.dumps(
+        {
+            struct: {key: list(vars(item).values()) for key, item in entries.items()}
+            for struct, entries in structs.items()
+        }
+    )
     return [(purpose, kind, root, packed) for purpose, kind, root in roots]
 
 
 def sections(pattern: re.Pattern[str], source: str):
     """Where each match of a heading starts and its section ends, with the heading's groups."""
     found = list(pattern.finditer(source))
-    for match, following in zip(found, [*found[1:], None]):
-        yield match.end(), following.start() if following else len(source), match.groups()
+    ends = [*(match.start() for match in found[1:]), len(source)]
+    for match, end in zip(found, ends):
+        yield match.end(), end, match.groups()
 
 
 def hcl_structs(source: str) -> dict[str, dict[str, re.Match[str]]]:
@@ -191,28 +223,44 @@ def hcl_entries(text: str) -> dict[str, re.Match[str]]:
 def items(text: str, entries: dict[str, re.Match[str]]) -> dict[str, Item]:
     """The items of a class: their flags from its comments, their form from what it writes as HCL."""
     found = {}
+    types = {getter["name"]: getter_type(getter) for getter in GETTER.finditer(text)}
     for flags in FLAGS.finditer(text):
         entry = entries.get(flags["name"])
         item = entry_item(entry) if entry else Item()
         item.required = flags["required"] == "true"
         item.settable = item.required or flags["optional"] == "true"
+        item.computed = flags["computed"] == "true" and not item.required
+        item.type = types.get(flags["name"], item.type)
         nested = NESTED.search(flags["next"])
         if nested:
             item.struct = nested[1]
             item.single = nested[2] == "OutputReference"
+            if nested["set"] == "true":
+                item.collection = "set"
+            elif nested[2] == "Map":
+                item.collection = "map"
         found[flags["name"]] = item
     for key, entry in entries.items():
         found.setdefault(key, entry_item(entry))
     return found
 
 
+def getter_type(getter: re.Match[str]) -> str | list[str] | None:
+    type_ = READ_AS.get(getter["type"])
+    # Sets are read as lists, and turned into them.
+    return ["set", type_[1]] if getter["set"] and isinstance(type_, list) else type_
+
+
 def entry_item(entry: re.Match[str]) -> Item:
-    item = Item()
+    item = Item(type=WRITTEN_AS.get(entry["storage"]))
     if entry["block"] == "true":
         # A list that is "no block" here is one that may be written either way (Terraform's "attributes as blocks").
         item.block = True
         item.attribute = bool(re.match(r"cdktn\.listMapperHcl\(\w+ToHclTerraform, false\)", entry["value"]))
         item.struct = entry["storage"].removesuffix("List")
+        item.collection = entry["form"]
+    elif entry["form"] == "set" and isinstance(item.type, list):
+        item.type = ["set", item.type[1]]
     return item
 
 

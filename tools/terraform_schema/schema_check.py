@@ -28,12 +28,14 @@ META_BLOCKS = {
 LIFECYCLE = {"create_before_destroy", "prevent_destroy", "ignore_changes", "replace_triggered_by"}
 # https://developer.hashicorp.com/terraform/language/resources/terraform-data
 BUILT_IN = {
-    ("resource", "terraform_data"): Schema({
-        "input": Item(),
-        "triggers_replace": Item(),
-        "id": Item(settable=False),
-        "output": Item(settable=False),
-    })
+    ("resource", "terraform_data"): Schema(
+        {
+            "input": Item(),
+            "triggers_replace": Item(),
+            "id": Item(settable=False),
+            "output": Item(settable=False),
+        }
+    )
 }
 
 

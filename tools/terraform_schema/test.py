@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+import textwrap
 import unittest
 from pathlib import Path
 
@@ -86,7 +87,7 @@ def faults(source: str, **files: str) -> list[str]:
     """What is wrong with a module, as `file:line:column: message`. Other files are named with `_` for `.`."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder).resolve()
-        (root / "main.tf").write_text(source)
+        (root / "main.tf").write_text(textwrap.dedent(source).lstrip("\n"))
         for name, text in files.items():
             (root / name.replace("_", ".")).write_text(text)
         found = []
@@ -103,7 +104,10 @@ class Check(unittest.TestCase):
 
     def test_invented_resource(self):
         self.assertEqual(
-            faults('resource "aws_s3_buckett" "this" {\n}'),
+            faults("""
+            resource "aws_s3_buckett" "this" {
+            }
+            """),
             [
                 f'main.tf:1:10: AWS provider {PROVIDER.version} has no resource "aws_s3_buckett";'
                 ' did you mean "aws_s3_bucket"?'
@@ -111,21 +115,42 @@ class Check(unittest.TestCase):
         )
 
     def test_invented_data_source(self):
-        (fault,) = faults('data "aws_caller" "this" {\n}\noutput "x" {\n  description = ""\n  value = data.aws_caller.this\n}')
+        (fault,) = faults("""
+            data "aws_caller" "this" {
+            }
+            output "x" {
+              description = ""
+              value = data.aws_caller.this
+            }
+            """)
         self.assertIn('has no data "aws_caller"', fault)
 
     def test_invented_argument(self):
         self.assertEqual(
-            faults('resource "aws_s3_bucket" "this" {\n  buckett = "x"\n}'),
+            faults("""
+            resource "aws_s3_bucket" "this" {
+              buckett = "x"
+            }
+            """),
             ['main.tf:2:3: resource "aws_s3_bucket": there is no argument "buckett"; did you mean "bucket"?'],
         )
 
     def test_invented_block(self):
-        source = 'resource "aws_eks_node_group" "this" {\n%s\n  scaling_config {\n    minimum = 1\n  }\n  scaling {\n  }\n}'
-        arguments = 'cluster_name = ""\nnode_role_arn = ""\nsubnet_ids = []'
+        source = """
+            resource "aws_eks_node_group" "this" {
+              cluster_name  = ""
+              node_role_arn = ""
+              subnet_ids    = []
+              scaling_config {
+                minimum = 1
+              }
+              scaling {
+              }
+            }
+            """
         where = 'resource "aws_eks_node_group"'
         self.assertEqual(
-            faults(source % arguments),
+            faults(source),
             [
                 f'main.tf:5:3: {where}, scaling_config: "{name}" is required'
                 for name in ("desired_size", "max_size", "min_size")
@@ -137,18 +162,37 @@ class Check(unittest.TestCase):
         )
 
     def test_invented_block_in_dynamic(self):
-        source = 'resource "aws_s3_bucket" "this" {\n  dynamic "versions" {\n    for_each = []\n    content {\n    }\n  }\n}'
+        source = """
+            resource "aws_s3_bucket" "this" {
+              dynamic "versions" {
+                for_each = []
+                content {
+                }
+              }
+            }
+            """
         (fault,) = faults(source)
         self.assertTrue(fault.startswith('main.tf:2:11: resource "aws_s3_bucket": there is no block "versions"'), fault)
 
     def test_required(self):
         self.assertEqual(
-            faults('resource "aws_kms_alias" "this" {\n}'),
+            faults("""
+            resource "aws_kms_alias" "this" {
+            }
+            """),
             ['main.tf:1:1: resource "aws_kms_alias": "target_key_id" is required'],
         )
 
     def test_form(self):
-        source = 'resource "aws_eks_addon" "this" {\n  addon_name {\n  }\n  cluster_name = ""\n  arn = ""\n  timeouts = {}\n}'
+        source = """
+            resource "aws_eks_addon" "this" {
+              addon_name {
+              }
+              cluster_name = ""
+              arn = ""
+              timeouts = {}
+            }
+            """
         where = 'main.tf:%s: resource "aws_eks_addon": '
         self.assertEqual(
             faults(source),
@@ -161,7 +205,14 @@ class Check(unittest.TestCase):
         )
 
     def test_twice(self):
-        source = 'resource "aws_sqs_queue" "this" {\n  name = ""\n  name = ""\n}\nresource "aws_sqs_queue" "this" {\n}'
+        source = """
+            resource "aws_sqs_queue" "this" {
+              name = ""
+              name = ""
+            }
+            resource "aws_sqs_queue" "this" {
+            }
+            """
         self.assertEqual(
             faults(source),
             [
@@ -198,7 +249,16 @@ class Check(unittest.TestCase):
         )
 
     def test_functions(self):
-        source = 'locals {\n  a = cidrsubnets2("")\n  b = cidrhost("")\n}\noutput "x" {\n  description = ""\n  value = [local.a, local.b]\n}'
+        source = """
+            locals {
+              a = cidrsubnets2("")
+              b = cidrhost("")
+            }
+            output "x" {
+              description = ""
+              value = [local.a, local.b]
+            }
+            """
         self.assertEqual(
             faults(source),
             [
@@ -208,7 +268,19 @@ class Check(unittest.TestCase):
         )
 
     def test_declarations(self):
-        source = 'variable "a" {\n  description = ""\n}\noutput "b" {\n  value = 1\n}\nlocals {\n  c = 1\n}\nresourc "d" {\n}'
+        source = """
+            variable "a" {
+              description = ""
+            }
+            output "b" {
+              value = 1
+            }
+            locals {
+              c = 1
+            }
+            resourc "d" {
+            }
+            """
         self.assertEqual(
             faults(source),
             [
@@ -221,7 +293,16 @@ class Check(unittest.TestCase):
         )
 
     def test_values(self):
-        source = 'variable "a" {\n  description = ""\n  type = string\n}\noutput "b" {\n  description = ""\n  value = var.a\n}'
+        source = """
+            variable "a" {
+              description = ""
+              type = string
+            }
+            output "b" {
+              description = ""
+              value = var.a
+            }
+            """
         self.assertEqual(
             faults(source, dev_tfvars='aa = ""', dev_s3_tfbackend='bucket = ""\nlock = true'),
             [
@@ -232,7 +313,14 @@ class Check(unittest.TestCase):
         )
 
     def test_no_hcl(self):
-        self.assertEqual(faults('resource "a" {\n  b = [\n}'), ["main.tf:2:3: this is no valid HCL"])
+        self.assertEqual(
+            faults("""
+            resource "a" {
+              b = [
+            }
+            """),
+            ["main.tf:2:3: this is no valid HCL"],
+        )
 
 
 if __name__ == "__main__":
