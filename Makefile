@@ -32,6 +32,7 @@ check: ## all that a change must pass: format, lints, documentation, dependencie
 	@$(STEP) 'Clippy' cargo clippy --workspace --all-targets --locked -- -D warnings
 	@RUSTDOCFLAGS='-D warnings' $(STEP) 'Documentation' cargo doc --workspace --no-deps --locked
 	@$(STEP) 'Tests' $(MAKE) --no-print-directory test
+	@$(STEP) 'Image of the shop' tools/image
 
 fmt: ## put the code into its format
 	cargo fmt --all

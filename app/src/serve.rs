@@ -10,7 +10,8 @@ use axum::Router;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-/// Whether new requests should be sent here. Ready from the start: the shop needs nothing else.
+/// Whether new requests should be sent here, as far as the process knows: from the start, until it is asked
+/// to end.
 #[derive(Debug, Clone, Default)]
 pub struct Readiness {
     shutting_down: Arc<AtomicBool>,
