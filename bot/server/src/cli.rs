@@ -10,6 +10,9 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use slipway_core::config::{self, Config};
+use url::Url;
+
+use crate::registration;
 
 /// `slipway check`: 0 if the file is good, 1 if it has errors.
 ///
@@ -41,6 +44,25 @@ pub fn check(file: &Path) -> anyhow::Result<ExitCode> {
 /// None in practice: a schema is plain JSON.
 pub fn schema() -> anyhow::Result<ExitCode> {
     println!("{}", serde_json::to_string_pretty(&config::schema())?);
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `slipway app`.
+///
+/// # Errors
+/// When the organisation or the URL can't be one.
+pub fn app(
+    github: &Url,
+    organisation: &str,
+    name: Option<&str>,
+    public_url: &Url,
+) -> anyhow::Result<ExitCode> {
+    let default = format!("slipway-{organisation}");
+    let name = name.unwrap_or(&default);
+    println!(
+        "{}",
+        registration::link(github, organisation, name, public_url)?
+    );
     Ok(ExitCode::SUCCESS)
 }
 

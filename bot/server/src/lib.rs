@@ -10,6 +10,7 @@ pub mod gather;
 pub mod intake;
 pub mod ports;
 pub mod process;
+pub mod registration;
 pub mod render;
 pub mod reporter;
 pub mod runner;

@@ -9,6 +9,7 @@ use slipway::adapters::clock::SystemClock;
 use slipway::settings::Settings;
 use slipway::wire::Slipway;
 use slipway::{cli, signals, telemetry};
+use url::Url;
 
 /// GitHub-native deployment: plans, applies and rolls out from pull requests.
 #[derive(Parser)]
@@ -34,6 +35,21 @@ enum Command {
     },
     /// Print the JSON Schema of deploy.toml, for editors.
     Schema,
+    /// Print the link to GitHub's form for a new App, with permissions and events filled in.
+    App {
+        /// The organisation that the App will belong to.
+        #[arg(long)]
+        org: String,
+        /// How GitHub and people will reach Slipway.
+        #[arg(long)]
+        url: Url,
+        /// The App's name: unique on all of GitHub.
+        #[arg(long)]
+        name: Option<String>,
+        /// GitHub's pages: another address on a GitHub Enterprise Server.
+        #[arg(long, default_value = "https://github.com")]
+        github: Url,
+    },
 }
 
 fn main() -> ExitCode {
@@ -41,6 +57,12 @@ fn main() -> ExitCode {
         Command::Serve { settings } => serve(&settings),
         Command::Check { file } => cli::check(&file),
         Command::Schema => cli::schema(),
+        Command::App {
+            org,
+            url,
+            name,
+            github,
+        } => cli::app(&github, &org, name.as_deref(), &url),
     })
 }
 

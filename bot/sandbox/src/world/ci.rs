@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 
-use super::{IMAGE, REGISTRY, REPO, World};
+use super::{REGISTRY, World};
 use crate::github::{PublishedPackage, WorkflowRun};
 use crate::registry::Image;
 
@@ -56,7 +56,10 @@ impl World {
             Build::NeverReady => image.with_label("sandbox.outcome", "never-ready"),
         };
         let tag = format!("sha-{sha}");
-        let pushed = self.registry.push_image(IMAGE, &tag, image).await;
+        let pushed = self
+            .registry
+            .push_image(&self.scene.image, &tag, image)
+            .await;
         pushed.with_context(|| format!("pushing the image of {sha}"))
     }
 
@@ -66,13 +69,15 @@ impl World {
     /// When the repository is gone.
     pub async fn announce(&self, sha: &str, digest: &str) -> anyhow::Result<()> {
         let package = PublishedPackage {
-            image: format!("{REGISTRY}/{IMAGE}"),
+            image: format!("{REGISTRY}/{}", self.scene.image),
             tag: format!("sha-{sha}"),
             digest: digest.to_owned(),
             sender: "github-actions[bot]".to_owned(),
             action: "published".to_owned(),
         };
-        self.github.publish_package_event(REPO, package).await?;
+        self.github
+            .publish_package_event(&self.scene.repo, package)
+            .await?;
         let run = WorkflowRun {
             name: "publish".to_owned(),
             path: ".github/workflows/publish.yml".to_owned(),
@@ -82,7 +87,9 @@ impl World {
             conclusion: "success".to_owned(),
             actor: "ana".to_owned(),
         };
-        self.github.complete_workflow_run(REPO, run).await?;
+        self.github
+            .complete_workflow_run(&self.scene.repo, run)
+            .await?;
         Ok(())
     }
 
@@ -95,13 +102,13 @@ impl World {
     pub async fn run_ci(&self) -> anyhow::Result<()> {
         let mut built = std::collections::BTreeSet::new();
         // What stands at the start was built by an earlier life of this world.
-        built.extend(self.github.branch(REPO, "main"));
+        built.extend(self.github.branch(&self.scene.repo, "main"));
         loop {
             let year = Duration::from_secs(365 * 24 * 3600);
             let sha = self
                 .github
                 .until("a commit to build", year, |model| {
-                    let repository = model.repository(REPO)?;
+                    let repository = model.repository(&self.scene.repo)?;
                     let mut tips = repository.branches.values().map(ToString::to_string);
                     tips.find(|sha| !built.contains(sha))
                 })
@@ -109,7 +116,7 @@ impl World {
             let greeting = self.greeting(&sha).await?;
             built.insert(sha.clone());
             self.github
-                .ci_check(REPO, &sha, "test", Some("success"))
+                .ci_check(&self.scene.repo, &sha, &self.scene.check, Some("success"))
                 .await?;
             let build = if greeting.contains("crash") {
                 Build::Crashing
@@ -122,10 +129,11 @@ impl World {
 
     /// The text that the app of a commit shows; empty if it has none.
     async fn greeting(&self, sha: &str) -> anyhow::Result<String> {
-        let token = self.github.installation_token(REPO).await?;
+        let token = self.github.installation_token(&self.scene.repo).await?;
         let url = format!(
-            "{}/repos/{REPO}/contents/app/greeting.txt?ref={sha}",
-            self.github.url()
+            "{}/repos/{}/contents/app/greeting.txt?ref={sha}",
+            self.github.url(),
+            self.scene.repo
         );
         let answer = reqwest::Client::new()
             .get(url)

@@ -22,7 +22,7 @@ use std::process::ExitCode;
 use std::time::Instant;
 
 use clap::{Parser, Subcommand};
-use slipway_sandbox::world::{REPO, World};
+use slipway_sandbox::world::{Scene, World};
 
 use narrator::Narrator;
 use process::Bot;
@@ -35,6 +35,9 @@ struct Arguments {
     /// The `slipway` program.
     #[arg(long, global = true, default_value = "target/debug/slipway")]
     bot: PathBuf,
+    /// The checkout that the world is made from.
+    #[arg(long, global = true, default_value = ".")]
+    checkout: PathBuf,
     /// The Terraform program.
     #[arg(long, global = true)]
     terraform: Option<PathBuf>,
@@ -65,7 +68,7 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
         Some(path) => path,
         None => harness::terraform()?,
     };
-    let world = World::start().await?;
+    let world = World::of(Scene::of_checkout(&arguments.checkout)?).await?;
     let bot = Bot::start(&world, &arguments.bot, &terraform).await?;
     let builder = world.clone();
     let ci = tokio::spawn(async move { builder.run_ci().await });
@@ -89,7 +92,11 @@ async fn run(arguments: Arguments) -> anyhow::Result<()> {
 
 async fn stay(world: &World, bot: &Bot) -> anyhow::Result<()> {
     println!("A whole world on this machine; Ctrl-C ends it.\n");
-    println!("  GitHub      {}/{REPO}", world.github.html_url());
+    println!(
+        "  GitHub      {}/{}",
+        world.github.html_url(),
+        world.scene.repo
+    );
     println!("  Slipway     {}", bot.url());
     println!("  its log     {}", bot.log().display());
     println!("  AWS         {}", world.aws.url());
@@ -103,7 +110,7 @@ async fn stay(world: &World, bot: &Bot) -> anyhow::Result<()> {
         "\nPeople: ana (write), ben (maintain, releaser), cleo (admin, releaser), mallory (read)."
     );
     println!(
-        "Open a pull request that changes infra/02-database/dev.tfvars or app/greeting.txt, look"
+        "Open a pull request that changes infra/03-database/dev.tfvars or app/greeting.txt, look"
     );
     println!(
         "at the plan, comment /help, /apply dev, merge. A greeting with “crash” in it crashes."

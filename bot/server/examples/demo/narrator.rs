@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use slipway_sandbox::github::{CheckRun, Comment, Deployment};
-use slipway_sandbox::world::{REPO, World};
+use slipway_sandbox::world::World;
 
 use crate::process::Bot;
 
@@ -55,7 +55,7 @@ impl<'a> Narrator<'a> {
             .github
             .until(&what, PATIENCE, |model| {
                 let bot = model.bot_login();
-                let repository = model.repository(REPO)?;
+                let repository = model.repository(&self.world.scene.repo)?;
                 let mut fresh = repository
                     .comments(pr)
                     .filter(|comment| comment.author == bot)
@@ -90,7 +90,7 @@ impl<'a> Narrator<'a> {
             .world
             .github
             .until(&what, PATIENCE, |model| {
-                let repository = model.repository(REPO)?;
+                let repository = model.repository(&self.world.scene.repo)?;
                 repository
                     .check_runs(sha)
                     .filter(|check| check.name == name)
@@ -130,7 +130,7 @@ impl<'a> Narrator<'a> {
         self.world
             .github
             .until(&what, PATIENCE, |model| {
-                let repository = model.repository(REPO)?;
+                let repository = model.repository(&self.world.scene.repo)?;
                 repository
                     .deployments
                     .iter()
@@ -154,7 +154,7 @@ impl<'a> Narrator<'a> {
         soak: Duration,
     ) -> anyhow::Result<()> {
         let live = self.world.github.look(|model| {
-            let repository = model.repository(REPO)?;
+            let repository = model.repository(&self.world.scene.repo)?;
             let mut all = repository.deployments.iter();
             let of_it = all.find(|d| d.environment == env && d.sha == sha)?;
             let good = of_it

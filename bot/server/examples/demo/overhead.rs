@@ -5,10 +5,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, ensure};
-use slipway_sandbox::world::REPO;
 use tokio::process::Command;
 
 use crate::narrator::Narrator;
+use crate::story;
 
 /// What the bot is to add at the most.
 const ADDED: Duration = Duration::from_millis(500);
@@ -19,17 +19,20 @@ const ACKNOWLEDGED: Duration = Duration::from_millis(50);
 pub(crate) async fn measure(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::Result<()> {
     n.step("What does the bot add to a plan?");
     let github = &n.world.github;
-    let files = [(
-        "infra/01-network/dev.tfvars",
-        Some("environment = \"dev\"\ncidr        = \"10.13.0.0/16\"\n"),
-    )];
+    let (path, text) = story::with(
+        &n.world.scene,
+        "infra/02-eks/dev.tfvars",
+        "flow_log_days",
+        "30",
+    )?;
+    let files = [(path, Some(text.as_str()))];
     let title = "One stack in one environment";
     github
-        .commit(REPO, "measured", "ana", title, &files)
+        .commit(&n.world.scene.repo, "measured", "ana", title, &files)
         .await?;
     let sent = n.world.clock.now();
     let pr = github
-        .open_pull_request(REPO, "ana", "measured", "main", title, false)
+        .open_pull_request(&n.world.scene.repo, "ana", "measured", "main", title, false)
         .await?;
     let done = github
         .until(
@@ -37,7 +40,7 @@ pub(crate) async fn measure(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::R
             Duration::from_secs(60),
             |model| {
                 let bot = model.bot_login();
-                let repository = model.repository(REPO)?;
+                let repository = model.repository(&n.world.scene.repo)?;
                 repository
                     .comments(pr)
                     .find(|comment| comment.author == bot && comment.body.contains("valid until"))
@@ -73,22 +76,26 @@ pub(crate) async fn measure(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::R
         acknowledged.len(),
         verdict(slowest, ACKNOWLEDGED)
     ));
-    github.close(REPO, pr, "ana").await?;
+    github.close(&n.world.scene.repo, pr, "ana").await?;
     Ok(())
 }
 
-/// The same work by hand: bring the commit, check it out, init, plan, show.
+/// The same work by hand: bring the commit, check it out, init, select the workspace, plan, show.
 async fn bare(n: &Narrator<'_>, terraform: &Path) -> anyhow::Result<Duration> {
     let dir = tempfile::tempdir()?;
     let keys = n.world.aws.session_keys(
-        "arn:aws:iam::111111111111:role/slipway-plan",
+        &format!("arn:aws:iam::{}:role/slipway-plan", n.world.dev.account),
         "by-hand",
         Duration::from_secs(900),
     )?;
     let path = dir.path();
     let mirror = path.join("mirror.git");
-    let token = n.world.github.installation_token(REPO).await?;
-    let url = n.world.github.clone_url(REPO);
+    let token = n
+        .world
+        .github
+        .installation_token(&n.world.scene.repo)
+        .await?;
+    let url = n.world.github.clone_url(&n.world.scene.repo);
     let url = url.replace("http://", &format!("http://x-access-token:{token}@"));
     // The bot has its mirror already: the first clone is not part of a plan.
     run(
@@ -141,12 +148,19 @@ async fn bare(n: &Narrator<'_>, terraform: &Path) -> anyhow::Result<Duration> {
         &[],
     )
     .await?;
-    let stack = tree.join("infra/01-network");
+    let stack = tree.join("infra/02-eks");
     let program = terraform.to_string_lossy();
     let backend = "-backend-config=dev.s3.tfbackend";
     run(
         &program,
         &["init", "-input=false", "-no-color", backend],
+        &stack,
+        &env,
+    )
+    .await?;
+    run(
+        &program,
+        &["workspace", "select", "-no-color", "dev"],
         &stack,
         &env,
     )

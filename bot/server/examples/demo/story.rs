@@ -4,13 +4,19 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context, ensure};
-use slipway_sandbox::world::REPO;
+
+use slipway_sandbox::world::Scene;
 
 use crate::narrator::Narrator;
 use crate::overhead;
 
 /// How long a release has to be live in dev before prod takes it, as deploy.toml of this world says.
 const SOAK: Duration = Duration::from_secs(4);
+
+/// The variable that says how big the database is, and what ana makes of it.
+const SIZE: &str = "instance_class";
+const BIGGER_IN_DEV: &str = "\"db.t4g.large\"";
+const BIGGER_IN_PROD: &str = "\"db.r7g.xlarge\"";
 
 pub(crate) async fn tell(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::Result<()> {
     let (pr, head) = plan(n).await?;
@@ -24,35 +30,29 @@ pub(crate) async fn tell(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::Resu
 }
 
 async fn plan(n: &mut Narrator<'_>) -> anyhow::Result<(u64, String)> {
-    n.step("ana opens a pull request: a network, a database and a friendlier greeting");
+    n.step("ana opens a pull request: longer flow logs, a bigger database, a friendlier greeting");
     let github = &n.world.github;
+    let scene = &n.world.scene;
     let files = [
+        with(scene, "infra/02-eks/dev.tfvars", "flow_log_days", "14")?,
+        with(scene, "infra/02-eks/prod.tfvars", "flow_log_days", "120")?,
+        with(scene, "infra/03-database/dev.tfvars", SIZE, BIGGER_IN_DEV)?,
+        with(scene, "infra/03-database/prod.tfvars", SIZE, BIGGER_IN_PROD)?,
         (
-            "infra/01-network/dev.tfvars",
-            "environment = \"dev\"\ncidr        = \"10.11.0.0/16\"\n",
+            "app/greeting.txt",
+            "Welcome to the shop. Take your time.\n".to_owned(),
         ),
-        (
-            "infra/01-network/prod.tfvars",
-            "environment = \"prod\"\ncidr        = \"10.12.0.0/16\"\n",
-        ),
-        (
-            "infra/02-database/dev.tfvars",
-            "environment = \"dev\"\nsize        = \"medium\"\n",
-        ),
-        (
-            "infra/02-database/prod.tfvars",
-            "environment = \"prod\"\nsize        = \"x-large\"\n",
-        ),
-        ("app/greeting.txt", "Welcome to the shop. Take your time.\n"),
     ];
     let files: Vec<_> = files
         .iter()
-        .map(|(path, text)| (*path, Some(*text)))
+        .map(|(path, text)| (*path, Some(text.as_str())))
         .collect();
     let title = "Bigger database, friendlier greeting";
-    let head = github.commit(REPO, "bigger", "ana", title, &files).await?;
+    let head = github
+        .commit(&n.world.scene.repo, "bigger", "ana", title, &files)
+        .await?;
     let pr = github
-        .open_pull_request(REPO, "ana", "bigger", "main", title, false)
+        .open_pull_request(&n.world.scene.repo, "ana", "bigger", "main", title, false)
         .await?;
     let body = n
         .reads(pr, &["Plan ·", "valid until", "/apply dev", "/apply prod"])
@@ -66,17 +66,46 @@ async fn plan(n: &mut Narrator<'_>) -> anyhow::Result<(u64, String)> {
     Ok((pr, head))
 }
 
+/// A file of the scene, with another value for one of the variables that it sets.
+pub(crate) fn with<'p>(
+    scene: &Scene,
+    path: &'p str,
+    variable: &str,
+    value: &str,
+) -> anyhow::Result<(&'p str, String)> {
+    let mut found = 0;
+    let lines = scene.file(path)?.lines().map(|line| {
+        let (name, _) = line.split_once('=').unwrap_or_default();
+        if name.trim() == variable {
+            found += 1;
+            format!("{name}= {value}\n")
+        } else {
+            format!("{line}\n")
+        }
+    });
+    let text = lines.collect();
+    ensure!(found == 1, "{path} sets {variable} {found} times");
+    Ok((path, text))
+}
+
 async fn apply(n: &mut Narrator<'_>, pr: u64, head: &str) -> anyhow::Result<()> {
     n.step("ben approves; ana says /apply dev");
     let github = &n.world.github;
-    github.review(REPO, pr, "ben", "approve").await?;
-    github.comment(REPO, pr, "ana", "/apply dev").await?;
+    github
+        .review(&n.world.scene.repo, pr, "ben", "approve")
+        .await?;
+    github
+        .comment(&n.world.scene.repo, pr, "ana", "/apply dev")
+        .await?;
     n.reads(pr, &["Applied", "database"]).await?;
     n.check(head, "apply dev", "success").await?;
-    let state = n.world.aws.object(&n.world.dev.bucket, "database.tfstate");
+    let state = n
+        .world
+        .aws
+        .object(&n.world.dev.bucket, "env:/dev/database/terraform.tfstate");
     let state = state.context("there is no state of the database")?;
     ensure!(
-        String::from_utf8_lossy(&state).contains("medium"),
+        String::from_utf8_lossy(&state).contains(BIGGER_IN_DEV.trim_matches('"')),
         "the state is not the applied one"
     );
     n.seen("the state in dev's bucket holds the database");
@@ -85,7 +114,7 @@ async fn apply(n: &mut Narrator<'_>, pr: u64, head: &str) -> anyhow::Result<()> 
 
 async fn merge(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<String> {
     n.step("ben merges; CI publishes the image; dev gets it by digest");
-    let merge = n.world.github.merge(REPO, pr, "ben").await?;
+    let merge = n.world.github.merge(&n.world.scene.repo, pr, "ben").await?;
     n.reads(pr, &["shop is live in dev", "undo"]).await?;
     n.check(&merge, "deploy shop to dev", "success").await?;
     n.deployment("dev", &merge, &["queued", "in_progress", "success"])
@@ -93,14 +122,17 @@ async fn merge(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<String> {
     let digest = n
         .world
         .registry
-        .digest_of("acme/shop", &format!("sha-{merge}"));
+        .digest_of(&n.world.scene.image, &format!("sha-{merge}"));
     let digest = digest.context("CI published no image")?;
     let runs = n.world.dev.cluster.running_image("shop", "shop");
     ensure!(
-        runs == Some(format!("ghcr.io/acme/shop@{digest}")),
+        runs == Some(format!("ghcr.io/{}@{digest}", n.world.scene.image)),
         "dev runs {runs:?}, not {digest}"
     );
-    n.seen(&format!("the pods in dev run ghcr.io/acme/shop@{digest}"));
+    n.seen(&format!(
+        "the pods in dev run ghcr.io/{}@{digest}",
+        n.world.scene.image
+    ));
     Ok(merge)
 }
 
@@ -108,7 +140,7 @@ async fn prod_refused(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<()> {
     n.step("ana wants it in prod at once: every closed gate is named");
     n.world
         .github
-        .comment(REPO, pr, "ana", "/deploy prod")
+        .comment(&n.world.scene.repo, pr, "ana", "/deploy prod")
         .await?;
     n.reads(pr, &["Not deployed to prod", "soak", "right"])
         .await?;
@@ -124,7 +156,7 @@ async fn prod_applied(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<()> {
     n.step("ben applies prod's stacks: planned again on the merge commit, same as reviewed");
     n.world
         .github
-        .comment(REPO, pr, "ben", "/apply prod")
+        .comment(&n.world.scene.repo, pr, "ben", "/apply prod")
         .await?;
     n.reads(pr, &["Applied", "in prod"]).await?;
     Ok(())
@@ -135,12 +167,15 @@ async fn prod_deployed(n: &mut Narrator<'_>, pr: u64, merge: &str) -> anyhow::Re
     n.until_soaked("dev", merge, SOAK).await?;
     n.world
         .github
-        .comment(REPO, pr, "ben", "/deploy prod")
+        .comment(&n.world.scene.repo, pr, "ben", "/deploy prod")
         .await?;
     let body = n.reads(pr, &["are you sure", "/confirm"]).await?;
     let code = confirm_code(&body).context("there is no code to confirm with")?;
     let confirm = format!("/confirm {code}");
-    n.world.github.comment(REPO, pr, "ben", &confirm).await?;
+    n.world
+        .github
+        .comment(&n.world.scene.repo, pr, "ben", &confirm)
+        .await?;
     n.reads(pr, &["shop is live in prod"]).await?;
     n.check(merge, "deploy shop to prod", "success").await?;
     n.deployment("prod", merge, &["queued", "in_progress", "success"])
@@ -170,13 +205,13 @@ async fn bad_image(n: &mut Narrator<'_>, good: &str) -> anyhow::Result<()> {
     let title = "Currency in the configuration";
     let files = [("app/greeting.txt", Some("Welcome (this one will crash).\n"))];
     let head = github
-        .commit(REPO, "currency", "ana", title, &files)
+        .commit(&n.world.scene.repo, "currency", "ana", title, &files)
         .await?;
     let pr = github
-        .open_pull_request(REPO, "ana", "currency", "main", title, false)
+        .open_pull_request(&n.world.scene.repo, "ana", "currency", "main", title, false)
         .await?;
     n.check(&head, "plan dev", "success").await?;
-    let bad = github.merge(REPO, pr, "ben").await?;
+    let bad = github.merge(&n.world.scene.repo, pr, "ben").await?;
     n.reads(
         pr,
         &[
@@ -193,17 +228,21 @@ async fn bad_image(n: &mut Narrator<'_>, good: &str) -> anyhow::Result<()> {
     let digest = n
         .world
         .registry
-        .digest_of("acme/shop", &format!("sha-{good}"));
+        .digest_of(&n.world.scene.image, &format!("sha-{good}"));
     let runs = n.world.dev.cluster.running_image("shop", "shop");
     ensure!(
-        runs == digest.map(|digest| format!("ghcr.io/acme/shop@{digest}")),
+        runs == digest.map(|digest| format!("ghcr.io/{}@{digest}", n.world.scene.image)),
         "dev runs {runs:?} after the rollback"
     );
     n.seen("dev runs the good digest again");
     n.step("cleo looks at the board and lifts the hold");
-    github.comment(REPO, pr, "cleo", "/where").await?;
+    github
+        .comment(&n.world.scene.repo, pr, "cleo", "/where")
+        .await?;
     n.reads(pr, &["What is live where", "⏸️"]).await?;
-    github.comment(REPO, pr, "cleo", "/resume dev").await?;
+    github
+        .comment(&n.world.scene.repo, pr, "cleo", "/resume dev")
+        .await?;
     n.reads(pr, &["dev is resumed"]).await?;
     Ok(())
 }

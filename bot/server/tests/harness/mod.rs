@@ -29,7 +29,7 @@ web_url        = "{web}"
 app_id         = {app}
 private_key    = {{ file = "{key}" }}
 webhook_secret = {{ file = "{webhook}" }}
-allow          = ["acme/*"]
+allow          = ["{owner}/*"]
 
 [aws]
 endpoint_url      = "{aws}"
@@ -56,6 +56,7 @@ state_lock_timeout = "20s"
         api = github.url(),
         web = github.html_url(),
         app = github.app_id(),
+        owner = world.scene.repo.split('/').next().unwrap_or_default(),
         key = secret("app.pem", &github.private_key_pem())?,
         webhook = secret("webhook-secret", &github.webhook_secret())?,
         aws = world.aws.url(),

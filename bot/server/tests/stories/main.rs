@@ -8,6 +8,7 @@
 #[path = "../harness/mod.rs"]
 mod harness;
 
+mod agreement;
 mod applying;
 mod bot;
 mod commands;

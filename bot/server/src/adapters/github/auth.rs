@@ -231,3 +231,25 @@ pub(super) fn explain_refusal(failure: Failure, repo: &RepoRef, access: Access) 
         ),
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Access;
+    use crate::registration::PERMISSIONS;
+
+    #[test]
+    fn no_token_asks_for_more_than_the_app_is_registered_with() {
+        for access in [Access::Read, Access::Members, Access::Clone, Access::Report] {
+            for (name, level) in access.permissions() {
+                let granted = PERMISSIONS.iter().find(|(granted, ..)| granted == name);
+                let Some((_, granted, _)) = granted else {
+                    panic!("{access:?} wants {name}, which the App has not");
+                };
+                assert!(
+                    granted == level || *granted == "write",
+                    "{access:?} wants {name}: {level}"
+                );
+            }
+        }
+    }
+}

@@ -486,3 +486,14 @@ async fn deliveries_of_a_whole_github_are_understood() {
     ];
     assert_eq!(kinds, expected);
 }
+
+#[test]
+fn every_event_that_the_app_subscribes_to_is_known() {
+    for event in crate::registration::EVENTS {
+        let translated = translated(event, &serde_json::json!({}));
+        assert!(
+            !matches!(&translated, Ok(Translated::Ignored(why)) if why.starts_with("unknown")),
+            "{event}: {translated:?}"
+        );
+    }
+}
