@@ -354,3 +354,38 @@ fn a_registry_that_stays_away_is_given_up() {
         Ok(story)
     });
 }
+
+#[test]
+fn a_workspace_that_is_not_there_is_for_a_person_to_make() {
+    tell(|mut story| async {
+        let default = r#"dir            = "infra/01-network"
+var_files      = ["{environment}.tfvars"]
+backend_config = ["{environment}.s3.tfbackend"]
+workspace      = "default""#;
+        story
+            .configure(&[(
+                default,
+                &default.replace("\"default\"", "\"{environment}\""),
+            )])
+            .await?;
+        let files = [(
+            "infra/01-network/dev.tfvars",
+            "environment = \"dev\"\ncidr = \"10.9.0.0/16\"\n",
+        )];
+        let pr = story
+            .open("ana", "wider", "A wider network", &files)
+            .await?;
+        insta::assert_snapshot!(story.settles(pr, "Plan ·").await?, @r#"
+        ### Plan · `COMMIT` onto `main@COMMIT`
+
+        |  | stack | changes |
+        | --- | --- | --- |
+        | dev | [network](http://HERE/runs/RUN) | ❌ failed at `init` |
+
+        - ❌ dev · network failed at `init`: it exited with code 1: failed to upload state: operation error S3: PutObject, https response error StatusCode: 403, RequestID: UUID, HostID: sandbox, api error AccessDenied: User: arn:aws:sts::111111111111:assumed-role/slipway-plan/slipway-acme.shop-1-ana is not authorized to perform: s3:PutObject on resource: "arn:aws:s3:::acme-shop-dev-state/env:/dev/network.tfstate"; if the workspace is not there yet, a person makes it once, in infra/01-network: `terraform workspace new dev` — mend it and push, or `/retry`
+
+        dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ana`) · [run](http://HERE/runs/RUN)
+        "#);
+        Ok(story)
+    });
+}

@@ -112,7 +112,7 @@ pub(super) fn of(
         (None, None) => {
             let said = in_short(ended, &diagnostics);
             let kind = kind_of(step, &diagnostics, &ended.tail);
-            let advice = advice(kind, &diagnostics);
+            let advice = advice(step, stack, kind, &diagnostics);
             (format!("{said}{advice}"), kind)
         }
     };
@@ -248,18 +248,31 @@ fn kind_of(step: Step, diagnostics: &[Diagnostic], tail: &[String]) -> PortError
     }
 }
 
-fn advice(kind: PortErrorKind, diagnostics: &[Diagnostic]) -> &'static str {
+fn advice(
+    step: Step,
+    stack: &StackSpec,
+    kind: PortErrorKind,
+    diagnostics: &[Diagnostic],
+) -> String {
     let says = |needle: &str| {
         diagnostics
             .iter()
             .any(|d| d.summary.contains(needle) || d.detail.contains(needle))
     };
-    if kind == PortErrorKind::Denied {
-        "; check what the environment's role may do"
+    if kind == PortErrorKind::Denied && step == Step::Workspace {
+        // A role that only reads can't lay the empty state that a new workspace is.
+        format!(
+            "; if the workspace is not there yet, a person makes it once, in {}: \
+             `terraform workspace new {}`",
+            stack.dir, stack.workspace
+        )
+    } else if kind == PortErrorKind::Denied {
+        "; check what the environment's role may do".to_owned()
     } else if says("dependency lock file") {
         "; run `terraform init` (and `terraform providers lock -platform=linux_amd64`) and commit \
          .terraform.lock.hcl"
+            .to_owned()
     } else {
-        ""
+        String::new()
     }
 }
