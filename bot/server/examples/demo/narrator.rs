@@ -27,9 +27,13 @@ impl<'a> Narrator<'a> {
             world.github.html_url(),
             bot.url()
         );
+        println!(
+            "The repository is this one: its deploy.toml (without windows, and with a soak of 4 s), its\n\
+             manifests, the variables and backends of its stacks. Resources of Terraform's own stand in\n\
+             for those of AWS."
+        );
         Self {
             world,
-
             steps: 0,
             told: BTreeSet::new(),
         }

@@ -193,7 +193,7 @@ fn an_apply_that_fails_stops_the_deploy() {
 
         [run](http://HERE/runs/RUN)
         ");
-        insta::assert_snapshot!(story.reads(pr, "Apply of").await?, @r"
+        insta::assert_snapshot!(story.reads(pr, "### ❌ Apply of").await?, @r"
         ### ❌ Apply of `COMMIT` in dev failed
 
         | stack | outcome |
