@@ -239,6 +239,7 @@ fn the_manifests_run_the_services_images_in_their_namespaces() {
 
 #[test]
 fn ci_publishes_the_images_under_the_tags_and_with_the_label_that_the_rules_look_for() {
+    let taken = Regex::new(r"(?m)^ARG ([A-Z_]+)").unwrap();
     let rules = rules();
     let publish = read(".github/workflows/publish.yml");
     let workflow: serde_json::Value = serde_yaml_ng::from_str(&publish).unwrap();
@@ -289,7 +290,6 @@ fn ci_publishes_the_images_under_the_tags_and_with_the_label_that_the_rules_look
             .lines()
             .filter_map(|line| Some(line.split_once('=')?.0))
             .collect();
-        let taken = Regex::new(r"(?m)^ARG ([A-Z_]+)").unwrap();
         let text = read(dockerfile);
         for argument in arguments {
             assert!(
