@@ -38,6 +38,5 @@ output "deploy_toml" {
     apply_role  = "${aws_iam_role.apply.arn}"
     deploy_role = "${aws_iam_role.deploy.arn}"
     external_id = "${var.external_id}"
-    session     = "1h"
   TOML
 }

@@ -27,12 +27,12 @@ data "aws_iam_policy_document" "trust" {
       values   = [var.external_id]
     }
 
-    # Slipway names the person and the repository in each session: ana@acme.slipway. Without this,
+    # Slipway names the person and the repository in each session, in lower case: ana@acme.slipway. Without this,
     # any repository that the App is installed on could name the role in its own deploy.toml.
     condition {
       test     = "StringLike"
       variable = "sts:SourceIdentity"
-      values   = [for name in var.repositories : "*@${replace(name, "/", ".")}"]
+      values   = [for name in var.repositories : "*@${lower(replace(name, "/", "."))}"]
     }
   }
 
