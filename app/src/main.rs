@@ -57,7 +57,7 @@ async fn healthcheck() -> anyhow::Result<()> {
 
 async fn run() -> anyhow::Result<()> {
     let settings = Settings::from_env()?;
-    let ended = asked_to_end()?;
+    let mut ended = Box::pin(asked_to_end()?);
     let metrics = keep_metrics()?;
     if settings.database == DatabaseSettings::Memory {
         tracing::warn!(
@@ -66,8 +66,19 @@ async fn run() -> anyhow::Result<()> {
     }
     let clock = Arc::new(SystemClock);
     let limits = Limits::default();
-    let opened = shop::open(&settings.database, limits, clock.clone()).await?;
-    opened.database.migrate().await?;
+    let opening = async {
+        let opened = shop::open(&settings.database, limits, clock.clone()).await?;
+        opened.database.migrate().await?;
+        anyhow::Ok(opened)
+    };
+    // Another pod may be migrating: whoever is told to end meanwhile does not wait for it.
+    let opened = tokio::select! {
+        opened = opening => opened?,
+        () = &mut ended => {
+            tracing::info!("shop was told to end before it served");
+            return Ok(());
+        }
+    };
     let listener = TcpListener::bind(settings.listen)
         .await
         .with_context(|| format!("can't listen on {} (SHOP_LISTEN)", settings.listen))?;

@@ -26,10 +26,11 @@ pub fn session_name(repo: &RepoName, pr: Option<PrNumber>, actor: Option<&Login>
 
 /// The `SourceIdentity` of work on a repository: `ana@acme.shop`, or `slipway@acme.shop` for what
 /// nobody asked for by hand. A trust policy can hold roles to one repository by it
-/// (`"StringLike": {"sts:SourceIdentity": "*@acme.shop"}`), so the repository is never cut short.
+/// (`"StringLike": {"sts:SourceIdentity": "*@acme.shop"}`), so the repository is never cut short,
+/// and is in lower case: IAM tells cases apart, GitHub does not.
 #[must_use]
 pub fn source_identity(repo: &RepoName, actor: Option<&Login>) -> String {
-    let repo = format!("@{}.{}", clean(repo.owner()), clean(repo.name()));
+    let repo = format!("@{}.{}", clean(repo.owner()), clean(repo.name())).to_ascii_lowercase();
     let actor = actor.map_or_else(|| "slipway".to_owned(), |login| clean(login.as_str()));
     let room = LONGEST.saturating_sub(repo.len()).max(1);
     let actor = actor.get(..room).unwrap_or(&actor);

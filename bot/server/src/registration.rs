@@ -44,6 +44,9 @@ pub const EVENTS: [&str; 8] = [
     "workflow_run",
 ];
 
+/// The longest name of an App that GitHub's form takes.
+const LONGEST_NAME: usize = 34;
+
 /// The link to GitHub's form for a new App, filled in. Who follows it adds a webhook secret and
 /// makes a private key.
 ///
@@ -64,9 +67,14 @@ pub fn link(web: &Url, organisation: &str, name: &str, public_url: &Url) -> anyh
     let mut form = web
         .join(&format!("organizations/{organisation}/settings/apps/new"))
         .context("the address of GitHub's pages")?;
-    let hook = public_url
-        .join("webhooks/github")
-        .context("the public URL of Slipway")?;
+    ensure!(
+        (1..=LONGEST_NAME).contains(&name.chars().count()),
+        "{name:?} can't be the App's name: GitHub takes 1 to {LONGEST_NAME} characters; say another by --name"
+    );
+    let hook = format!(
+        "{}/webhooks/github",
+        public_url.as_str().trim_end_matches('/')
+    );
     {
         let mut query = form.query_pairs_mut();
         query
@@ -74,7 +82,7 @@ pub fn link(web: &Url, organisation: &str, name: &str, public_url: &Url) -> anyh
             .append_pair("url", public_url.as_str())
             .append_pair("public", "false")
             .append_pair("webhook_active", "true")
-            .append_pair("webhook_url", hook.as_str());
+            .append_pair("webhook_url", &hook);
         for (permission, level, _) in PERMISSIONS {
             query.append_pair(permission, level);
         }
@@ -145,6 +153,12 @@ mod tests {
     #[test]
     fn it_leads_to_an_organisation_and_names_a_secure_address() {
         insta::assert_snapshot!(of("acme/../evil", "https://slipway.example.com").unwrap_err(), @r#""acme/../evil" is not the name of an organisation"#);
+        let below = of("acme", "https://example.com/slipway/").unwrap();
+        assert!(
+            below
+                .query_pairs()
+                .any(|pair| pair.1 == "https://example.com/slipway/webhooks/github")
+        );
         insta::assert_snapshot!(of("acme", "http://slipway.example.com").unwrap_err(), @"http://slipway.example.com/ has to begin with https://, so that nobody reads or changes deliveries on their way");
     }
 

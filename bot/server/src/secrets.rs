@@ -16,8 +16,9 @@ use slipway_core::ports::PortResult;
 
 use crate::settings::{AwsSecret, Secret, Settings, registry_password};
 
-/// How often a secret is asked for before a failure that may pass is taken for good: with the waits
-/// between, for some eight seconds. Whoever started the process will start it again.
+/// How often a secret is asked for before a failure that may pass is taken for good. The waits between
+/// come to some eight seconds, besides the time that each try takes (`limits.call_timeout` at the
+/// most). Whoever started the process will start it again.
 const ATTEMPTS: u32 = 5;
 /// The first wait; each later one is twice as long.
 const FIRST_WAIT: Duration = Duration::from_millis(500);

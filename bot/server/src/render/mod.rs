@@ -91,15 +91,49 @@ impl Render<'_> {
     }
 
     async fn read(self, place: &str) -> Result<Vec<Manifest>, RenderError> {
-        let files = Files::new(self.root);
-        files.check(place).map_err(RenderError::Refused)?;
-        let Some(kustomization) = Kustomization::gather(&files, place)? else {
-            let files = files.yaml(place).map_err(RenderError::Refused)?;
-            return Ok(manifests::parse(&files)?);
-        };
-        let rendered = self.renderer.render(&kustomization, self.stop).await?;
-        Ok(manifests::parse_rendered(place, &rendered)?)
+        let (root, owned) = (self.root.to_path_buf(), place.to_owned());
+        match off_the_lanes(move || gather(&root, &owned)).await? {
+            Written::Plain(manifests) => Ok(manifests),
+            Written::Kustomization(kustomization) => {
+                let rendered = self.renderer.render(&kustomization, self.stop).await?;
+                let place = place.to_owned();
+                let parse = move || Ok(manifests::parse_rendered(&place, &rendered)?);
+                off_the_lanes(parse).await
+            }
+        }
     }
+}
+
+/// What is at the place of a service's manifests.
+enum Written {
+    Plain(Vec<Manifest>),
+    Kustomization(Kustomization),
+}
+
+fn gather(root: &Path, place: &str) -> Result<Written, RenderError> {
+    let files = Files::new(root);
+    files.check(place).map_err(RenderError::Refused)?;
+    if let Some(kustomization) = Kustomization::gather(&files, place)? {
+        return Ok(Written::Kustomization(kustomization));
+    }
+    let files = files.yaml(place).map_err(RenderError::Refused)?;
+    Ok(Written::Plain(manifests::parse(&files)?))
+}
+
+/// Reads files and YAML where it keeps nobody waiting: up to 16 MiB may take a while.
+async fn off_the_lanes<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RenderError> + Send + 'static,
+) -> Result<T, RenderError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|panicked| {
+            Err(RenderError::Port(PortError {
+                system: "manifests",
+                doing: "reading them".to_owned(),
+                said: panicked.to_string(),
+                kind: PortErrorKind::Unavailable { retry_after: None },
+            }))
+        })
 }
 
 #[cfg(test)]

@@ -168,16 +168,20 @@ impl Reporter {
         if report.remote_id.is_some() && report.sent_hash.as_deref() == Some(&hash) {
             return Ok(sent(report, report.remote_id, hash));
         }
-        let mut known = report.remote_id.map(CheckRunId);
-        if known.is_none() && report.maybe_created {
-            known = self.writer.find_check(repo, sha, &key).await?;
+        let before = report.remote_id.map(CheckRunId);
+        let mut known = before;
+        if report.maybe_created {
+            known = self.writer.find_check(repo, sha, &key).await?.or(before);
         }
         // A check run that has ended keeps its annotations for ever: what has others, none yet
-        // because it begins again, or was asked for again, gets a new check run.
+        // because it begins again, or was asked for again, gets a new check run; unless an earlier
+        // try has made it, and died before it was recorded.
+        let made_already = known.is_some() && known != before;
         let ended = output.status == CheckStatus::Completed;
-        let anew = report.sent_count > 0 && (!ended || report.sent_count != fingerprint);
+        let anew =
+            report.sent_count > 0 && !made_already && (!ended || report.sent_count != fingerprint);
         if let Some(id) = known.filter(|_| !anew) {
-            let annotate = ended && report.sent_count == 0;
+            let annotate = ended && (report.sent_count == 0 || made_already);
             match self
                 .writer
                 .update_check(repo, id, page, output, annotate)

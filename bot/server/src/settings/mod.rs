@@ -265,7 +265,15 @@ impl Settings {
     /// # Errors
     /// When it has an unknown key or a value out of bounds.
     pub fn parse(text: &str) -> anyhow::Result<Self> {
-        let settings: Self = toml::from_str(text)?;
+        // Not toml's own rendering: it quotes the line, and somebody may have written a secret there.
+        let settings: Self = toml::from_str(text).map_err(|error| {
+            let before = error.span().and_then(|span| text.get(..span.start));
+            let (line, column) = before.map_or((1, 1), |before| {
+                let last = before.rsplit('\n').next().unwrap_or_default();
+                (before.matches('\n').count() + 1, last.chars().count() + 1)
+            });
+            anyhow::anyhow!("line {line}, column {column}: {}", error.message())
+        })?;
         settings.check()?;
         Ok(settings)
     }
@@ -381,6 +389,27 @@ mod tests {
         assert!(error(&base.replace("app_id", "app_idd")).contains("app_idd"));
         assert!(error(&base.replace("\"acme/*\"", "")).contains("github.allow"));
         assert!(error(&base.replace("\"acme/*\"", "\"*\"")).contains("owner/name"));
+    }
+
+    #[test]
+    fn a_secret_that_was_written_down_is_not_quoted() {
+        let base = include_str!("../../slipway.example.toml");
+        let error = |text: &str| format!("{:#}", Settings::parse(text).unwrap_err());
+        let said = error(&base.replace(
+            "webhook_secret = { file = \"/run/secrets/slipway/webhook-secret\" }",
+            "webhook_secret = \"hunter2\"",
+        ));
+        assert!(
+            said.contains("the settings hold no secret themselves"),
+            "{said}"
+        );
+        assert!(said.starts_with("line 1"), "{said}");
+        assert!(!said.contains("hunter2"), "{said}");
+        let said = error(&base.replace(
+            "webhook_secret = { file = \"/run/secrets/slipway/webhook-secret\" }",
+            "webhook_secret = \"hunter2",
+        ));
+        assert!(!said.contains("hunter2"), "{said}");
     }
 
     #[test]

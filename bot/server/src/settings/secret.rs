@@ -5,13 +5,14 @@ use std::path::PathBuf;
 
 use anyhow::{Context, ensure};
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{self, MapAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 
 use super::environment;
 
 /// Where a secret is kept.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(try_from = "Written")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Secret {
     /// In a file.
     File(PathBuf),
@@ -40,6 +41,38 @@ struct Written {
     key: Option<String>,
 }
 
+/// How a secret is named, for whoever wrote something else: perhaps the secret itself, which must
+/// not be quoted.
+const NAMED: &str = "a secret is named as { file = \"/path\" }, { env = \"NAME\" } or \
+                     { aws_secret = \"name or ARN\", key = \"field\" }, where `key` may be left out";
+
+impl<'de> Deserialize<'de> for Secret {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Table;
+
+        impl<'de> Visitor<'de> for Table {
+            type Value = Secret;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(NAMED)
+            }
+
+            fn visit_str<E: de::Error>(self, _: &str) -> Result<Secret, E> {
+                Err(E::custom(format_args!(
+                    "the settings hold no secret themselves; {NAMED}"
+                )))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Secret, A::Error> {
+                let written = Written::deserialize(MapAccessDeserializer::new(map))?;
+                Secret::try_from(written).map_err(de::Error::custom)
+            }
+        }
+
+        deserializer.deserialize_any(Table)
+    }
+}
+
 impl TryFrom<Written> for Secret {
     type Error = &'static str;
     fn try_from(written: Written) -> Result<Self, Self::Error> {
@@ -62,10 +95,7 @@ impl TryFrom<Written> for Secret {
                 aws_secret: Some(id),
                 key,
             } if !id.is_empty() => Ok(Self::Aws(AwsSecret { id, key })),
-            _ => Err(
-                "a secret is named as { file = \"/path\" }, { env = \"NAME\" } or \
-                 { aws_secret = \"name or ARN\", key = \"field\" }, where `key` may be left out",
-            ),
+            _ => Err(NAMED),
         }
     }
 }

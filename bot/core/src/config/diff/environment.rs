@@ -84,6 +84,26 @@ fn gates(env: &Environment) -> String {
 }
 
 pub(super) fn changed(was: &Environment, is: &Environment) -> Vec<Change> {
+    // Every field, so that a new one is not forgotten here.
+    let Environment {
+        name: _,
+        aws: _,
+        allow: _,
+        url: _,
+        production: _,
+        auto_apply: _,
+        auto_deploy: _,
+        after: _,
+        soak: _,
+        approvals: _,
+        checks: _,
+        up_to_date: _,
+        pull_request: _,
+        confirm: _,
+        windows: _,
+        outside: _,
+        on_failure: _,
+    } = is;
     let mut findings = Findings::of(Subject::Environment(is.name.clone()));
     rights::changed(&was.allow, &is.allow, &mut findings);
     aws(&was.aws, &is.aws, &mut findings);
@@ -97,6 +117,15 @@ pub(super) fn changed(was: &Environment, is: &Environment) -> Vec<Change> {
 }
 
 fn aws(was: &Aws, is: &Aws, findings: &mut Findings) {
+    let Aws {
+        account: _,
+        region: _,
+        plan_role: _,
+        apply_role: _,
+        deploy_role: _,
+        external_id: _,
+        session: _,
+    } = is;
     let pair = (&was.account, &is.account);
     findings.value("aws.account", pair, Effect::Opens, shown);
     findings.value(
@@ -114,7 +143,8 @@ fn aws(was: &Aws, is: &Aws, findings: &mut Findings) {
         findings.optional(key, (was.as_ref(), is.as_ref()), effect);
     }
     let pair = (was.external_id.as_ref(), is.external_id.as_ref());
-    findings.optional("aws.external_id", pair, Effect::Alters);
+    let effect = Effect::opens_if(is.external_id.is_none());
+    findings.optional("aws.external_id", pair, effect);
     let effect = Effect::opens_if(is.session > was.session);
     let pair = (&was.session, &is.session);
     findings.value("aws.session", pair, effect, |time| duration(*time));

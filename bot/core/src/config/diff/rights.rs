@@ -7,10 +7,15 @@ use super::super::who::{Allow, Who};
 use super::{Effect, Findings, MOST_TOLD};
 
 pub(super) fn changed(was: &Allow, is: &Allow, findings: &mut Findings) {
+    let Allow {
+        plan,
+        apply,
+        deploy,
+    } = is;
     for (key, verb, was, is) in [
-        ("allow.plan", "plan", &was.plan, &is.plan),
-        ("allow.apply", "apply", &was.apply, &is.apply),
-        ("allow.deploy", "deploy", &was.deploy, &is.deploy),
+        ("allow.plan", "plan", &was.plan, plan),
+        ("allow.apply", "apply", &was.apply, apply),
+        ("allow.deploy", "deploy", &was.deploy, deploy),
     ] {
         let (gained, lost) = (not_among(is, was), not_among(was, is));
         let mut words = Vec::new();

@@ -9,31 +9,45 @@ use super::super::model::{Provenance, Service, Stack};
 use super::super::path::Globs;
 use super::{Change, Config, Effect, Findings, Subject, list, shown, whole};
 
+/// A new stack is code that runs with the roles of its environments.
 pub(super) fn stack_added(stack: &Stack) -> Change {
     let words = format!(
         "is new: {} in {}",
         shown(&stack.dir),
         list(&stack.environments)
     );
-    whole(Subject::Stack(stack.name.clone()), Effect::Alters, words)
+    whole(Subject::Stack(stack.name.clone()), Effect::Opens, words)
 }
 
 pub(super) fn stack_changed(was: &Stack, is: &Stack, old: &Config, new: &Config) -> Vec<Change> {
-    let mut findings = Findings::of(Subject::Stack(is.name.clone()));
-    findings.value("dir", (&was.dir, &is.dir), Effect::Alters, shown);
+    // Every field, so that a new one is not forgotten here.
+    let Stack {
+        name,
+        dir,
+        environments: _,
+        workspace,
+        var_files,
+        backend_config,
+        depends_on,
+        when_modified,
+        terraform,
+    } = is;
+    let mut findings = Findings::of(Subject::Stack(name.clone()));
+    // Another place, or another state, may be anybody's.
+    findings.value("dir", (&was.dir, dir), Effect::Opens, shown);
     places(was, is, old, new, &mut findings);
-    let pair = (&was.workspace, &is.workspace);
-    findings.value("workspace", pair, Effect::Alters, shown);
-    let pair = (was.var_files.as_slice(), is.var_files.as_slice());
+    let pair = (&was.workspace, workspace);
+    findings.value("workspace", pair, Effect::Opens, shown);
+    let pair = (was.var_files.as_slice(), var_files.as_slice());
     findings.ordered("var_files", pair, Effect::Alters);
-    let pair = (was.backend_config.as_slice(), is.backend_config.as_slice());
-    findings.ordered("backend_config", pair, Effect::Alters);
+    let pair = (was.backend_config.as_slice(), backend_config.as_slice());
+    findings.ordered("backend_config", pair, Effect::Opens);
     let still = still_there(&was.depends_on, new);
-    let pair = (still.as_slice(), is.depends_on.as_slice());
+    let pair = (still.as_slice(), depends_on.as_slice());
     findings.required("depends_on", pair, "comes first");
-    let pair = (was.when_modified.patterns(), is.when_modified.patterns());
+    let pair = (was.when_modified.patterns(), when_modified.patterns());
     findings.ordered("when_modified", pair, Effect::Alters);
-    let pair = (was.terraform.as_ref(), is.terraform.as_ref());
+    let pair = (was.terraform.as_ref(), terraform.as_ref());
     findings.optional("terraform", pair, Effect::Alters);
     findings.list
 }
@@ -53,7 +67,8 @@ fn places(was: &Stack, is: &Stack, old: &Config, new: &Config, findings: &mut Fi
         words.push(format!("no longer in {}", list(&lost)));
     }
     if !words.is_empty() {
-        findings.tell("environments", Effect::Alters, words.join("; "));
+        let effect = Effect::opens_if(!gained.is_empty());
+        findings.tell("environments", effect, words.join("; "));
     }
 }
 
@@ -65,39 +80,43 @@ pub(super) fn service_added(service: &Service) -> Change {
         shown(&service.namespace),
         shown(&service.cluster)
     );
-    whole(
-        Subject::Service(service.name.clone()),
-        Effect::Alters,
-        words,
-    )
+    whole(Subject::Service(service.name.clone()), Effect::Opens, words)
 }
 
 pub(super) fn service_changed(was: &Service, is: &Service, new: &Config) -> Vec<Change> {
-    let mut findings = Findings::of(Subject::Service(is.name.clone()));
-    findings.value("image", (&was.image, &is.image), Effect::Opens, shown);
-    findings.value("tag", (&was.tag, &is.tag), Effect::Alters, shown);
-    findings.value("paths", (&was.paths, &is.paths), Effect::Alters, touching);
-    let pair = (&was.manifests, &is.manifests);
-    findings.value("manifests", pair, Effect::Alters, shown);
-    findings.value(
-        "cluster",
-        (&was.cluster, &is.cluster),
-        Effect::Alters,
-        shown,
-    );
-    let pair = (&was.namespace, &is.namespace);
-    findings.value("namespace", pair, Effect::Alters, shown);
+    // Every field, so that a new one is not forgotten here.
+    let Service {
+        name,
+        image,
+        tag,
+        paths,
+        manifests,
+        cluster,
+        namespace,
+        after_stacks,
+        image_wait,
+        rollout,
+        provenance,
+    } = is;
+    let mut findings = Findings::of(Subject::Service(name.clone()));
+    // What runs, and where: nobody can tell from the file whose the other place is.
+    findings.value("image", (&was.image, image), Effect::Opens, shown);
+    findings.value("tag", (&was.tag, tag), Effect::Opens, shown);
+    findings.value("paths", (&was.paths, paths), Effect::Alters, touching);
+    let pair = (&was.manifests, manifests);
+    findings.value("manifests", pair, Effect::Opens, shown);
+    findings.value("cluster", (&was.cluster, cluster), Effect::Opens, shown);
+    let pair = (&was.namespace, namespace);
+    findings.value("namespace", pair, Effect::Opens, shown);
     let still = still_there(&was.after_stacks, new);
-    let pair = (still.as_slice(), is.after_stacks.as_slice());
+    let pair = (still.as_slice(), after_stacks.as_slice());
     findings.required("after_stacks", pair, "comes first");
-    let (wait, rollout) = (
-        (&was.image_wait, &is.image_wait),
-        (&was.rollout, &is.rollout),
-    );
-    findings.value("image_wait", wait, Effect::Alters, |time| duration(*time));
-    findings.value("rollout", rollout, Effect::Alters, |time| duration(*time));
-    if was.provenance != is.provenance {
-        let (effect, words) = match is.provenance {
+    let pair = (&was.image_wait, image_wait);
+    findings.value("image_wait", pair, Effect::Alters, |time| duration(*time));
+    let pair = (&was.rollout, rollout);
+    findings.value("rollout", pair, Effect::Alters, |time| duration(*time));
+    if was.provenance != *provenance {
+        let (effect, words) = match provenance {
             Provenance::Off => (
                 Effect::Opens,
                 "no image has to prove any more which commit it was made from",

@@ -14,7 +14,7 @@ use super::super::parse::{dialect, not_yaml};
 use super::error;
 
 /// What a reference may lead to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Kind {
     /// A file.
     File,
@@ -120,6 +120,11 @@ struct Generator {
 #[serde(deny_unknown_fields)]
 struct OpenApi {
     path: Option<Spanned<String>>,
+    #[expect(
+        dead_code,
+        reason = "a schema that kustomize has built in: it names no file"
+    )]
+    version: Any,
 }
 
 /// A kustomization as it was understood, and all that it refers to.

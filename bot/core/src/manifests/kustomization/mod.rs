@@ -13,12 +13,19 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::ManifestError;
 use fields::{Kind, Reference};
+use reference::shown;
 
 /// The names that `kustomize` looks for in a directory.
 pub const FILE_NAMES: [&str; 3] = ["kustomization.yaml", "kustomization.yml", "Kustomization"];
 
 /// No service is made of so many files; one that is, is a mistake.
 pub const MAX_FILES: usize = 500;
+
+/// All of them together are no larger: they are held in memory.
+const MAX_BYTES: usize = 16 * 1024 * 1024;
+
+/// Naming one file often costs time as well.
+const MAX_REFERENCES: usize = 10_000;
 
 /// What is at a place of a [`Tree`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -59,6 +66,9 @@ impl Kustomization {
         let mut gathering = Gathering {
             tree,
             seen: BTreeSet::new(),
+            named: BTreeSet::new(),
+            bytes: 0,
+            references: 0,
             files: BTreeMap::new(),
         };
         gathering.follow(dir)?;
@@ -98,6 +108,12 @@ struct Gathering<'a> {
     tree: &'a dyn Tree,
     /// Directories whose kustomization was read.
     seen: BTreeSet<String>,
+    /// What was named before, and as what: nothing is looked at twice.
+    named: BTreeSet<(String, Kind)>,
+    /// How much was taken in.
+    bytes: usize,
+    /// How many references were followed.
+    references: usize,
     files: BTreeMap<String, Vec<u8>>,
 }
 
@@ -154,8 +170,17 @@ impl Gathering<'_> {
             error(file, Some(reference.line), message, Some(help))
         };
         let named = &reference.path;
+        self.references += 1;
+        if self.references > MAX_REFERENCES {
+            let message = format!("the kustomization names more than {MAX_REFERENCES} files");
+            return Err(error(file, Some(reference.line), message, None));
+        }
         let path = reference::inside(dir, named)
             .map_err(|refused| refuse(refused.message(named), refused.help()))?;
+        if !self.named.insert((path.clone(), reference.kind)) {
+            return Ok(None);
+        }
+        let named = shown(named);
         let entry = self.tree.entry(&path).map_err(|why| {
             let message = format!("`{}` names {named}: {why}", reference.field);
             error(file, Some(reference.line), message, None)
@@ -189,6 +214,14 @@ impl Gathering<'_> {
     }
 
     fn keep(&mut self, path: &str, bytes: Vec<u8>, form: Form) -> Result<(), ManifestError> {
+        self.bytes += bytes.len();
+        if self.bytes > MAX_BYTES {
+            let message = format!(
+                "the kustomization is made of more than {} MiB",
+                MAX_BYTES / 1024 / 1024
+            );
+            return Err(error(path, None, message, None));
+        }
         match form {
             Form::Understood => {
                 self.files.insert(path.to_owned(), bytes);

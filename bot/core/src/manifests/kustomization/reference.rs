@@ -40,7 +40,7 @@ impl Refused {
 }
 
 /// As much of a name as fits on a line, without control characters.
-fn shown(named: &str) -> String {
+pub(super) fn shown(named: &str) -> String {
     let clean = named.chars().filter(|c| !c.is_control());
     match clean.clone().count() {
         0 => "nothing".to_owned(),

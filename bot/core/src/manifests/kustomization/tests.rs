@@ -55,6 +55,41 @@ fn refused_text(text: &str) -> String {
     ])
 }
 
+/// Counts how often each path is read.
+struct Counted(Files, std::cell::RefCell<BTreeMap<String, usize>>);
+
+impl Tree for Counted {
+    fn entry(&self, path: &str) -> Result<Option<Entry>, String> {
+        *self.1.borrow_mut().entry(path.to_owned()).or_default() += 1;
+        self.0.entry(path)
+    }
+}
+
+#[test]
+fn what_is_named_again_and_again_is_read_once() {
+    let many = |count: usize| format!("resources:\n{}", "- a.yaml\n".repeat(count));
+    let text = many(1_000);
+    let files = [
+        ("k8s/dev/kustomization.yaml", text.as_str()),
+        ("k8s/dev/a.yaml", "a: 1"),
+    ];
+    let tree = Counted(Files::of(&files), Default::default());
+    Kustomization::gather(&tree, "k8s/dev").unwrap();
+    assert_eq!(tree.1.borrow()["k8s/dev/a.yaml"], 1);
+    let text = many(10_001);
+    insta::assert_snapshot!(refused_text(&text), @"k8s/dev/kustomization.yaml:10002: the kustomization names more than 10000 files");
+}
+
+#[test]
+fn it_is_no_larger_than_what_is_held_in_memory() {
+    let large = "#".repeat(4 * 1024 * 1024);
+    let names: Vec<String> = (0..5).map(|n| format!("k8s/dev/{n}.yaml")).collect();
+    let text = "resources: [0.yaml, 1.yaml, 2.yaml, 3.yaml, 4.yaml]";
+    let mut files = vec![("k8s/dev/kustomization.yaml", text)];
+    files.extend(names.iter().map(|name| (name.as_str(), large.as_str())));
+    insta::assert_snapshot!(refused(&files), @"k8s/dev/3.yaml: the kustomization is made of more than 16 MiB");
+}
+
 #[test]
 fn every_reference_is_followed() {
     let dev = "

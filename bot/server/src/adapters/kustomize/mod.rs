@@ -3,9 +3,9 @@
 //!
 //! It sees a directory of its own that holds the files of the kustomization and nothing else: no link,
 //! no other file of the repository, no credentials. Its environment has no `PATH`, so that it finds
-//! no git, Helm or plugin, and sends whatever it might fetch to a proxy that is not there. What a
-//! kustomization may refer to is the core's business; this is what holds if the core has missed
-//! something.
+//! no git, Helm or plugin, and sends whatever it might fetch from another host to a proxy that is not
+//! there (Go asks no proxy for this host itself). What a kustomization may refer to is the core's
+//! business; this is what holds if the core has missed something.
 
 mod failure;
 
@@ -29,7 +29,10 @@ use failure::readable;
 /// How people call this system.
 const SYSTEM: &str = "kustomize";
 
-/// The oldest kubectl that holds kustomize 5, whose fields the core knows.
+/// The oldest kustomize whose fields the core knows.
+const MINIMUM_KUSTOMIZE: &str = "5.0";
+
+/// The oldest kubectl that holds it.
 const MINIMUM_KUBECTL: &str = "1.27";
 
 /// How long a rendering may take: it reads and writes a few files.
@@ -104,12 +107,25 @@ impl KustomizeCli {
                     )
                 })
         };
-        version
-            .filter(|version| version.starts_with('v'))
-            .ok_or_else(|| {
-                let said = format!("it is neither kubectl nor kustomize: {}", ended.how);
-                failed(doing, said, PortErrorKind::Invalid)
-            })
+        let version = version.filter(|version| version.starts_with('v'));
+        let version = version.ok_or_else(|| {
+            let said = format!("it is neither kubectl nor kustomize: {}", ended.how);
+            failed(doing, said, PortErrorKind::Invalid)
+        })?;
+        if is_older(&version, self.oldest()) {
+            let said = format!("{version} is too old: {} or newer is needed", self.oldest());
+            return Err(failed(doing, said, PortErrorKind::Invalid));
+        }
+        Ok(version)
+    }
+
+    /// The oldest version that reads kustomizations as the core does.
+    fn oldest(&self) -> &'static str {
+        if self.is_kustomize() {
+            MINIMUM_KUSTOMIZE
+        } else {
+            MINIMUM_KUBECTL
+        }
     }
 
     fn is_kustomize(&self) -> bool {
@@ -268,6 +284,19 @@ fn failed(doing: &str, said: impl Into<String>, kind: PortErrorKind) -> PortErro
         doing: doing.to_owned(),
         said: said.into(),
         kind,
+    }
+}
+
+/// Compares `v1.34.5` and `v1.27` by their first two numbers; what can't be read counts as new.
+fn is_older(version: &str, oldest: &str) -> bool {
+    let numbers = |text: &str| {
+        let mut parts = text.trim_start_matches('v').split('.');
+        let mut number = || parts.next()?.parse::<u32>().ok();
+        Some((number()?, number()?))
+    };
+    match (numbers(version), numbers(oldest)) {
+        (Some(version), Some(oldest)) => version < oldest,
+        _ => false,
     }
 }
 

@@ -153,6 +153,21 @@ async fn a_program_that_is_not_there_is_told_with_the_way_out() {
     insta::assert_snapshot!(error, @"kustomize: asking for its version: there is no program `/nowhere/kubectl` (looked at /nowhere/kubectl); install kubectl 1.27 or newer there, or set `kustomize` under [kubernetes] in the bot's settings to the path of kubectl or kustomize");
 }
 
+#[test]
+fn an_old_program_is_told_from_a_new_one() {
+    for (version, oldest, is) in [
+        ("v1.26.9", "1.27", true),
+        ("v1.27.0", "1.27", false),
+        ("v1.32.4-dispatcher", "1.27", false),
+        ("v2.0.0", "1.27", false),
+        ("v4.5.7", "5.0", true),
+        ("v5.0.0", "5.0", false),
+        ("vdevel", "5.0", false),
+    ] {
+        assert_eq!(is_older(version, oldest), is, "{version}");
+    }
+}
+
 #[tokio::test]
 async fn another_program_is_found_out() {
     let (_dir, cli) = cli(Path::new("/bin/true"));

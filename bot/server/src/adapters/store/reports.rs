@@ -17,7 +17,7 @@ use slipway_core::ports::{SentReport, TakenReport, WorkerId};
 use slipway_core::run::Run;
 use sqlx::{Row, SqlitePool};
 
-use super::error::{Result, exactly_one};
+use super::error::{Fault, Result, exactly_one};
 use super::open::{Conn, SqlStore};
 use super::rows::{self, Reading, json, lease_end, ms, run_columns, signed};
 
@@ -169,14 +169,22 @@ pub(super) async fn take(
         return Ok(None);
     }
     let mut tx = store.write().await?;
-    let Some(row) = sqlx::query(DUE)
-        .bind(ms(now))
-        .fetch_optional(&mut *tx)
-        .await?
-    else {
-        return Ok(None);
+    let report = loop {
+        let Some(row) = sqlx::query(DUE)
+            .bind(ms(now))
+            .fetch_optional(&mut *tx)
+            .await?
+        else {
+            tx.commit().await?;
+            return Ok(None);
+        };
+        match taken(&row) {
+            Ok(report) => break report,
+            // Of an earlier version, say. It must not keep all others from being written.
+            Err(error @ Fault::Unreadable { .. }) => set_aside(&mut tx, &row, &error).await?,
+            Err(error) => return Err(error),
+        }
     };
-    let report = taken(&row)?;
     sqlx::query(
         "UPDATE reports SET lease_owner = $1, lease_until = $2
          WHERE repo = $3 AND report_key = $4",
@@ -198,6 +206,22 @@ async fn nothing_due(readers: &SqlitePool, now: Timestamp) -> Result<bool> {
         .fetch_optional(readers)
         .await?
         .is_none())
+}
+
+/// Counts a report that can't be read as written, with what is wrong with it.
+async fn set_aside(conn: &mut Conn, row: &sqlx::sqlite::SqliteRow, error: &Fault) -> Result<()> {
+    let (repo, key): (String, String) = (row.try_get("repo")?, row.try_get("report_key")?);
+    tracing::error!(%repo, %key, %error, "a report can't be read and is not written");
+    sqlx::query(
+        "UPDATE reports SET sent_version = version, last_error = $1
+         WHERE repo = $2 AND report_key = $3",
+    )
+    .bind(error.to_string())
+    .bind(repo)
+    .bind(key)
+    .execute(conn)
+    .await?;
+    Ok(())
 }
 
 fn taken(row: &sqlx::sqlite::SqliteRow) -> Result<TakenReport> {

@@ -4,8 +4,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 
 use slipway_core::event::EventKind;
+use slipway_core::ids::PrNumber;
+use slipway_core::intent::{Intent, ReportKey};
 use slipway_core::ports::{PortErrorKind, Store};
 use slipway_core::run::{Move, RunState, StepName};
+use sqlx::SqlitePool;
 
 use super::super::SqlStore;
 use super::url;
@@ -171,4 +174,32 @@ async fn a_damaged_row_is_named() {
     assert_eq!(error.kind, PortErrorKind::Invalid);
     assert!(error.said.contains(id(1).as_str()), "{error}");
     assert_eq!(world.drain(at(1)).await, Vec::<EventKind>::new());
+}
+
+#[tokio::test]
+async fn a_report_that_cannot_be_read_keeps_no_other_from_being_written() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = SqlStore::open(&url(&directory)).await.unwrap();
+    let world = World::new(Arc::new(store.clone()));
+    let keys = [1, 2].map(|pr| ReportKey::PlanComment(PrNumber(pr)));
+    for (key, second) in keys.iter().zip([0, 1]) {
+        let refresh = [Intent::Refresh(key.clone())];
+        world.decide(at(second), &refresh, &[]).await;
+    }
+    let raw = SqlitePool::connect(&url(&directory)).await.unwrap();
+    sqlx::query("UPDATE reports SET report_key = 'of another time' WHERE report_key = $1")
+        .bind(keys[0].to_string())
+        .execute(&raw)
+        .await
+        .unwrap();
+    let report = world.take_report(at(2)).await.unwrap();
+    assert_eq!(report.key, keys[1]);
+    assert_eq!(world.take_report(at(2)).await, None);
+    let said: String =
+        sqlx::query_scalar("SELECT last_error FROM reports WHERE report_key = 'of another time'")
+            .fetch_one(&raw)
+            .await
+            .unwrap();
+    assert!(said.contains("of another time"), "{said}");
+    raw.close().await;
 }
