@@ -231,14 +231,14 @@ fn another_role_or_account_is_never_told_as_harmless() {
     ! prod aws.session: 2 h instead of 1 h
     ~ prod aws.region: `eu-west-1` instead of `eu-central-1`
     - prod aws.apply_role: none instead of `arn:aws:iam::222222222222:role/slipway-apply`
-    ~ prod aws.external_id: `other` instead of none
+    - prod aws.external_id: `other` instead of none
     and back:
     ! prod aws.account: `222222222222` instead of `333333333333`
     ! prod aws.plan_role: `arn:aws:iam::222222222222:role/slipway-plan` instead of `arn:aws:iam::333333333333:role/slipway-plan`
     ! prod aws.apply_role: `arn:aws:iam::222222222222:role/slipway-apply` instead of none
     ! prod aws.deploy_role: `arn:aws:iam::222222222222:role/slipway-deploy` instead of `arn:aws:iam::333333333333:role/admin`
+    ! prod aws.external_id: none instead of `other`
     ~ prod aws.region: `eu-central-1` instead of `eu-west-1`
-    ~ prod aws.external_id: none instead of `other`
     - prod aws.session: 1 h instead of 2 h
     ");
 }
@@ -255,20 +255,20 @@ fn stacks_and_services_say_what_is_other() {
         ("terraform      = \"1.11.4\"", "terraform      = \"opentofu 1.9.0\""),
         ("\"**/*.tfvars\", \".terraform.lock.hcl\"]", "\"**/*.tfvars\"]"),
     ]), @"
+    ! stack `eks` dir: `infra/eks` instead of `infra/02-eks`
+    ! stack `eks` workspace: `default` instead of `{environment}`
+    ! stack `eks` backend_config: `{environment}.s3.tfbackend`, `encrypt=true` instead of `encrypt=true`, `{environment}.s3.tfbackend`
     ! stack `eks` depends_on: `terraform-state` no longer comes first
-    ~ stack `eks` dir: `infra/eks` instead of `infra/02-eks`
-    ~ stack `eks` environments: no longer in `prod`
-    ~ stack `eks` workspace: `default` instead of `{environment}`
+    - stack `eks` environments: no longer in `prod`
     ~ stack `eks` var_files: none instead of `{environment}.tfvars`
-    ~ stack `eks` backend_config: `{environment}.s3.tfbackend`, `encrypt=true` instead of `encrypt=true`, `{environment}.s3.tfbackend`
     ~ stack `eks` when_modified: `**/*.tf`, `**/*.tf.json`, `**/*.tfvars` instead of `**/*.tf`, `**/*.tf.json`, `**/*.tfvars`, `.terraform.lock.hcl`
     ~ stack `eks` terraform: `opentofu 1.9.0` instead of `1.11.4`
     and back:
-    ~ stack `eks` dir: `infra/02-eks` instead of `infra/eks`
-    ~ stack `eks` environments: also in `prod` now
-    ~ stack `eks` workspace: `{environment}` instead of `default`
+    ! stack `eks` dir: `infra/02-eks` instead of `infra/eks`
+    ! stack `eks` environments: also in `prod` now
+    ! stack `eks` workspace: `{environment}` instead of `default`
+    ! stack `eks` backend_config: `encrypt=true`, `{environment}.s3.tfbackend` instead of `{environment}.s3.tfbackend`, `encrypt=true`
     ~ stack `eks` var_files: `{environment}.tfvars` instead of none
-    ~ stack `eks` backend_config: `encrypt=true`, `{environment}.s3.tfbackend` instead of `{environment}.s3.tfbackend`, `encrypt=true`
     - stack `eks` depends_on: `terraform-state` comes first now
     ~ stack `eks` when_modified: `**/*.tf`, `**/*.tf.json`, `**/*.tfvars`, `.terraform.lock.hcl` instead of `**/*.tf`, `**/*.tf.json`, `**/*.tfvars`
     ~ stack `eks` terraform: `1.11.4` instead of `opentofu 1.9.0`
@@ -286,23 +286,23 @@ fn stacks_and_services_say_what_is_other() {
         ("provenance   = \"label\"", "provenance   = \"off\""),
     ]), @"
     ! service `shop` image: `ghcr.io/mallory/shop` instead of `ghcr.io/acme/shop`
+    ! service `shop` tag: `{short_sha}` instead of `sha-{sha}`
+    ! service `shop` manifests: `k8s` instead of `app/k8s/{environment}`
+    ! service `shop` cluster: `shop` instead of `shop-{environment}`
+    ! service `shop` namespace: `other` instead of `shop`
     ! service `shop` after_stacks: `eks` no longer comes first; `terraform-state` comes first now
     ! service `shop` provenance: no image has to prove any more which commit it was made from
-    ~ service `shop` tag: `{short_sha}` instead of `sha-{sha}`
     ~ service `shop` paths: every file instead of `app/**`, `Cargo.lock`
-    ~ service `shop` manifests: `k8s` instead of `app/k8s/{environment}`
-    ~ service `shop` cluster: `shop` instead of `shop-{environment}`
-    ~ service `shop` namespace: `other` instead of `shop`
     ~ service `shop` image_wait: 1 h instead of 20 min
     ~ service `shop` rollout: 90 s instead of 10 min
     and back:
     ! service `shop` image: `ghcr.io/acme/shop` instead of `ghcr.io/mallory/shop`
+    ! service `shop` tag: `sha-{sha}` instead of `{short_sha}`
+    ! service `shop` manifests: `app/k8s/{environment}` instead of `k8s`
+    ! service `shop` cluster: `shop-{environment}` instead of `shop`
+    ! service `shop` namespace: `shop` instead of `other`
     ! service `shop` after_stacks: `terraform-state` no longer comes first; `eks` comes first now
-    ~ service `shop` tag: `sha-{sha}` instead of `{short_sha}`
     ~ service `shop` paths: `app/**`, `Cargo.lock` instead of every file
-    ~ service `shop` manifests: `app/k8s/{environment}` instead of `k8s`
-    ~ service `shop` cluster: `shop-{environment}` instead of `shop`
-    ~ service `shop` namespace: `shop` instead of `other`
     ~ service `shop` image_wait: 20 min instead of 1 h
     ~ service `shop` rollout: 10 min instead of 90 s
     - service `shop` provenance: every image has to carry the label of the commit that it was made from
@@ -322,12 +322,12 @@ fn what_comes_and_goes_is_told_as_a_whole() {
     let without_state = format!("{before}[stacks.eks]{eks}");
     insta::assert_snapshot!(changes(EXAMPLE, &without_state), @"- stack `terraform-state` goes: it is not planned or applied any more; what it made stays");
     insta::assert_snapshot!(changes(&without_state, EXAMPLE), @"
-    ~ stack `terraform-state` is new: `infra/01. terraform-state` in `dev`, `prod`
+    ! stack `terraform-state` is new: `infra/01. terraform-state` in `dev`, `prod`
     - stack `eks` depends_on: `terraform-state` comes first now
     ");
     let (without_shop, _) = EXAMPLE.split_once("[services.shop]").unwrap();
     insta::assert_snapshot!(changes(EXAMPLE, without_shop), @"- service `shop` goes: it is not deployed any more; what runs goes on running");
-    insta::assert_snapshot!(changes(without_shop, EXAMPLE), @"~ service `shop` is new: `ghcr.io/acme/shop` from `app/k8s/{environment}` in namespace `shop` of cluster `shop-{environment}`");
+    insta::assert_snapshot!(changes(without_shop, EXAMPLE), @"! service `shop` is new: `ghcr.io/acme/shop` from `app/k8s/{environment}` in namespace `shop` of cluster `shop-{environment}`");
 }
 
 #[test]
