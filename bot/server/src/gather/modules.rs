@@ -11,7 +11,7 @@ use super::{Gather, unread};
 use crate::process::Unstoppable;
 
 /// Whether an event may ask which stacks are touched.
-fn asks(event: &Event, config: &Config) -> bool {
+fn asks(event: &Event, config: &Config, state: &PullState) -> bool {
     match &event.kind {
         EventKind::Comment { body, .. } => match command::parse(body) {
             Parsed::Command(request) => matches!(
@@ -20,7 +20,12 @@ fn asks(event: &Event, config: &Config) -> bool {
             ),
             _ => false,
         },
-        EventKind::PullRequest { .. } | EventKind::SuiteRerequested { .. } => true,
+        EventKind::PullRequest { .. } => match state {
+            PullState::Open => true,
+            PullState::Merged(_) => config.environments.iter().any(|env| env.auto_apply),
+            PullState::Closed => false,
+        },
+        EventKind::SuiteRerequested { .. } => true,
         EventKind::CheckRerequested { .. }
         | EventKind::Button { .. }
         | EventKind::Review { .. }
@@ -40,9 +45,7 @@ impl Gather {
         let Ok(files) = &pr.files else {
             return Ok(());
         };
-        let merged = matches!(pr.pull.state, PullState::Merged(_));
-        let applies = config.environments.iter().any(|env| env.auto_apply);
-        if !asks(event, config) || (merged && !applies) {
+        if !asks(event, config, &pr.pull.state) {
             return Ok(());
         }
         pr.modules = match revision(pr) {

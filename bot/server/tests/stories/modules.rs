@@ -51,7 +51,8 @@ async fn proposed(
 /// The rows of the table in a comment.
 fn rows(comment: &str) -> String {
     let rows = comment.lines().filter(|line| line.starts_with("| "));
-    rows.skip(1).collect::<Vec<_>>().join("\n")
+    // Below the heading and its rule.
+    rows.skip(2).collect::<Vec<_>>().join("\n")
 }
 
 #[test]
@@ -59,16 +60,25 @@ fn a_module_touches_every_stack_that_uses_it_and_no_other() {
     tell(|mut story| async {
         story.push("ana", "main", "Modules", USED).await?;
         let (pr, planned) = proposed(&mut story, "tags", &[(TAGS, Some("# no motto\n"))]).await?;
-        insta::assert_snapshot!(planned, @"");
-        // Nobody has to name the stack.
+        insta::assert_snapshot!(planned, @"
+        | dev | [database](http://HERE/runs/RUN) | +1 |
+        | prod | [database](http://HERE/runs/RUN) | +1 |
+        ");
+        // Nobody has to name the stack, and there is nothing to answer.
         let said = story.say("ana", pr, "/plan dev").await?;
         story.sees(said, "eyes").await?;
         story.quiet().await?;
-        insta::assert_snapshot!(story.checks(&story.head(pr)), @"");
+        assert_eq!(story.replies(pr).len(), 1);
+        insta::assert_snapshot!(story.checks(&story.head(pr)), @"
+        plan dev: success, +1
+        plan prod: success, +1
+        ");
         // What is planned before the merge is applied by it.
         let sha = story.merge("ana", pr).await?;
         story.check(&sha, "apply dev").await?;
-        insta::assert_snapshot!(rows(&story.settles(pr, "Applied").await?), @"");
+        insta::assert_snapshot!(rows(&story.settles(pr, "Applied").await?), @"
+        | database | ✅ applied +1 in N s |
+        ");
         Ok(story)
     });
 }
@@ -78,7 +88,10 @@ fn a_file_elsewhere_touches_the_stacks_that_name_it() {
     tell(|mut story| async {
         story.push("ana", "main", "Modules", USED).await?;
         let (_, planned) = proposed(&mut story, "motto", &[(MOTTO, Some("Sail.\n"))]).await?;
-        insta::assert_snapshot!(planned, @"");
+        insta::assert_snapshot!(planned, @"
+        | dev | [database](http://HERE/runs/RUN) | +1 |
+        | prod | [database](http://HERE/runs/RUN) | +1 |
+        ");
         Ok(story)
     });
 }
@@ -88,10 +101,16 @@ fn a_module_that_goes_touches_the_stacks_that_used_it() {
     tell(|mut story| async {
         story.push("ana", "main", "Modules", USED).await?;
         let (_, planned) = proposed(&mut story, "less", &[(MORE_TAGS, None)]).await?;
-        insta::assert_snapshot!(planned, @"");
+        insta::assert_snapshot!(planned, @"
+        | dev | [database](http://HERE/runs/RUN) | +1 |
+        | prod | [database](http://HERE/runs/RUN) | +1 |
+        ");
         let gone = [(TAGS, None), (MORE_TAGS, None), (NAME, Some("# alone\n"))];
         let (_, planned) = proposed(&mut story, "gone", &gone).await?;
-        insta::assert_snapshot!(planned, @"");
+        insta::assert_snapshot!(planned, @"
+        | dev | [database](http://HERE/runs/RUN) | +1 |
+        | prod | [database](http://HERE/runs/RUN) | +1 |
+        ");
         Ok(story)
     });
 }
@@ -108,7 +127,10 @@ fn a_module_that_nobody_uses_touches_nothing() {
         let head = story.head(pr);
         story.check(&head, "plan prod").await?;
         story.quiet().await?;
-        insta::assert_snapshot!(story.checks(&head), @"");
+        insta::assert_snapshot!(story.checks(&head), @"
+        plan dev: success, Nothing to do
+        plan prod: success, Nothing to do
+        ");
         assert!(story.replies(pr).is_empty());
         Ok(story)
     });
