@@ -12,6 +12,7 @@ use crate::config::{Checked, Config, Diagnostic};
 use crate::event::RepoRef;
 use crate::ids::{CommitSha, Digest, EnvName, Login, PrNumber, RunId, ServiceName, StackName};
 use crate::run::Run;
+use crate::stacks::graph::Modules;
 
 /// A thing that could not be read; the text says why, for people.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -132,6 +133,8 @@ pub struct PullFacts {
     pub base: CommitSha,
     /// The files that it changes.
     pub files: Read<ChangedFiles>,
+    /// What the stacks use outside of their directories, where the event may ask which are touched.
+    pub modules: Read<Modules>,
     /// All reviews, oldest first, of people who can write to the repository: GitHub lets anybody
     /// review a public repository, but only such a review counts.
     pub reviews: Read<Vec<Review>>,

@@ -1,29 +1,51 @@
 //! Which stacks a change touches, and in which order they are worked on.
 
+pub mod graph;
+mod uses;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::config::{Config, Stack};
 use crate::facts::ChangedFiles;
 use crate::ids::{EnvName, StackName};
+use graph::Modules;
 
-/// The stacks that a change touches, each with the environments that it touches them in.
+/// The stacks that a change touches, each with the environments that it touches them in: by a file
+/// below its directory, of one of its modules, or that one of them names.
 #[must_use]
-pub fn touched(config: &Config, files: &ChangedFiles) -> BTreeMap<StackName, BTreeSet<EnvName>> {
+pub fn touched(
+    config: &Config,
+    files: &ChangedFiles,
+    modules: &Modules,
+) -> BTreeMap<StackName, BTreeSet<EnvName>> {
+    // GitHub lists 3,000 files at the most: what isn't listed may be anywhere.
+    let paths = match files.truncated {
+        true => None,
+        false => modules.with_aliases(&files.paths),
+    };
     config
         .stacks
         .iter()
-        .map(|stack| (stack.name.clone(), touched_environments(stack, files)))
+        .map(|stack| {
+            let environments = match &paths {
+                Some(paths) => touched_environments(stack, paths, modules),
+                None => stack.environments.iter().cloned().collect(),
+            };
+            (stack.name.clone(), environments)
+        })
         .filter(|(_, environments)| !environments.is_empty())
         .collect()
 }
 
-fn touched_environments(stack: &Stack, files: &ChangedFiles) -> BTreeSet<EnvName> {
-    // GitHub lists 3,000 files at the most: what isn't listed may be anywhere.
-    if files.truncated {
+fn touched_environments(
+    stack: &Stack,
+    paths: &BTreeSet<String>,
+    modules: &Modules,
+) -> BTreeSet<EnvName> {
+    if paths.iter().any(|path| modules.touches(stack, path)) {
         return stack.environments.iter().cloned().collect();
     }
-    files
-        .paths
+    paths
         .iter()
         .filter_map(|path| stack.dir.strip(path))
         .flat_map(|path| environments_of(stack, path))

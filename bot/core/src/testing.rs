@@ -29,6 +29,7 @@ use crate::run::{
     RunState, Trigger, Work,
 };
 use crate::spec::{AwsAccess, ServiceSpec, StackSpec};
+use crate::stacks::graph::Modules;
 
 /// The pull request of most tests.
 pub(crate) const PR: PrNumber = PrNumber(42);
@@ -184,6 +185,7 @@ pub(crate) fn situation() -> Situation {
         pull,
         base: sha('b'),
         files: Ok(ChangedFiles::default()),
+        modules: Ok(Modules::default()),
         reviews: Ok(Vec::new()),
         proposed_config: None,
         checks: Ok(Vec::new()),

@@ -4,6 +4,8 @@
 //! can't be read becomes an [`Unread`], which closes that gate. What everything hangs on (the pull
 //! request itself, deploy.toml) is an error, and the delivery is tried again later.
 
+mod modules;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -16,7 +18,9 @@ use slipway_core::facts::{
 };
 use slipway_core::ids::{CommitSha, Login, PrNumber, RunId};
 use slipway_core::intent::ReportKey;
-use slipway_core::ports::{Clock, Forge, PortError, PortErrorKind, PortResult, RunsOf, Store};
+use slipway_core::ports::{
+    Clock, Forge, PortError, PortErrorKind, PortResult, RunsOf, Source, Store,
+};
 use slipway_core::run::{Run, Work};
 
 /// Where deploy.toml stands in a repository.
@@ -27,6 +31,8 @@ const CONFIG_PATH: &str = "deploy.toml";
 pub struct Gather {
     /// GitHub.
     pub forge: Arc<dyn Forge>,
+    /// git.
+    pub source: Arc<dyn Source>,
     /// What the bot knows itself.
     pub store: Arc<dyn Store>,
     /// The time.
@@ -70,6 +76,7 @@ impl Gather {
         let subject = self.subject(event).await?;
         let actor = event.actor.as_ref().map(|actor| actor.login.clone());
         let mut facts = self.of(&event.repo, subject, actor.as_ref()).await?;
+        self.for_stacks(event, &mut facts).await?;
         if let EventKind::Comment { body, .. } = &event.kind {
             self.for_command(body, &mut facts).await?;
         }
@@ -257,6 +264,7 @@ impl Gather {
         Ok(Some(PullFacts {
             base,
             files,
+            modules: Err(Unread("not asked".to_owned())),
             reviews: reviews.map_err(|error| unread(&error)),
             proposed_config,
             checks: checks.map_err(|error| unread(&error)),
@@ -475,6 +483,7 @@ fn state_only(pull: PullRequest, base: CommitSha) -> PullFacts {
         author: nobody(&pull.author),
         base,
         files: Err(not_asked()),
+        modules: Err(not_asked()),
         reviews: Err(not_asked()),
         proposed_config: None,
         checks: Err(not_asked()),

@@ -93,6 +93,7 @@ impl Slipway {
         let bells = Arc::new(Bells::default());
         let gather = Gather {
             forge: Arc::clone(&ports.forge),
+            source: Arc::clone(&ports.source),
             store: Arc::clone(&ports.store),
             clock: Arc::clone(&clock),
         };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::runs::{Asker, active_of};
 use super::{Decision, Draft, apply, config, deploy};
 use crate::config::{Config, Environment};
-use crate::facts::{ConfigFacts, Facts, Lock, PullFacts};
+use crate::facts::{ConfigFacts, Facts, Lock, PullFacts, Unread};
 use crate::gates::{self, Asked, Verdicts};
 use crate::ids::{CommitSha, DeliveryId, StackName};
 use crate::intent::{Intent, ReportKey};
@@ -168,14 +168,16 @@ fn apply_stacks(
     asker: Asker<'_>,
 ) -> Result<BTreeMap<StackName, usize>, String> {
     let facts = draft.facts;
-    let files = pr.files.as_ref().map_err(|why| {
+    let unread = |why: &Unread| {
         format!(
             "### ⛔ Not applied in {}\n\nThe files that this pull request changes could not be read: {}",
             env.name,
             text(&why.to_string())
         )
-    })?;
-    let names: BTreeSet<StackName> = stacks::touched(config, files)
+    };
+    let files = pr.files.as_ref().map_err(unread)?;
+    let modules = pr.modules.as_ref().map_err(unread)?;
+    let names: BTreeSet<StackName> = stacks::touched(config, files, modules)
         .into_iter()
         .filter(|(_, envs)| envs.contains(&env.name))
         .map(|(name, _)| name)

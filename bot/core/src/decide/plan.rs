@@ -245,8 +245,9 @@ fn supersede_older(draft: &mut Draft<'_>, pr: &PullFacts) {
 
 fn touched(config: &Config, pr: &PullFacts) -> Result<Targets, String> {
     let files = pr.files.as_ref().map_err(ToString::to_string)?;
+    let modules = pr.modules.as_ref().map_err(ToString::to_string)?;
     let mut targets = Targets::new();
-    for (stack, envs) in stacks::touched(config, files) {
+    for (stack, envs) in stacks::touched(config, files, modules) {
         for env in envs {
             targets.entry(env).or_default().insert(stack.clone());
         }

@@ -25,6 +25,7 @@ use crate::manifests::kustomization::Kustomization;
 use crate::outcome::{Evidence, PodTrouble};
 use crate::plan::Diagnostic;
 use crate::report::check::CheckOutput;
+use crate::stacks::graph::Sources;
 
 pub use store::*;
 
@@ -343,6 +344,15 @@ pub trait Source: Send + Sync {
         revision: &Revision,
         stop: &dyn Stop,
     ) -> PortResult<Box<dyn Worktree>>;
+    /// Reads the Terraform files of a revision without a worktree: of its commit, or of the head
+    /// and the base that would be merged. They are not merged, so they can't be in conflict.
+    async fn sources(
+        &self,
+        repo: &RepoRef,
+        access: &CloneAccess,
+        revision: &Revision,
+        stop: &dyn Stop,
+    ) -> PortResult<Vec<Sources>>;
 }
 
 // ---------------------------------------------------------------------------------------------

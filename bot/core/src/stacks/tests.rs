@@ -40,7 +40,7 @@ fn touches(paths: &[&str], truncated: bool) -> String {
         paths: paths.iter().map(|path| (*path).to_owned()).collect(),
         truncated,
     };
-    touched(&rules(RULES), &files)
+    touched(&rules(RULES), &files, &Modules::default())
         .into_iter()
         .map(|(stack, envs)| {
             let envs: Vec<&str> = envs.iter().map(EnvName::as_str).collect();

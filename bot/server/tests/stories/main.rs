@@ -20,6 +20,7 @@ mod identity;
 mod kustomize;
 mod locks;
 mod merging;
+mod modules;
 mod planning;
 mod process;
 mod repository;

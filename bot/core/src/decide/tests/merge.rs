@@ -5,6 +5,7 @@ use crate::facts::Permission;
 use crate::run::{RunState, Trigger};
 use crate::testing::{
     Situation, apply, apply_again, deploy, plan, planned, run, situation, toml, two_services,
+    unread,
 };
 
 const AUTO: &str = "auto_apply = true\nauto_deploy = true";
@@ -136,6 +137,20 @@ fn a_closed_gate_stops_the_apply_and_the_deploy_behind_it() {
 #[test]
 fn files_that_cannot_be_read_stop_it_visibly() {
     insta::assert_snapshot!(merged(AUTO, "").files_unread().happens(Closed), @"
+    reply
+      | ### ⛔ Not applied in dev
+      |
+      | The files that this pull request changes could not be read: GitHub: 502
+      |
+      | Nothing was deployed there either, since the stacks come first. When that is mended: `/apply dev`, then `/deploy dev`.
+    = merged: 0 runs
+    ");
+}
+
+#[test]
+fn modules_that_cannot_be_read_stop_it_visibly() {
+    let blind = merged(AUTO, "").but(|facts| facts.pr.as_mut().unwrap().modules = unread());
+    insta::assert_snapshot!(blind.happens(Closed), @"
     reply
       | ### ⛔ Not applied in dev
       |

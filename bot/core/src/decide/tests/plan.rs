@@ -91,6 +91,29 @@ fn files_that_cannot_be_read_are_told() {
 }
 
 #[test]
+fn modules_that_cannot_be_read_may_be_touched() {
+    let blind = || changed().but(|facts| facts.pr.as_mut().unwrap().modules = unread());
+    insta::assert_snapshot!(blind().happens(Opened), @"
+    check plan dev on aaaaaaa: Some(Failure): The changed files could not be read: GitHub: 502. Comment `/plan` to try again.
+    check plan prod on aaaaaaa: Some(Failure): The changed files could not be read: GitHub: 502. Comment `/plan` to try again.
+    = the changed files could not be read
+    ");
+    insta::assert_snapshot!(blind().says("/plan"), @"
+    reply
+      | ### ⛔ Not planned
+      |
+      | The changed files could not be read: GitHub: 502
+      |
+      | Try `/plan` again in a minute.
+    react 👎
+    = the changed files could not be read
+    ");
+    // Whoever names the stacks need not know.
+    let named = blind().says("/plan dev network");
+    assert_eq!(named.matches("start plan").count(), 1, "{named}");
+}
+
+#[test]
 fn a_plan_that_is_there_is_left_alone() {
     let there = changed()
         .run(planned(1, "network", "dev", 1))

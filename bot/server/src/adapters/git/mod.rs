@@ -13,6 +13,7 @@ mod merge;
 mod mirror;
 mod program;
 mod remote;
+mod sources;
 mod worktree;
 
 use std::collections::HashMap;
@@ -24,6 +25,7 @@ use async_trait::async_trait;
 use slipway_core::event::RepoRef;
 use slipway_core::ids::RepoName;
 use slipway_core::ports::{CloneAccess, PortResult, Revision, Source, Stop, Worktree};
+use slipway_core::stacks::graph::Sources;
 
 use crate::process::Unstoppable;
 
@@ -127,6 +129,25 @@ impl GitSource {
         Git::new(&self.settings, stop)
     }
 
+    /// The mirror of a repository, with the commits of a revision in it.
+    async fn brought(
+        &self,
+        repo: &RepoRef,
+        access: &CloneAccess,
+        revision: &Revision,
+        stop: &dyn Stop,
+    ) -> PortResult<Mirror> {
+        let remote = Remote::of(access, &repo.name)?;
+        let mirror = Mirror::of(&self.settings.data_dir, &repo.name);
+        let turn = self.turn(&repo.name);
+        let _turn = tokio::select! {
+            turn = turn.lock() => turn,
+            () = stop.asked() => return Err(stopped(&format!("fetching {}", repo.name))),
+        };
+        mirror.bring(&self.git(stop), &remote, revision).await?;
+        Ok(mirror)
+    }
+
     fn turn(&self, name: &RepoName) -> Arc<tokio::sync::Mutex<()>> {
         // A panic between lock and unlock is not possible here, so neither is a poisoned lock.
         let mut turns = self
@@ -147,21 +168,27 @@ impl Source for GitSource {
         stop: &dyn Stop,
     ) -> PortResult<Box<dyn Worktree>> {
         let git = self.git(stop);
-        let remote = Remote::of(access, &repo.name)?;
-        let mirror = Mirror::of(&self.settings.data_dir, &repo.name);
-        {
-            let turn = self.turn(&repo.name);
-            let _turn = tokio::select! {
-                turn = turn.lock() => turn,
-                () = stop.asked() => return Err(stopped(&format!("fetching {}", repo.name))),
-            };
-            mirror.bring(&git, &remote, revision).await?;
-        }
+        let mirror = self.brought(repo, access, revision, stop).await?;
         let tree = mirror.tree(&git, revision).await?;
         let worktree = self.nursery.worktree().await?;
         mirror.write_out(&git, &tree, &worktree).await?;
         worktree.keep_links_inside().await?;
         Ok(Box::new(worktree))
+    }
+
+    async fn sources(
+        &self,
+        repo: &RepoRef,
+        access: &CloneAccess,
+        revision: &Revision,
+        stop: &dyn Stop,
+    ) -> PortResult<Vec<Sources>> {
+        let mirror = self.brought(repo, access, revision, stop).await?;
+        let commits = match revision {
+            Revision::Commit(sha) => vec![sha],
+            Revision::Merged { head, base, .. } => vec![head, base],
+        };
+        mirror.sources(&self.git(stop), &commits).await
     }
 }
 

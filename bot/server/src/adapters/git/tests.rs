@@ -689,3 +689,93 @@ async fn the_program_is_probed() {
             .starts_with("this is no git")
     );
 }
+
+#[tokio::test]
+async fn terraform_files_of_both_sides_are_read_without_a_worktree() {
+    let world = World::new().await;
+    world.commit("infra/one/main.tf", "# one\n");
+    world.write("infra/one/skipped.txt", "no\n");
+    world.write("infra/one/empty.tf", "");
+    world.write("infra/a b/ü.tf.json", "{}\n");
+    world.write("large.tf", &"#".repeat(600 * 1024));
+    std::os::unix::fs::symlink("../one/main.tf", world.work.path().join("infra/link.tf")).unwrap();
+    let base = world.commit_all();
+    world.push("main");
+    world.on("fork", "main");
+    world.write("infra/one/main.tf", "# two\r\n");
+    std::fs::remove_file(world.work.path().join("infra/one/empty.tf")).unwrap();
+    let head = world.commit_all();
+    world.push("refs/pull/7/head");
+
+    let sources = |revision| {
+        let (source, repo, access) = (&world.source, &world.repo, world.access());
+        async move { source.sources(repo, &access, &revision, &Unstoppable).await }
+    };
+    let merged = Revision::Merged {
+        pr: PrNumber(7),
+        head: head.clone(),
+        base: base.clone(),
+    };
+    let both = sources(merged).await.unwrap();
+    let [of_head, of_base] = both.as_slice() else {
+        panic!("{both:?}");
+    };
+    let text = |text: &str| Some(text.to_owned());
+    let named = |texts: &[(&str, Option<String>)]| {
+        let texts = texts
+            .iter()
+            .map(|(path, text)| ((*path).to_owned(), text.clone()));
+        texts.collect::<std::collections::BTreeMap<_, _>>()
+    };
+    assert_eq!(
+        of_base.texts,
+        named(&[
+            ("infra/a b/ü.tf.json", text("{}\n")),
+            ("infra/one/empty.tf", text("")),
+            ("infra/one/main.tf", text("# one\n")),
+            ("large.tf", None),
+        ])
+    );
+    assert_eq!(
+        of_head.texts,
+        named(&[
+            ("infra/a b/ü.tf.json", text("{}\n")),
+            ("infra/one/main.tf", text("# two\r\n")),
+            ("large.tf", None),
+        ])
+    );
+    let link = ("infra/link.tf".to_owned(), "../one/main.tf".to_owned());
+    assert_eq!(of_head.links, [link].into());
+    assert!(!of_head.truncated && !of_base.truncated);
+
+    // All of it is there now, for the checkout as well.
+    let requests = world.requests();
+    let again = sources(Revision::Commit(base)).await.unwrap();
+    assert_eq!(again.as_slice(), std::slice::from_ref(of_base));
+    world.checkout(Revision::Commit(head)).await.unwrap();
+    assert_eq!(world.requests(), requests);
+    let gone = CommitSha::parse("1".repeat(40)).unwrap();
+    let error = sources(Revision::Commit(gone)).await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::NotFound);
+}
+
+#[tokio::test]
+async fn what_is_too_much_is_said_to_be() {
+    let world = World::new().await;
+    for file in 0..20 {
+        // Just below what one file may have, and each another.
+        let text = format!("# {file}{}\n", "-".repeat(500 * 1024));
+        world.write(&format!("many/{file}.tf"), &text);
+    }
+    let sha = world.commit_all();
+    world.push("main");
+    let revision = Revision::Commit(sha);
+    let sources = world
+        .source
+        .sources(&world.repo, &world.access(), &revision, &Unstoppable)
+        .await
+        .unwrap();
+    assert!(sources[0].truncated);
+    assert_eq!(sources[0].texts.len(), 20);
+    assert_eq!(sources[0].texts.values().flatten().count(), 16);
+}
