@@ -1348,7 +1348,10 @@ fn terraform_is_led_to_the_credentials_of_one_role_and_gets_nothing_of_the_bot()
                 .send()
                 .await;
             let status = answer.map(|answer| answer.status());
-            assert!(!status.as_ref().is_ok_and(|s| s.is_success()), "{status:?}");
+            assert!(
+                !status.as_ref().is_ok_and(http::StatusCode::is_success),
+                "{status:?}"
+            );
         }
         Ok(story)
     });
