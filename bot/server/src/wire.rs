@@ -20,7 +20,7 @@ use crate::adapters::kubernetes::{KubernetesCluster, KubernetesSettings};
 use crate::adapters::kustomize::{KustomizeCli, KustomizeSettings};
 use crate::adapters::registry::{OciRegistry, RegistryHost, RegistrySettings};
 use crate::adapters::store::SqlStore;
-use crate::adapters::terraform::{TerraformCli, TerraformSettings, Timeouts};
+use crate::adapters::terraform::{CredentialsBy, TerraformCli, TerraformSettings, Timeouts};
 use crate::bells::Bells;
 use crate::gather::Gather;
 use crate::intake::{self, Intake};
@@ -28,7 +28,7 @@ use crate::ports::Ports;
 use crate::reporter::Reporter;
 use crate::runner::Runner;
 use crate::secrets::{Secrets, Vault};
-use crate::settings::{self, Settings};
+use crate::settings::{self, Settings, TerraformCredentials};
 use crate::web::{self, Pages};
 use crate::worker::Worker;
 
@@ -258,6 +258,10 @@ async fn ports(
         grace: limits.stop_grace,
         plugin_cache: None,
         cli_config: settings.terraform.cli_config.clone(),
+        credentials: match settings.terraform.credentials {
+            TerraformCredentials::Endpoint => CredentialsBy::Endpoint,
+            TerraformCredentials::Environment => CredentialsBy::Environment,
+        },
         extra_env: settings.terraform.env.clone().into_iter().collect(),
     });
     let terraform_version = terraform.version().await?;

@@ -7,6 +7,7 @@ mod store;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -416,6 +417,16 @@ pub trait Cloud: Send + Sync {
     async fn cluster(&self, session: &Session, name: &str) -> PortResult<ClusterAccess>;
 }
 
+/// The sessions of one run's role, for as long as the run takes: a session may end before it.
+#[async_trait]
+pub trait RoleSessions: Send + Sync {
+    /// A session that is good for some minutes yet: the one at hand, or one of the role assumed
+    /// anew.
+    async fn current(&self) -> PortResult<Session>;
+    /// Every session handed out so far: their secrets are taken out of whatever is printed.
+    fn given(&self) -> Vec<Session>;
+}
+
 // ---------------------------------------------------------------------------------------------
 // Terraform
 
@@ -426,7 +437,7 @@ pub struct TerraformJob<'a> {
     /// The root module, workspace, var files and backend.
     pub stack: &'a crate::spec::StackSpec,
     /// The credentials: all that its environment holds besides the bare minimum.
-    pub session: &'a Session,
+    pub sessions: Arc<dyn RoleSessions>,
     /// A directory of the run's own, for `TF_DATA_DIR`, `HOME` and the plan file.
     pub scratch: &'a Path,
     /// Takes its output.

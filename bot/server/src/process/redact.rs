@@ -2,23 +2,27 @@
 
 use std::fmt;
 use std::fmt::Write as _;
+use std::sync::{Arc, PoisonError, RwLock};
 
 /// Shorter values are not taken for secrets: they would be found everywhere.
 const SHORTEST: usize = 6;
+/// How long a secret may be that is learnt while a program runs: a session token of AWS,
+/// percent-encoded, stays below.
+const LONGEST_TO_COME: usize = 8 * 1024;
 /// What stands in the place of a secret.
 const MASK: &str = "[redacted]";
 
-/// Knows the secrets that must not be seen.
+/// Knows the secrets that must not be seen. What one clone learns, all know.
 #[derive(Clone, Default)]
 pub struct Redactor {
     /// The longest first, so that a secret within another one leaves no rest.
-    secrets: Vec<String>,
+    secrets: Arc<RwLock<Arc<Vec<String>>>>,
 }
 
 /// Tells how many secrets it knows, not which.
 impl fmt::Debug for Redactor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Redactor({} forms)", self.secrets.len())
+        write!(f, "Redactor({} forms)", self.secrets().len())
     }
 }
 
@@ -26,21 +30,37 @@ impl Redactor {
     /// Takes out these values, also where they are percent-encoded.
     #[must_use]
     pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut forms: Vec<String> = secrets
+        let redactor = Self::default();
+        redactor.learn(secrets);
+        redactor
+    }
+
+    /// Takes out these values, too, from now on.
+    pub fn learn<'a>(&self, secrets: impl IntoIterator<Item = &'a str>) {
+        let new = secrets
             .into_iter()
             .flat_map(str::lines)
             .filter(|secret| secret.len() >= SHORTEST)
-            .flat_map(|secret| [secret.to_owned(), percent_encoded(secret)])
-            .collect();
+            .flat_map(|secret| [secret.to_owned(), percent_encoded(secret)]);
+        let mut known = self.secrets.write().unwrap_or_else(PoisonError::into_inner);
+        let mut forms: Vec<String> = known.iter().cloned().chain(new).collect();
         forms.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
         forms.dedup();
-        Self { secrets: forms }
+        *known = Arc::new(forms);
     }
 
-    /// The length of the longest secret, in bytes.
+    fn secrets(&self) -> Arc<Vec<String>> {
+        let known = self.secrets.read().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(&known)
+    }
+
+    /// The length of the longest secret that it knows or may yet learn, in bytes.
     #[must_use]
     pub fn longest(&self) -> usize {
-        self.secrets.first().map_or(0, String::len)
+        self.secrets()
+            .first()
+            .map_or(0, String::len)
+            .max(LONGEST_TO_COME)
     }
 
     /// The text without secrets, escape sequences and control characters (tabs stay). Marks that
@@ -49,7 +69,7 @@ impl Redactor {
     pub fn clean(&self, text: &str) -> String {
         // The controls go first: they could hide a secret from the search.
         let mut text = plain(text, |c| c == '\t');
-        for secret in &self.secrets {
+        for secret in self.secrets().iter() {
             if text.contains(secret.as_str()) {
                 text = text.replace(secret.as_str(), MASK);
             }
@@ -140,6 +160,17 @@ mod tests {
         );
         assert_eq!(redactor.clean("in short"), "in short");
         assert!(!format!("{redactor:?}").contains("abc"));
+    }
+
+    #[test]
+    fn what_is_learnt_later_goes_too() {
+        let redactor = Redactor::new(["topsecret"]);
+        let clone = redactor.clone();
+        redactor.learn(["another/secret"]);
+        assert_eq!(
+            clone.clean("topsecret another/secret another%2Fsecret"),
+            "[redacted] [redacted] [redacted]"
+        );
     }
 
     #[test]

@@ -26,12 +26,12 @@ async fn saved(hand: &Hand<'_>, work: &ApplyWork, plan: &RunId) -> Result<RunEnd
     let (base_ref, base, planned) = saved_plan(hand, plan).await?;
     hand.gates_of_apply(Some((&base_ref, &base))).await?;
     let worktree = hand.checkout(merged(hand.run, &base)?).await?;
-    let session = hand.credentials().await?;
+    let sessions = hand.sessions().await?;
     let place = Workplace {
         hand,
         stack: &work.stack,
         worktree,
-        session,
+        sessions,
         scratch: hand.scratch().await?,
     };
     place.init().await?;
@@ -55,12 +55,12 @@ async fn again(
     let worktree = hand
         .checkout(Revision::Commit(hand.run.order.commit.clone()))
         .await?;
-    let session = hand.credentials().await?;
+    let sessions = hand.sessions().await?;
     let place = Workplace {
         hand,
         stack: &work.stack,
         worktree,
-        session,
+        sessions,
         scratch: hand.scratch().await?,
     };
     place.init().await?;
@@ -131,7 +131,7 @@ async fn effect(
             counts: applied.counts,
             outputs: applied.outputs,
             took: took.max(jiff::SignedDuration::ZERO).unsigned_abs(),
-            evidence: place.session.evidence.clone(),
+            evidence: place.sessions.evidence().clone(),
         })),
         None,
     ))

@@ -10,6 +10,7 @@ mod gates;
 mod log;
 mod look;
 mod plan;
+mod sessions;
 mod terraform;
 
 use std::future::Future;
@@ -22,8 +23,8 @@ use slipway_core::ids::{CommitSha, EnvName, ServiceName};
 use slipway_core::outcome::{ApplyTally, Evidence, Outcome, PodTrouble, Progress, Stopped};
 use slipway_core::plan::Diagnostic;
 use slipway_core::ports::{
-    AssumeRole, PortError, PortErrorKind, Revision, RunEnd, Session, Stop, TakenRun, WorkerId,
-    Worktree,
+    AssumeRole, PortError, PortErrorKind, Revision, RunEnd, RunLog, Session, Stop, TakenRun,
+    WorkerId, Worktree,
 };
 use slipway_core::report::markdown::duration;
 use slipway_core::report::refusal::GateRow;
@@ -34,6 +35,7 @@ use crate::bells::{Bells, StopFlag};
 use crate::gather::Gather;
 use crate::ports::Ports;
 use log::StoreLog;
+use sessions::RunSessions;
 
 /// The first pause before another try; doubled up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
@@ -493,6 +495,19 @@ impl Hand<'_> {
             Ok((session, line))
         })
         .await
+    }
+
+    /// The credentials of the run's Terraform, for as long as it takes.
+    async fn sessions(&self) -> Result<Arc<RunSessions>, Halt> {
+        let first = self.credentials().await?;
+        let ports = &self.runner.ports;
+        Ok(RunSessions::begin(
+            Arc::clone(&ports.cloud),
+            Arc::clone(&ports.clock),
+            assume(&self.run.order),
+            first,
+            Arc::clone(&self.log) as Arc<dyn RunLog>,
+        ))
     }
 
     /// The latest good release before this run's.

@@ -10,12 +10,12 @@ use super::{Failure, Halt, Hand, merged, succeeded};
 pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt> {
     let _slot = hand.slot().await?;
     let worktree = hand.checkout(merged(hand.run, &work.base)?).await?;
-    let session = hand.credentials().await?;
+    let sessions = hand.sessions().await?;
     let place = Workplace {
         hand,
         stack: &work.stack,
         worktree,
-        session,
+        sessions,
         scratch: hand.scratch().await?,
     };
     place.init().await?;

@@ -1,15 +1,17 @@
 //! What plan and apply runs share of Terraform.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use slipway_core::gates;
 use slipway_core::outcome::Evidence;
 use slipway_core::plan::Plan;
-use slipway_core::ports::{ERRORED_STATE, Session, Stop, TerraformError, TerraformJob, Worktree};
+use slipway_core::ports::{ERRORED_STATE, Stop, TerraformError, TerraformJob, Worktree};
 use slipway_core::report::refusal::GateRow;
 use slipway_core::run::StepName;
 use slipway_core::spec::StackSpec;
 
+use super::sessions::RunSessions;
 use super::{Failure, Halt, Hand};
 
 /// A directory of the run's own, removed when it is over.
@@ -26,7 +28,7 @@ pub(super) struct Workplace<'a> {
     pub(super) hand: &'a Hand<'a>,
     pub(super) stack: &'a StackSpec,
     pub(super) worktree: Box<dyn Worktree>,
-    pub(super) session: Session,
+    pub(super) sessions: Arc<RunSessions>,
     pub(super) scratch: Scratch,
 }
 
@@ -42,7 +44,7 @@ impl Workplace<'_> {
         TerraformJob {
             root: self.worktree.path(),
             stack: self.stack,
-            session: &self.session,
+            sessions: self.sessions.clone(),
             scratch: self.scratch.path(),
             log: &*self.hand.log,
             stop,
@@ -85,7 +87,7 @@ impl Workplace<'_> {
                 let fresh = FreshPlan {
                     plan,
                     path: file.path,
-                    evidence: self.session.evidence.clone(),
+                    evidence: self.sessions.evidence().clone(),
                 };
                 Ok((fresh, line))
             })

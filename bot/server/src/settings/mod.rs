@@ -144,6 +144,8 @@ pub struct TerraformSettings {
     pub program: PathBuf,
     /// A CLI configuration file (provider mirrors and the like).
     pub cli_config: Option<PathBuf>,
+    /// How it comes by the credentials of its role.
+    pub credentials: TerraformCredentials,
     /// Further variables for its environment. They reach code of pull requests: no secrets.
     pub env: BTreeMap<String, String>,
 }
@@ -153,9 +155,21 @@ impl Default for TerraformSettings {
         Self {
             program: PathBuf::from("terraform"),
             cli_config: None,
+            credentials: TerraformCredentials::default(),
             env: BTreeMap::new(),
         }
     }
+}
+
+/// How Terraform comes by the credentials of its role.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TerraformCredentials {
+    /// It asks for them on this machine, and again before they end.
+    #[default]
+    Endpoint,
+    /// They are keys in its environment, and end when they end.
+    Environment,
 }
 
 /// How manifests are made ready for a cluster.
@@ -374,6 +388,10 @@ mod tests {
         assert_eq!(
             settings.limits.apply_timeout,
             Limits::default().apply_timeout
+        );
+        assert_eq!(
+            settings.terraform.credentials,
+            TerraformSettings::default().credentials
         );
         assert_eq!(
             settings.kubernetes.kustomize,

@@ -162,12 +162,18 @@ impl Story {
     /// What Terraform was given holds nothing by which it could be the bot.
     fn terraform_is_not_the_bot(&self, env: &Environment) -> anyhow::Result<()> {
         let given = self.valve.environments()?;
-        assert!(given.contains("AWS_ACCESS_KEY_ID="), "{given}");
+        // The bot's own door for it, not the one by which a pod asks for its identity.
+        let own = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+        assert!(
+            given.contains(&format!("{own}=http://127.0.0.1:")),
+            "{given}"
+        );
         for (name, value) in env {
-            assert!(!given.contains(name), "Terraform was given {name}");
+            let is_foreign = *name != own && given.contains(name);
+            assert!(!is_foreign, "Terraform was given {name}");
             assert!(!given.contains(value), "Terraform was given {value}");
         }
-        for foreign in ["AWS_CONTAINER_", "AWS_WEB_IDENTITY_", "AWS_ROLE_"] {
+        for foreign in ["_TOKEN_FILE", "AWS_WEB_IDENTITY_", "AWS_ROLE_"] {
             assert!(!given.contains(foreign), "Terraform was given {foreign}…");
         }
         Ok(())

@@ -14,6 +14,7 @@ mod bot;
 mod commands;
 mod configuring;
 mod crashes;
+mod credentials;
 mod deploying;
 mod faults;
 mod identity;

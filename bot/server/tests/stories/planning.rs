@@ -1285,7 +1285,7 @@ fn every_environment_is_planned_with_its_own_role() {
 }
 
 #[test]
-fn terraform_gets_the_credentials_of_one_role_and_nothing_of_the_bot() {
+fn terraform_is_led_to_the_credentials_of_one_role_and_gets_nothing_of_the_bot() {
     tell(|mut story| async {
         let pr = story
             .open("ana", "cidr", "Another network", &[(DEV, OTHER_CIDR)])
@@ -1301,12 +1301,11 @@ fn terraform_gets_the_credentials_of_one_role_and_nothing_of_the_bot() {
             .collect();
         let names = Vec::from_iter(names).join("\n");
         insta::assert_snapshot!(names, @r#"
-        AWS_ACCESS_KEY_ID
+        AWS_CONTAINER_AUTHORIZATION_TOKEN
+        AWS_CONTAINER_CREDENTIALS_FULL_URI
         AWS_DEFAULT_REGION
         AWS_EC2_METADATA_DISABLED
         AWS_REGION
-        AWS_SECRET_ACCESS_KEY
-        AWS_SESSION_TOKEN
         CHECKPOINT_DISABLE
         HOME
         PATH
@@ -1316,8 +1315,8 @@ fn terraform_gets_the_credentials_of_one_role_and_nothing_of_the_bot() {
         TMPDIR
         "#);
         let role = story.world.aws.assumed().pop().unwrap();
-        assert!(environments.contains(&format!("AWS_ACCESS_KEY_ID={}", role.access_key_id)));
         for secret in [
+            role.access_key_id,
             story.world.github.webhook_secret(),
             story.world.bot_keys.access_key_id.clone(),
             story.world.bot_keys.secret_access_key.clone(),
@@ -1329,6 +1328,29 @@ fn terraform_gets_the_credentials_of_one_role_and_nothing_of_the_bot() {
             assert!(
                 !environments.contains(&secret),
                 "Terraform was given {secret}"
+            );
+        }
+        // Each Terraform has a door and a token of its own, and both are nothing once it has ended.
+        let all = |variable: &str| -> Vec<&str> {
+            let lines = environments.lines();
+            lines
+                .filter_map(|line| line.strip_prefix(variable)?.strip_prefix('='))
+                .collect()
+        };
+        let doors = all("AWS_CONTAINER_CREDENTIALS_FULL_URI");
+        let tokens = all("AWS_CONTAINER_AUTHORIZATION_TOKEN");
+        assert!(tokens.len() > 1 && doors.len() == tokens.len());
+        assert_eq!(BTreeSet::from_iter(&tokens).len(), tokens.len());
+        for (door, token) in doors.iter().zip(tokens) {
+            let answer = reqwest::Client::new()
+                .get(*door)
+                .header("Authorization", token)
+                .send()
+                .await;
+            let status = answer.map(|answer| answer.status());
+            assert!(
+                !status.as_ref().is_ok_and(http::StatusCode::is_success),
+                "{status:?}"
             );
         }
         Ok(story)

@@ -63,6 +63,16 @@ pub(super) fn unmet(doing: &str, error: &io::Error) -> PortError {
     }
 }
 
+/// The machine has no port for the credentials.
+pub(super) fn no_door(doing: &str, error: &io::Error) -> PortError {
+    PortError {
+        system: SYSTEM,
+        doing: doing.to_owned(),
+        said: format!("no port of 127.0.0.1 can be opened for its credentials: {error}"),
+        kind: PortErrorKind::Unavailable { retry_after: None },
+    }
+}
+
 /// An error that Terraform itself said nothing about.
 pub(super) fn bare(error: PortError) -> TerraformError {
     TerraformError {

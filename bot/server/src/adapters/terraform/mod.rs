@@ -1,11 +1,12 @@
 //! The Terraform program, as the port [`Terraform`].
 //!
-//! It runs in an environment that holds one role's short-lived credentials and nothing of the
-//! bot's own, with everything that it writes beside the configuration kept in the run's scratch
+//! It runs in an environment that leads to one role's short-lived credentials and holds nothing of
+//! the bot's own, with everything that it writes beside the configuration kept in the run's scratch
 //! directory. What a plan means is the core's business; here it is made, shown and applied.
 //!
 //! Nothing is tried a second time here: an apply that failed half-way is for people to look at.
 
+mod credentials;
 mod failure;
 mod places;
 mod settings;
@@ -25,6 +26,7 @@ use tokio::sync::Mutex;
 
 use crate::process::{Invocation, LINE_LIMIT, Limits, Redactor, Stdout, Unstoppable};
 
+pub use credentials::CredentialsBy;
 pub use settings::{TerraformSettings, Timeouts};
 
 use failure::{Step, bare, invalid, not_begun, not_run, unmet};

@@ -1,13 +1,13 @@
 //! How Terraform is run, and the environment that it gets.
 
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use secrecy::ExposeSecret;
 use slipway_core::ports::{PortError, PortErrorKind, PortResult, Session};
 
+use super::credentials::{self, CredentialsBy, Door, OTHER_IDENTITIES};
 use super::failure::SYSTEM;
 use super::places::Places;
 use crate::process::{SEARCH_PATH, find};
@@ -54,8 +54,11 @@ pub struct TerraformSettings {
     pub plugin_cache: Option<PathBuf>,
     /// `TF_CLI_CONFIG_FILE`, for a provider mirror.
     pub cli_config: Option<PathBuf>,
+    /// How it comes by the credentials of its role.
+    pub credentials: CredentialsBy,
     /// More variables, set by whoever operates the bot: a proxy, a longer `PATH`. They go before
-    /// the defaults but never before the credentials. A provider sees them all: no secrets here.
+    /// the defaults but never before the credentials, and none that names another identity in AWS
+    /// is passed on. A provider sees them all: no secrets here.
     pub extra_env: Vec<(String, String)>,
 }
 
@@ -67,6 +70,7 @@ impl Default for TerraformSettings {
             grace: Duration::from_secs(300),
             plugin_cache: None,
             cli_config: None,
+            credentials: CredentialsBy::default(),
             extra_env: Vec::new(),
         }
     }
@@ -114,24 +118,25 @@ impl TerraformSettings {
         env
     }
 
-    /// All that the Terraform of a run gets.
+    /// All that the Terraform of a run gets: a door to ask at for credentials, or the session.
     pub(super) fn environment(
         &self,
         places: &Places,
         session: &Session,
+        door: Option<&Door>,
     ) -> Vec<(OsString, OsString)> {
         let mut env = self.base_environment(&places.home, &places.tmp);
         env.insert("TF_DATA_DIR".into(), (&places.data).into());
-        for (name, value) in [
-            ("AWS_ACCESS_KEY_ID", session.access_key_id.as_str()),
-            (
-                "AWS_SECRET_ACCESS_KEY",
-                session.secret_access_key.expose_secret(),
-            ),
-            ("AWS_SESSION_TOKEN", session.session_token.expose_secret()),
-            ("AWS_REGION", session.region.as_str()),
-            ("AWS_DEFAULT_REGION", session.region.as_str()),
-        ] {
+        for name in OTHER_IDENTITIES {
+            env.remove(OsStr::new(name));
+        }
+        let credentials = match door {
+            Some(door) => door.variables().to_vec(),
+            None => credentials::variables(session).to_vec(),
+        };
+        let region = session.region.as_str();
+        let regions = [("AWS_REGION", region), ("AWS_DEFAULT_REGION", region)];
+        for (name, value) in credentials.into_iter().chain(regions) {
             env.insert(name.into(), value.into());
         }
         env.into_iter().collect()

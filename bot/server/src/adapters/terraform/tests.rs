@@ -10,7 +10,7 @@ use slipway_core::outcome::Evidence;
 use slipway_core::plan::Plan;
 use slipway_core::plan::diagnostics::Severity;
 use slipway_core::ports::ERRORED_STATE;
-use slipway_core::ports::{PortErrorKind, RunLog, Session, Stop};
+use slipway_core::ports::{PortErrorKind, RoleSessions, RunLog, Session, Stop};
 use slipway_core::spec::StackSpec;
 use tokio::sync::{Notify, mpsc};
 
@@ -50,6 +50,20 @@ impl Log {
     }
 }
 
+/// A session that outlives every test.
+struct One(Session);
+
+#[async_trait]
+impl RoleSessions for One {
+    async fn current(&self) -> PortResult<Session> {
+        Ok(self.0.clone())
+    }
+
+    fn given(&self) -> Vec<Session> {
+        vec![self.0.clone()]
+    }
+}
+
 #[derive(Default)]
 struct Button(AtomicBool, Notify);
 
@@ -79,7 +93,7 @@ struct World {
     root: tempfile::TempDir,
     scratch: tempfile::TempDir,
     stack: StackSpec,
-    session: Session,
+    sessions: Arc<dyn RoleSessions>,
     log: Log,
     told: mpsc::UnboundedReceiver<String>,
     button: Arc<Button>,
@@ -102,7 +116,7 @@ impl World {
                 var_files: vec![],
                 backend_config: vec![],
             },
-            session: Session {
+            sessions: Arc::new(One(Session {
                 access_key_id: "ASIAEXAMPLE".to_owned(),
                 secret_access_key: SECRET.into(),
                 session_token: TOKEN.into(),
@@ -113,7 +127,7 @@ impl World {
                     account: "111111111111".to_owned(),
                     session: "s".to_owned(),
                 },
-            },
+            })),
             log: Log {
                 lines: Default::default(),
                 progress: Default::default(),
@@ -138,7 +152,7 @@ impl World {
         TerraformJob {
             root: self.root.path(),
             stack: &self.stack,
-            session: &self.session,
+            sessions: self.sessions.clone(),
             scratch: self.scratch.path(),
             log: &self.log,
             stop: &*self.button,
@@ -177,7 +191,7 @@ async fn it_plans_shows_and_applies_in_the_workspace() {
         variable "size" { type = number }
         resource "terraform_data" "one" {
           input = "${terraform.workspace}-${var.size}"
-          provisioner "local-exec" { command = "printf '\\033[31mkey %s\\n' \"$AWS_SECRET_ACCESS_KEY\"" }
+          provisioner "local-exec" { command = "printf '\\033[31mkey %s\\n' \"$AWS_CONTAINER_AUTHORIZATION_TOKEN\"" }
         }
         resource "terraform_data" "more" {
           count = 2
@@ -270,7 +284,56 @@ async fn a_plan_is_not_applied_in_another_workspace() {
 }
 
 #[tokio::test]
-async fn the_environment_holds_the_session_and_nothing_else() {
+async fn the_environment_leads_to_the_session_and_holds_nothing_else() {
+    let env = environment_with(CredentialsBy::Endpoint).await;
+    // The shell that runs the provisioner says where it is.
+    let names: Vec<_> = env.keys().filter(|name| *name != "PWD").collect();
+    assert_eq!(
+        names,
+        [
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN",
+            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+            "AWS_DEFAULT_REGION",
+            "AWS_EC2_METADATA_DISABLED",
+            "AWS_REGION",
+            "CHECKPOINT_DISABLE",
+            "HOME",
+            "OPERATORS",
+            "PATH",
+            "TF_DATA_DIR",
+            "TF_INPUT",
+            "TF_IN_AUTOMATION",
+            "TMPDIR",
+        ]
+    );
+    assert_eq!(env["AWS_REGION"], "eu-central-1");
+    assert!(!env.values().any(|value| value == SECRET || value == TOKEN));
+}
+
+#[tokio::test]
+async fn the_environment_holds_the_session_where_it_is_to() {
+    let env = environment_with(CredentialsBy::Environment).await;
+    let names: Vec<_> = env.keys().filter(|name| name.starts_with("AWS_")).collect();
+    assert_eq!(
+        names,
+        [
+            "AWS_ACCESS_KEY_ID",
+            "AWS_DEFAULT_REGION",
+            "AWS_EC2_METADATA_DISABLED",
+            "AWS_REGION",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+        ]
+    );
+    assert_eq!(env["AWS_ACCESS_KEY_ID"], "ASIAEXAMPLE");
+    assert_eq!(env["AWS_SECRET_ACCESS_KEY"], SECRET);
+    assert_eq!(env["AWS_SESSION_TOKEN"], TOKEN);
+}
+
+/// The environment of a provisioner, where an operator has set what would be another identity.
+async fn environment_with(
+    credentials: CredentialsBy,
+) -> std::collections::BTreeMap<String, String> {
     let mut world = World::new(
         r#"
         resource "terraform_data" "a" {
@@ -283,7 +346,10 @@ async fn the_environment_holds_the_session_and_nothing_else() {
         extra_env: vec![
             ("OPERATORS".to_owned(), "own".to_owned()),
             ("AWS_REGION".to_owned(), "elsewhere-1".to_owned()),
+            ("AWS_ACCESS_KEY_ID".to_owned(), "AKIAOPERATOR".to_owned()),
+            ("AWS_PROFILE".to_owned(), "operator".to_owned()),
         ],
+        credentials,
         ..TerraformSettings::default()
     });
     let plan = planned(&cli, &world).await;
@@ -291,36 +357,15 @@ async fn the_environment_holds_the_session_and_nothing_else() {
 
     let scratch = world.scratch.path().canonicalize().unwrap();
     let env = std::fs::read_to_string(scratch.join("home/env")).unwrap();
-    let env: std::collections::BTreeMap<&str, &str> = env
+    let env: std::collections::BTreeMap<String, String> = env
         .split_terminator('\0')
         .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect();
-    // The shell that runs the provisioner says where it is.
-    let names: Vec<_> = env.keys().filter(|name| **name != "PWD").copied().collect();
-    assert_eq!(
-        names,
-        [
-            "AWS_ACCESS_KEY_ID",
-            "AWS_DEFAULT_REGION",
-            "AWS_EC2_METADATA_DISABLED",
-            "AWS_REGION",
-            "AWS_SECRET_ACCESS_KEY",
-            "AWS_SESSION_TOKEN",
-            "CHECKPOINT_DISABLE",
-            "HOME",
-            "OPERATORS",
-            "PATH",
-            "TF_DATA_DIR",
-            "TF_INPUT",
-            "TF_IN_AUTOMATION",
-            "TMPDIR",
-        ]
-    );
-    assert_eq!(env["AWS_REGION"], "eu-central-1");
-    assert_eq!(env["AWS_SECRET_ACCESS_KEY"], SECRET);
     assert_eq!(env["PATH"], crate::process::SEARCH_PATH);
-    assert_eq!(Path::new(env["HOME"]), scratch.join("home"));
-    assert_eq!(Path::new(env["TMPDIR"]), scratch.join("tmp"));
+    assert_eq!(Path::new(&env["HOME"]), scratch.join("home"));
+    assert_eq!(Path::new(&env["TMPDIR"]), scratch.join("tmp"));
+    env
 }
 
 #[tokio::test]
@@ -414,7 +459,7 @@ async fn a_state_lock_held_by_another_is_recognised() {
     let World {
         root,
         stack,
-        session,
+        sessions,
         scratch,
         log,
         mut told,
@@ -423,7 +468,7 @@ async fn a_state_lock_held_by_another_is_recognised() {
     let job = TerraformJob {
         root: root.path(),
         stack: &stack,
-        session: &session,
+        sessions: sessions.clone(),
         scratch: scratch.path(),
         log: &log,
         stop: &*button,
@@ -437,6 +482,7 @@ async fn a_state_lock_held_by_another_is_recognised() {
     let other = TerraformJob {
         log: &other_log,
         root: root.path(),
+        sessions: sessions.clone(),
         ..job
     };
     let (applied, refused) = tokio::join!(cli.apply(&job, &plan.path), async {
@@ -481,7 +527,7 @@ async fn a_stopped_apply_ends_in_order() {
     let World {
         root,
         stack,
-        session,
+        sessions,
         scratch,
         log,
         mut told,
@@ -490,7 +536,7 @@ async fn a_stopped_apply_ends_in_order() {
     let job = TerraformJob {
         root: root.path(),
         stack: &stack,
-        session: &session,
+        sessions: sessions.clone(),
         scratch: scratch.path(),
         log: &log,
         stop: &*button,

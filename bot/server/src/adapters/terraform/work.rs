@@ -3,13 +3,11 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use secrecy::ExposeSecret;
 use slipway_core::plan::Diagnostic;
-use slipway_core::ports::{
-    AppliedPlan, ERRORED_STATE, PortResult, Session, TerraformError, TerraformJob,
-};
+use slipway_core::ports::{AppliedPlan, ERRORED_STATE, PortResult, TerraformError, TerraformJob};
 
-use super::failure::{self, Step, bare, invalid, not_run, unmet};
+use super::credentials::{self, CredentialsBy, Door};
+use super::failure::{self, Step, bare, invalid, no_door, not_run, unmet};
 use super::places::Places;
 use super::settings::TerraformSettings;
 use super::ui::Ui;
@@ -42,7 +40,7 @@ impl<'a> Work<'a> {
             settings,
             program: settings.find_program(&doing)?,
             places: Places::of(job, &doing)?,
-            redactor: redactor(job.session),
+            redactor: Redactor::default(),
             job,
         })
     }
@@ -210,11 +208,18 @@ impl<'a> Work<'a> {
             Step::Plan => (timeouts.plan, UI_LINE_LIMIT),
             Step::Apply => (timeouts.apply, UI_LINE_LIMIT),
         };
+        let session = self.job.sessions.current().await.map_err(bare)?;
+        for given in self.job.sessions.given() {
+            self.redactor.learn(credentials::secrets(&given));
+        }
+        let door = self.door(step).await?;
         let invocation = Invocation {
             program: self.program.clone(),
             args,
             dir: self.places.dir.clone(),
-            env: self.settings.environment(&self.places, self.job.session),
+            env: self
+                .settings
+                .environment(&self.places, &session, door.as_ref()),
             limits: Limits {
                 timeout,
                 grace: self.settings.grace,
@@ -230,6 +235,19 @@ impl<'a> Work<'a> {
             .map_err(|error| bare(not_run(&step.doing(self.job.stack), &error)))
     }
 
+    /// Where the process asks for its credentials, if it does; open as long as it is kept.
+    async fn door(&self, step: Step) -> Result<Option<Door>, TerraformError> {
+        match self.settings.credentials {
+            CredentialsBy::Environment => Ok(None),
+            CredentialsBy::Endpoint => {
+                let sessions = self.job.sessions.clone();
+                let door = Door::open(sessions, self.redactor.clone()).await;
+                door.map(Some)
+                    .map_err(|error| bare(no_door(&step.doing(self.job.stack), &error)))
+            }
+        }
+    }
+
     /// What went wrong, unless it ended as it should.
     fn failure(
         &self,
@@ -241,13 +259,6 @@ impl<'a> Work<'a> {
         let is_good = ended.how.is_exit(0) || (step == Step::Plan && ended.how.is_exit(2));
         (!is_good).then(|| failure::of(step, self.job.stack, ended, diagnostics))
     }
-}
-
-fn redactor(session: &Session) -> Redactor {
-    Redactor::new([
-        session.secret_access_key.expose_secret(),
-        session.session_token.expose_secret(),
-    ])
 }
 
 fn words(words: &[&str]) -> Vec<OsString> {
