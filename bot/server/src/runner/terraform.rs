@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use slipway_core::gates;
+use slipway_core::ids::RunId;
 use slipway_core::outcome::Evidence;
 use slipway_core::plan::Plan;
 use slipway_core::ports::{ERRORED_STATE, Session, Stop, TerraformError, TerraformJob, Worktree};
@@ -11,6 +12,15 @@ use slipway_core::run::StepName;
 use slipway_core::spec::StackSpec;
 
 use super::{Failure, Halt, Hand};
+
+/// What a kept state is sealed as being about.
+pub const STATE: &str = "the state that a backend did not take";
+
+/// The key of the state that the backend of a run did not take.
+#[must_use]
+pub fn state_key(run: &RunId) -> String {
+    format!("states/{run}")
+}
 
 /// A directory of the run's own, removed when it is over.
 pub(super) struct Scratch(tempfile::TempDir);
@@ -66,6 +76,13 @@ impl Workplace<'_> {
             .await
     }
 
+    /// The version of the Terraform that works here.
+    pub(super) async fn terraform_version(&self) -> Result<String, Halt> {
+        let terraform = &self.hand.runner.ports.terraform;
+        let version = terraform.version_for(&self.job(&self.hand.harmless)).await;
+        version.map_err(halt)
+    }
+
     /// `terraform plan` and `show`.
     pub(super) async fn plan(&self) -> Result<FreshPlan, Halt> {
         self.hand
@@ -118,12 +135,15 @@ impl Workplace<'_> {
         let Ok(state) = tokio::fs::read(&path).await else {
             return halt;
         };
-        let key = format!("states/{}", self.hand.run.id);
-        let kept = self.hand.runner.ports.artifacts.put(&key, state).await;
+        let key = state_key(&self.hand.run.id);
+        let artifacts = &self.hand.runner.ports.artifacts;
+        let kept = artifacts.put(&key, STATE, state).await;
         let told = match kept {
             Ok(()) => format!(
-                "the backend did not take the new state; it is kept among the bot's artifacts as \
-                 {key}: `terraform state push` it before anything else"
+                "the backend did not take the new state; it is kept, encrypted: `slipway state \
+                 {}` on the bot's machine prints it; `terraform state push` it before anything \
+                 else",
+                self.hand.run.id
             ),
             Err(error) => format!("the new state was written nowhere: {error}"),
         };

@@ -20,6 +20,7 @@ mod identity;
 mod kustomize;
 mod locks;
 mod merging;
+mod plan_files;
 mod planning;
 mod process;
 mod repository;
