@@ -15,7 +15,7 @@ const AT_ONCE: usize = 200;
 /// Plan files that one sweep deletes.
 const MOST_PLANS: usize = 2_000;
 /// Logs that one sweep deletes.
-const MOST_LOGS: u32 = 200;
+const MOST_LOGS: u32 = 50;
 
 impl Worker {
     pub(super) async fn sweep(&self) {

@@ -571,16 +571,18 @@ fn an_altered_plan_file_is_not_applied() {
             std::fs::write(file, bytes)
         })
         .await?;
-        insta::assert_snapshot!(told, @r"
-        ### ❌ Apply of `COMMIT` in dev failed · asked for by `ana`
+        insta::assert_snapshot!(told, @"
+        ### ⛔ Not applied in dev: `COMMIT` · asked for by `ana`
 
         | stack | outcome |
         | --- | --- |
-        | network | ❌ failed after N s |
+        | network | ⛔ not applied: the gate plan is closed |
 
-        - ❌ network: nothing was changed: the saved plan file is not the one that was made: its SHA-256 differs — find out who changed it, then `/plan` and `/apply` again
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | plan | its file can't be used: it was altered, cut off, or put there from another run | a new plan, then `/apply` again |
 
-        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
+        next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
         ");
         Ok(story)
     });
@@ -603,16 +605,18 @@ fn a_truncated_plan_file_is_not_applied() {
 fn a_missing_plan_file_is_told() {
     tell(|mut story| async {
         let told = spoil(&mut story, |file| std::fs::remove_file(file)).await?;
-        insta::assert_snapshot!(told, @r"
-        ### ❌ Apply of `COMMIT` in dev failed · asked for by `ana`
+        insta::assert_snapshot!(told, @"
+        ### ⛔ Not applied in dev: `COMMIT` · asked for by `ana`
 
         | stack | outcome |
         | --- | --- |
-        | network | ❌ failed after N s |
+        | network | ⛔ not applied: the gate plan is closed |
 
-        - ❌ network: nothing was changed: the saved plan file is missing — `/plan`, then `/apply` again
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | plan | its file is gone | a new plan, then `/apply` again |
 
-        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
+        next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
         ");
         Ok(story)
     });

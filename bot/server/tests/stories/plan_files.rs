@@ -24,12 +24,14 @@ async fn another_size(story: &mut Story, branch: &str, size: &str) -> anyhow::Re
     Ok(pr)
 }
 
-/// The files of saved plans, oldest first.
+/// The files of saved plans, oldest first. They may be deleted meanwhile.
 fn plans(story: &Story) -> anyhow::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in std::fs::read_dir(story.data_dir().join("artifacts/plans"))? {
         let entry = entry?;
-        files.push((entry.metadata()?.modified()?, entry.path()));
+        if let Ok(metadata) = entry.metadata() {
+            files.push((metadata.modified()?, entry.path()));
+        }
     }
     files.sort();
     Ok(files.into_iter().map(|(_, path)| path).collect())
@@ -111,7 +113,19 @@ fn a_plan_of_a_lost_key_is_made_again() {
         let mut process = story.start_process().await?;
         process.says("a key for plan files was made").await?;
         story.say("ana", pr, "/apply dev").await?;
-        insta::assert_snapshot!(story.hears(pr, "⛔").await?, @"");
+        insta::assert_snapshot!(story.hears(pr, "⛔").await?, @"
+        ### ⛔ Not applied in dev: `COMMIT` · asked for by `ana`
+
+        | stack | outcome |
+        | --- | --- |
+        | database | ⛔ not applied: the gate plan is closed |
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | plan | its file can't be used: it is encrypted with another key than Slipway has now | a new plan, then `/apply` again |
+
+        next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
+        ");
         assert_eq!(story.state("dev", "database")?, None);
         // The new plan is there already: only the last word is left to say.
         story.quiet().await?;
@@ -172,7 +186,19 @@ fn a_plan_in_the_place_of_another_is_not_applied() {
         assert_eq!(files.len(), 2);
         std::fs::copy(&files[0], &files[1])?;
         story.say("ana", small, "/apply dev").await?;
-        insta::assert_snapshot!(story.hears(small, "⛔").await?, @"");
+        insta::assert_snapshot!(story.hears(small, "⛔").await?, @"
+        ### ⛔ Not applied in dev: `COMMIT` · asked for by `ana`
+
+        | stack | outcome |
+        | --- | --- |
+        | database | ⛔ not applied: the gate plan is closed |
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | plan | its file can't be used: it was altered, cut off, or put there from another run | a new plan, then `/apply` again |
+
+        next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
+        ");
         assert_eq!(story.state("dev", "database")?, None);
         story.quiet().await?;
         story.say("ana", small, "/apply dev").await?;
@@ -218,7 +244,15 @@ fn an_old_plan_is_deleted_and_made_again() {
         story.pass(Duration::from_secs(14 * DAY + 1)).await?;
         left(&story, 0).await?;
         story.say("ana", pr, "/apply dev").await?;
-        insta::assert_snapshot!(story.hears(pr, "⛔").await?, @"");
+        insta::assert_snapshot!(story.hears(pr, "⛔").await?, @"
+        ### ⛔ Not applied in dev
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | plan of database | too old: its file was kept until TIME | a new plan |
+
+        Planning now: look at the new plan, then `/apply dev` once more.
+        ");
         story.quiet().await?;
         story.say("ana", pr, "/apply dev").await?;
         story.hears(pr, "✅ Applied").await?;

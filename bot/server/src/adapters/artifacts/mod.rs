@@ -80,7 +80,8 @@ impl LocalArtifacts {
             })?;
         let store = LocalFileSystem::new_with_prefix(dir)
             .map_err(|error| failed(doing(), &error))?
-            .with_automatic_cleanup(true)
+            // A directory that is empty for a moment is not to vanish under a writer.
+            .with_automatic_cleanup(false)
             // A run counts as planned once its plan is kept: that must survive a power cut.
             .with_fsync(true);
         Ok(Self {
