@@ -93,7 +93,10 @@ fn a_saved_plan_says_nothing_to_whoever_reads_the_disk() {
         ] {
             assert!(!has(&bytes, part), "{}", String::from_utf8_lossy(part));
         }
-        assert_eq!(files_with(&story.data_dir(), SECRET)?, Vec::<PathBuf>::new());
+        assert_eq!(
+            files_with(&story.data_dir(), SECRET)?,
+            Vec::<PathBuf>::new()
+        );
         let key = story.data_dir().join("artifacts.key");
         assert_eq!(key.metadata()?.permissions().mode() & 0o777, 0o600);
         // And it is the plan.
