@@ -80,6 +80,8 @@ pub enum Intent {
     Disgrace(RunId),
     /// Let the plans of this head commit run although its author may not plan.
     Bless(CommitSha),
+    /// Let the files of all plans made for a pull request so far go: it is closed.
+    DropPlans(PrNumber),
     /// Say something on GitHub once.
     Say(ReportKey, Content),
     /// Project the store onto GitHub anew.

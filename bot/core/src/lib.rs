@@ -11,6 +11,7 @@ pub mod decide;
 pub mod event;
 pub mod facts;
 pub mod gates;
+pub mod identity;
 pub mod ids;
 pub mod intent;
 pub mod manifests;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{CommitSha, Digest, PrNumber};
 use crate::plan::{Counts, Diagnostic, Plan};
+use crate::report::markdown::time;
 use crate::report::refusal::GateRow;
 use crate::run::StepName;
 
@@ -66,10 +67,30 @@ pub struct Planned {
     pub artifact: String,
     /// SHA-256 of the plan file, hexadecimal.
     pub sha256: String,
+    /// From when on the plan file is gone; plans of an older Slipway do not say.
+    #[serde(default)]
+    pub expires_at: Option<Timestamp>,
     /// The base that the head was merged into.
     pub base: CommitSha,
     /// The role used.
     pub evidence: Evidence,
+}
+
+impl Planned {
+    /// Whether the plan file is too old to be kept.
+    #[must_use]
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        self.expires_at.is_some_and(|at| now >= at)
+    }
+
+    /// What is told of an expired one.
+    #[must_use]
+    pub fn expiry(&self) -> String {
+        match self.expires_at {
+            Some(at) => format!("too old: its file was kept until {}", time(at)),
+            None => "too old".to_owned(),
+        }
+    }
 }
 
 /// An apply that succeeded.

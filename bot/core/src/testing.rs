@@ -558,6 +558,7 @@ pub(crate) fn planned(number: u32, stack_name: &str, name: &str, creates: usize)
             fingerprint: format!("creates {creates}"),
             artifact: format!("plans/{number}"),
             sha256: "0".repeat(64),
+            expires_at: None,
             base: sha('b'),
             evidence: evidence("slipway-plan"),
         })))
@@ -838,6 +839,7 @@ fn line(intent: &Intent) -> String {
         Intent::Resume(name) => format!("resume {name}"),
         Intent::Disgrace(run) => format!("disgrace {}", run.short()),
         Intent::Bless(head) => format!("bless {}", head.short()),
+        Intent::DropPlans(pr) => format!("drop the plans of #{pr}"),
         Intent::Refresh(key) => format!("refresh {key}"),
         Intent::LookForImages => "look for images".to_owned(),
         Intent::Say(key, content) => said(key, content),

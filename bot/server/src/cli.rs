@@ -5,6 +5,7 @@
     reason = "talking to a terminal is what this module is for"
 )]
 
+use std::io::Write as _;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -35,6 +36,15 @@ pub fn check(file: &Path) -> anyhow::Result<ExitCode> {
         config.stacks.len(),
         config.services.len()
     );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `slipway state`: the bytes as they are.
+///
+/// # Errors
+/// When nobody takes them.
+pub fn state(bytes: &[u8]) -> anyhow::Result<ExitCode> {
+    std::io::stdout().write_all(bytes)?;
     Ok(ExitCode::SUCCESS)
 }
 

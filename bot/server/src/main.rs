@@ -7,8 +7,9 @@ use std::sync::Arc;
 use clap::{Parser, Subcommand};
 use slipway::adapters::clock::SystemClock;
 use slipway::settings::Settings;
-use slipway::wire::Slipway;
+use slipway::wire::{self, Slipway};
 use slipway::{cli, signals, telemetry};
+use slipway_core::ids::RunId;
 use url::Url;
 
 /// GitHub-native deployment: plans, applies and rolls out from pull requests.
@@ -24,6 +25,14 @@ enum Command {
     /// Serve webhooks and work.
     Serve {
         /// The settings; `slipway.example.toml` explains every key.
+        #[arg(long, default_value = "/etc/slipway/slipway.toml")]
+        settings: PathBuf,
+    },
+    /// Print the state that the backend of a run did not take, to be pushed by hand.
+    State {
+        /// The run, as its page and the comment name it.
+        run: RunId,
+        /// The settings of the bot.
         #[arg(long, default_value = "/etc/slipway/slipway.toml")]
         settings: PathBuf,
     },
@@ -55,6 +64,7 @@ enum Command {
 fn main() -> ExitCode {
     cli::end(match Arguments::parse().command {
         Command::Serve { settings } => serve(&settings),
+        Command::State { run, settings } => state(&settings, &run),
         Command::Check { file } => cli::check(&file),
         Command::Schema => cli::schema(),
         Command::App {
@@ -73,4 +83,10 @@ async fn serve(settings: &std::path::Path) -> anyhow::Result<ExitCode> {
     signals::close_on_signal(slipway.handle())?;
     slipway.serve().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+#[tokio::main]
+async fn state(settings: &std::path::Path, run: &RunId) -> anyhow::Result<ExitCode> {
+    let settings = Settings::load(settings)?;
+    cli::state(&wire::kept_state(&settings, Arc::new(SystemClock), run).await?)
 }

@@ -113,6 +113,12 @@ impl Secrets {
         self.0.get(&registry_password(host)).cloned()
     }
 
+    /// The secret of a setting, if the settings name one.
+    #[must_use]
+    pub fn of(&self, name: &str) -> Option<SecretString> {
+        self.0.get(name).cloned()
+    }
+
     fn get(&self, name: &str) -> anyhow::Result<SecretString> {
         let found = self.0.get(name).cloned();
         found.with_context(|| format!("{name} was not read"))

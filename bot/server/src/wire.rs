@@ -1,5 +1,8 @@
 //! The only file that names every adapter: from settings to a process that serves and works.
 
+mod artifacts;
+mod scratch;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -7,12 +10,12 @@ use anyhow::Context;
 use async_trait::async_trait;
 use axum::Router;
 use secrecy::SecretString;
+use slipway_core::ids::RunId;
 use slipway_core::ports::{Clock, Cloud, Forge, ForgeWriter, PortResult, Store, WorkerId};
 use tokio::net::TcpListener;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::trace::TraceLayer;
 
-use crate::adapters::artifacts::LocalArtifacts;
 use crate::adapters::aws::{AwsCloud, AwsSettings, OwnIdentity, WebIdentity};
 use crate::adapters::git::{GitSettings, GitSource};
 use crate::adapters::github::{GitHub, GitHubSettings};
@@ -125,6 +128,7 @@ impl Slipway {
                 Arc::clone(&bells),
                 settings.limits.terraform_runs,
                 data_dir,
+                settings.artifacts.keep_plans,
             )),
             reporter: Reporter {
                 store: Arc::clone(&ports.store),
@@ -136,6 +140,7 @@ impl Slipway {
             ports,
             gather,
             bells: Arc::clone(&bells),
+            keep_plans: settings.artifacts.keep_plans,
             limits: settings.limits,
         });
         Ok(Self {
@@ -182,6 +187,19 @@ impl Slipway {
         tracing::info!("Slipway ends");
         worked
     }
+}
+
+/// The state that the backend of a run did not take, decrypted: for a person who pushes it.
+///
+/// # Errors
+/// With what is wrong with the settings, or with the state.
+pub async fn kept_state(
+    settings: &Settings,
+    clock: Arc<dyn Clock>,
+    run: &RunId,
+) -> anyhow::Result<Vec<u8>> {
+    let secrets = Secrets::read(settings, &cloud(settings, clock)?).await?;
+    artifacts::state(settings, &secrets, run).await
 }
 
 /// Secrets are read by the bot's own identity in AWS.
@@ -267,6 +285,9 @@ async fn ports(
     let terraform_version = terraform.version().await?;
     tracing::info!(git, terraform = terraform_version, "the tools are there");
     let renderer = renderer(settings, data_dir).await?;
+    let artifacts = artifacts::open(settings, secrets, data_dir)?;
+    artifacts.tidy().context("tidying the plan files up")?;
+    scratch::clear(data_dir).context("removing what killed runs left in clear text")?;
     Ok(Ports {
         store: outside.store,
         forge: outside.forge,
@@ -279,7 +300,7 @@ async fn ports(
             timeout: limits.call_timeout,
             ..KubernetesSettings::default()
         })),
-        artifacts: Arc::new(LocalArtifacts::open(&data_dir.join("artifacts"))?),
+        artifacts: Arc::new(artifacts),
         clock: outside.clock,
     })
 }

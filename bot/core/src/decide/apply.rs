@@ -287,6 +287,9 @@ fn plan_state<'f>(
             )
         }
         _ if planned.plan.is_noop() => PlanState::Nothing,
+        _ if planned.is_expired(facts.now) => {
+            PlanState::Not(row(planned.expiry(), "a new plan"), Again::Yes)
+        }
         _ => PlanState::Fresh(run),
     }
 }

@@ -156,6 +156,8 @@ fn end_plans(draft: &mut Draft<'_>, pr: &PullFacts) {
             draft.end(&run.id, Move::Supersede, "the pull request was closed", "");
         }
     }
+    // Those that an apply under way still needs stay until it is over.
+    draft.push(Intent::DropPlans(pr.pull.number));
 }
 
 /// Applies the touched stacks of one environment on the merge commit.

@@ -487,6 +487,8 @@ pub struct StateLock {
 /// The Terraform program.
 #[async_trait]
 pub trait Terraform: Send + Sync {
+    /// The version of the program that this job is done with, `1.11.4`.
+    async fn version_for(&self, job: &TerraformJob<'_>) -> Result<String, TerraformError>;
     /// `init`, and the workspace selected or made.
     async fn init(&self, job: &TerraformJob<'_>) -> Result<(), TerraformError>;
     /// `plan -out` and `show -json`.
@@ -593,13 +595,38 @@ pub trait Renderer: Send + Sync {
 // ---------------------------------------------------------------------------------------------
 // Artifacts
 
-/// Keeps plan files and manifests.
+/// What lies under the key of an artifact.
+#[derive(Clone, PartialEq, Eq)]
+pub enum Kept {
+    /// The very bytes that were put there.
+    Whole(Vec<u8>),
+    /// Nothing.
+    Nothing,
+    /// Something that is not to be used; why, in a sentence about "it".
+    Spoilt(String),
+}
+
+/// Shown without the bytes, which hold secrets.
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(bytes) => write!(f, "Whole({} bytes)", bytes.len()),
+            Self::Nothing => f.write_str("Nothing"),
+            Self::Spoilt(why) => write!(f, "Spoilt({why:?})"),
+        }
+    }
+}
+
+/// Keeps plan files, encrypted: each is bound to its key and to what it is about, so that nothing
+/// can be put into its place.
 #[async_trait]
 pub trait Artifacts: Send + Sync {
-    /// Keeps bytes under a key.
-    async fn put(&self, key: &str, bytes: Vec<u8>) -> PortResult<()>;
-    /// The bytes of a key; `None` if there are none.
-    async fn get(&self, key: &str) -> PortResult<Option<Vec<u8>>>;
+    /// Keeps bytes under a key. `about` says what they are; it is not kept.
+    async fn put(&self, key: &str, about: &str, bytes: Vec<u8>) -> PortResult<()>;
+    /// What lies under a key; whole only if it was put there as being about the same.
+    async fn get(&self, key: &str, about: &str) -> PortResult<Kept>;
     /// Forgets a key.
     async fn delete(&self, key: &str) -> PortResult<()>;
+    /// All keys that begin with a name and `/`, in no order.
+    async fn list(&self, under: &str) -> PortResult<Vec<String>>;
 }

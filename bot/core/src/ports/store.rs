@@ -329,6 +329,14 @@ pub trait Store: Send + Sync {
 
     // --- housekeeping
 
+    /// Of these plan runs, those whose files are still needed: under way, or wanted by an apply that
+    /// is not over; or made after a moment, the newest of their stack, environment and pull request,
+    /// not applied, and of a pull request that was not closed since.
+    async fn needed_plans(&self, runs: &[RunId], made_after: Timestamp) -> PortResult<Vec<RunId>>;
+    /// Deletes the logs of some runs that ended before a moment, leaving a line that says so; gives
+    /// of how many.
+    async fn forget_logs(&self, before: Timestamp, at_most: u32) -> PortResult<u64>;
+
     /// A value that the bot remembers for itself (since when deliveries were polled, …).
     async fn note(&self, name: &str) -> PortResult<Option<String>>;
     /// Remembers a value.

@@ -3,13 +3,15 @@
 use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
-use slipway_core::ids::{CommitSha, RunId};
+use slipway_core::identity::PlanIdentity;
+use slipway_core::ids::RunId;
 use slipway_core::outcome::{Applied, Outcome, Planned};
 use slipway_core::plan::Counts;
-use slipway_core::ports::{Revision, RunEnd};
+use slipway_core::ports::{Kept, Revision, RunEnd};
 use slipway_core::run::{ApplyWork, PlanToApply, StepName, Work};
 use tokio::sync::OwnedSemaphorePermit;
 
+use super::gates::void;
 use super::terraform::{FreshPlan, Workplace};
 use super::{Failure, Halt, Hand, merged, succeeded};
 
@@ -23,9 +25,11 @@ pub(super) async fn run(hand: &Hand<'_>, work: &ApplyWork) -> Result<RunEnd, Hal
 
 /// Applies the very file that a plan run saved.
 async fn saved(hand: &Hand<'_>, work: &ApplyWork, plan: &RunId) -> Result<RunEnd, Halt> {
-    let (base_ref, base, planned) = saved_plan(hand, plan).await?;
-    hand.gates_of_apply(Some((&base_ref, &base))).await?;
-    let worktree = hand.checkout(merged(hand.run, &base)?).await?;
+    let plan = saved_plan(hand, plan).await?;
+    hand.gates_of_apply(Some(&plan)).await?;
+    let worktree = hand
+        .checkout(merged(hand.run, &plan.identity.base)?)
+        .await?;
     let sessions = hand.sessions().await?;
     let place = Workplace {
         hand,
@@ -35,9 +39,9 @@ async fn saved(hand: &Hand<'_>, work: &ApplyWork, plan: &RunId) -> Result<RunEnd
         scratch: hand.scratch().await?,
     };
     place.init().await?;
-    let file = fetch(hand, &place, &planned).await?;
+    let file = fetch(&place, work, &plan).await?;
     // Asked again right before the effect: init may have taken minutes.
-    hand.gates_of_apply(Some((&base_ref, &base))).await?;
+    hand.gates_of_apply(Some(&plan)).await?;
     effect(hand, &place, &file).await
 }
 
@@ -49,7 +53,7 @@ async fn again(
 ) -> Result<RunEnd, Halt> {
     hand.gates_of_apply(None).await?;
     let reviewed = match reviewed {
-        Some(plan) => Some(saved_plan(hand, plan).await?.2),
+        Some(plan) => Some(saved_plan(hand, plan).await?.planned),
         None => None,
     };
     let worktree = hand
@@ -137,40 +141,62 @@ async fn effect(
     ))
 }
 
-/// The saved plan of a plan run, and the base that it was made onto.
-async fn saved_plan(hand: &Hand<'_>, plan: &RunId) -> Result<(String, CommitSha, Planned), Halt> {
-    let gone = || Failure::new("the plan is gone", "`/plan`, then `/apply` again");
-    let run = hand.runner.ports.store.run(plan).await?.ok_or_else(gone)?;
-    match (run.order.work, run.outcome) {
-        (Work::Plan(work), Some(Outcome::Planned(planned))) => {
-            Ok((work.base_ref, work.base, *planned))
-        }
-        _ => Err(gone().into()),
-    }
+/// A saved plan, and what it was made for.
+pub(super) struct SavedPlan {
+    pub(super) planned: Planned,
+    pub(super) identity: PlanIdentity,
 }
 
-/// Fetches the plan file and proves that it is the one that was saved.
-async fn fetch(hand: &Hand<'_>, place: &Workplace<'_>, planned: &Planned) -> Result<PathBuf, Halt> {
+/// The saved plan of a plan run.
+async fn saved_plan(hand: &Hand<'_>, plan: &RunId) -> Result<SavedPlan, Halt> {
+    let gone = || Failure::new("the plan is gone", "`/plan`, then `/apply` again");
+    let run = hand.runner.ports.store.run(plan).await?.ok_or_else(gone)?;
+    let (Work::Plan(work), Some(Outcome::Planned(planned))) = (&run.order.work, &run.outcome)
+    else {
+        return Err(gone().into());
+    };
+    Ok(SavedPlan {
+        planned: (**planned).clone(),
+        identity: PlanIdentity::of(
+            &run,
+            work,
+            &planned.evidence.account,
+            &planned.plan.terraform_version,
+        ),
+    })
+}
+
+/// Fetches the plan file and proves that it is the one that was saved, for what is at hand now: it
+/// only opens for the stack of this run, the account that was proven, and the Terraform that runs.
+async fn fetch(
+    place: &Workplace<'_>,
+    work: &ApplyWork,
+    saved: &SavedPlan,
+) -> Result<PathBuf, Halt> {
+    let hand = place.hand;
     hand.step(StepName::Plan, async {
-        let bytes = hand
-            .runner
-            .ports
-            .artifacts
-            .get(&planned.artifact)
-            .await?
-            .ok_or_else(|| {
-                Failure::new(
-                    "the saved plan file is missing",
-                    "`/plan`, then `/apply` again",
-                )
-            })?;
-        if sha256(&bytes) != planned.sha256 {
-            return Err(Failure::new(
-                "the saved plan file is not the one that was made: its SHA-256 differs",
-                "find out who changed it, then `/plan` and `/apply` again",
-            )
-            .into());
+        let now = PlanIdentity {
+            env: hand.run.order.env.clone(),
+            repo: hand.run.order.repo.name.clone(),
+            stack: work.stack.clone(),
+            account: place.sessions.evidence().account.clone(),
+            head: hand.run.order.commit.clone(),
+            terraform: place.terraform_version().await?,
+            // Run and base: the gates have just compared them with the pull request.
+            ..saved.identity.clone()
+        };
+        let differences = saved.identity.differences(&now);
+        if !differences.is_empty() {
+            return Err(Halt::Refused(differences.into_iter().map(void).collect()));
         }
+        let planned = &saved.planned;
+        let artifacts = &hand.runner.ports.artifacts;
+        let bytes = match artifacts.get(&planned.artifact, &about(&now)?).await? {
+            Kept::Whole(bytes) if sha256(&bytes) == planned.sha256 => bytes,
+            Kept::Whole(_) => return Err(unusable("its SHA-256 differs")),
+            Kept::Spoilt(why) => return Err(unusable(&why)),
+            Kept::Nothing => return Err(Halt::Refused(vec![void("its file is gone".to_owned())])),
+        };
         let path = place.scratch.path().join("saved.tfplan");
         tokio::fs::write(&path, bytes).await.map_err(|error| {
             Failure::new(
@@ -181,6 +207,19 @@ async fn fetch(hand: &Hand<'_>, place: &Workplace<'_>, planned: &Planned) -> Res
         Ok((path, format!("the saved plan: {}", planned.plan.counts())))
     })
     .await
+}
+
+/// A plan file that is not to be applied: planned again, and told why.
+fn unusable(why: &str) -> Halt {
+    tracing::error!(why, "a saved plan file can't be used");
+    Halt::Refused(vec![void(format!("its file can't be used: {why}"))])
+}
+
+/// What a plan file is about, as it is sealed.
+pub(super) fn about(identity: &PlanIdentity) -> Result<String, Halt> {
+    identity
+        .text()
+        .map_err(|error| Failure::new(format!("the plan can't be named: {error}"), "").into())
 }
 
 /// SHA-256, hexadecimal.

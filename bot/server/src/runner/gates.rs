@@ -2,26 +2,28 @@
 
 use slipway_core::facts::{ConfigFacts, Facts, PullState};
 use slipway_core::gates::{self, Asked, Candidate, Verdicts};
-use slipway_core::ids::{CommitSha, ServiceName};
+use slipway_core::identity::PlanIdentity;
+use slipway_core::ids::ServiceName;
 use slipway_core::report::markdown::code;
 use slipway_core::report::refusal::GateRow;
 use slipway_core::run::{StepName, Trigger};
+use slipway_core::spec::StackSpec;
 
+use super::apply::SavedPlan;
 use super::{Failure, Halt, Hand};
 
 impl Hand<'_> {
-    /// The gates of an apply. For a saved plan, head and base must still be the ones it was made
-    /// for.
-    pub(super) async fn gates_of_apply(
-        &self,
-        made_onto: Option<(&str, &CommitSha)>,
-    ) -> Result<(), Halt> {
+    /// The gates of an apply. A saved plan must still be good for what it was made for.
+    pub(super) async fn gates_of_apply(&self, saved: Option<&SavedPlan>) -> Result<(), Halt> {
         self.step(StepName::Gates, async {
             let facts = self.facts().await?;
             let env = self.environment(&facts)?;
             let mut rows = closed(gates::for_apply(env, &facts, self.asked()));
-            if let Some((base_ref, base)) = made_onto {
-                rows.extend(moved(&facts, &self.run.order.commit, base_ref, base));
+            if let Some(saved) = saved {
+                rows.extend(moved(&facts, saved));
+                if saved.planned.is_expired(facts.now) {
+                    rows.push(void(saved.planned.expiry()));
+                }
             }
             self.pass(rows)
         })
@@ -112,41 +114,49 @@ fn closed(gates: Vec<gates::Gate>) -> Vec<GateRow> {
     }
 }
 
-/// What moved since a plan was made.
-fn moved(facts: &Facts, head: &CommitSha, base_ref: &str, base: &CommitSha) -> Vec<GateRow> {
-    let row = |state: String| GateRow {
+/// A plan that is not good any more.
+pub(super) fn void(state: String) -> GateRow {
+    GateRow {
         gate: gates::PLAN.to_owned(),
         open: false,
         state,
         opens: "a new plan, then `/apply` again".to_owned(),
-    };
+    }
+}
+
+/// What moved since a plan was made: pull request and deploy.toml, as they are now.
+fn moved(facts: &Facts, saved: &SavedPlan) -> Vec<GateRow> {
+    let made = &saved.identity;
     let Some(pr) = &facts.pr else {
-        return vec![row("the pull request is gone".to_owned())];
+        return vec![void("the pull request is gone".to_owned())];
+    };
+    let mut now = PlanIdentity {
+        pr: Some(pr.pull.number),
+        head: pr.pull.head.clone(),
+        base_ref: pr.pull.base_ref.clone(),
+        base: pr.base.clone(),
+        ..made.clone()
     };
     let mut rows = Vec::new();
-    if pr.pull.head != *head {
-        rows.push(row(format!(
-            "made for {}, the head is {} now",
-            code(head.short()),
-            code(pr.pull.head.short())
-        )));
+    if let ConfigFacts::Valid(config) = &facts.config
+        && let Some(env) = config.environment(&made.env)
+    {
+        now.account = env.aws.account.to_string();
+        match config
+            .stacks_in(&made.env)
+            .find(|stack| stack.name == made.stack.name)
+        {
+            Some(stack) => now.stack = StackSpec::new(stack, &made.env),
+            None => rows.push(void(format!(
+                "deploy.toml has no {} in {} any more",
+                code(made.stack.name.as_str()),
+                made.env
+            ))),
+        }
     }
-    if pr.pull.base_ref != base_ref {
-        rows.push(row(format!(
-            "made onto {}, the base is {} now",
-            code(base_ref),
-            code(&pr.pull.base_ref)
-        )));
-    } else if pr.base != *base {
-        rows.push(row(format!(
-            "made onto {}, {} is at {} now",
-            code(base.short()),
-            code(base_ref),
-            code(pr.base.short())
-        )));
-    }
+    rows.extend(made.differences(&now).into_iter().map(void));
     if pr.pull.state == PullState::Closed {
-        rows.push(row("the pull request was closed".to_owned()));
+        rows.push(void("the pull request was closed".to_owned()));
     }
     rows
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use slipway_core::facts::Release;
-use slipway_core::ids::{CommitSha, EnvName, ServiceName};
+use slipway_core::ids::{CommitSha, EnvName, RunId, ServiceName};
 use slipway_core::outcome::{ApplyTally, Evidence, Outcome, PodTrouble, Progress, Stopped};
 use slipway_core::plan::Diagnostic;
 use slipway_core::ports::{
@@ -37,6 +37,8 @@ use crate::ports::Ports;
 use log::StoreLog;
 use sessions::RunSessions;
 
+pub use terraform::{STATE, state_key};
+
 /// The first pause before another try; doubled up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(500);
 const LONGEST_PAUSE: Duration = Duration::from_secs(15);
@@ -52,6 +54,8 @@ pub struct Runner {
     /// As many Terraform processes at once as this has permits; waiting for an image takes none.
     terraform_slots: Arc<Semaphore>,
     data_dir: std::path::PathBuf,
+    /// How long the file of a plan is kept.
+    keep_plans: Duration,
     closing: tokio_util::sync::CancellationToken,
 }
 
@@ -165,7 +169,8 @@ struct SoFar {
 }
 
 impl Runner {
-    /// A runner that works through these ports, with its scratch space under `data_dir`.
+    /// A runner that works through these ports, with its scratch space under `data_dir`; the plan
+    /// files that it saves expire after `keep_plans`.
     #[must_use]
     pub fn new(
         ports: Ports,
@@ -173,6 +178,7 @@ impl Runner {
         bells: Arc<Bells>,
         terraform_slots: usize,
         data_dir: std::path::PathBuf,
+        keep_plans: Duration,
     ) -> Self {
         Self {
             ports,
@@ -180,6 +186,7 @@ impl Runner {
             bells,
             terraform_slots: Arc::new(Semaphore::new(terraform_slots)),
             data_dir,
+            keep_plans,
             closing: tokio_util::sync::CancellationToken::new(),
         }
     }
@@ -523,6 +530,15 @@ impl Hand<'_> {
             .await
             .map_err(Halt::from)
     }
+}
+
+/// What the keys of all plan files begin with, and a `/`.
+pub const PLANS: &str = "plans";
+
+/// The key of the file of the plan that a run makes.
+#[must_use]
+pub fn plan_key(run: &RunId) -> String {
+    format!("{PLANS}/{run}")
 }
 
 /// The role of a run, and as whom.

@@ -1,5 +1,6 @@
 //! A plan run: checkout, credentials, init, plan, and the plan kept for the apply.
 
+use slipway_core::identity::PlanIdentity;
 use slipway_core::outcome::{Outcome, Planned};
 use slipway_core::ports::RunEnd;
 use slipway_core::run::PlanWork;
@@ -26,15 +27,24 @@ pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt
             "`/retry`",
         )
     })?;
-    let artifact = format!("plans/{}", hand.run.id);
+    let artifact = super::plan_key(&hand.run.id);
     let sha256 = super::apply::sha256(&bytes);
-    hand.runner.ports.artifacts.put(&artifact, bytes).await?;
+    let about = super::apply::about(&PlanIdentity::of(
+        hand.run,
+        work,
+        &fresh.evidence.account,
+        &fresh.plan.terraform_version,
+    ))?;
+    let ports = &hand.runner.ports;
+    ports.artifacts.put(&artifact, &about, bytes).await?;
+    let expires_at = ports.clock.now().checked_add(hand.runner.keep_plans).ok();
     Ok(succeeded(
         Outcome::Planned(Box::new(Planned {
             fingerprint: fresh.plan.fingerprint().to_owned(),
             plan: fresh.plan,
             artifact,
             sha256,
+            expires_at,
             base: work.base.clone(),
             evidence: fresh.evidence,
         })),

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use slipway_core::gates;
+use slipway_core::ids::RunId;
 use slipway_core::outcome::Evidence;
 use slipway_core::plan::Plan;
 use slipway_core::ports::{ERRORED_STATE, Stop, TerraformError, TerraformJob, Worktree};
@@ -13,6 +14,15 @@ use slipway_core::spec::StackSpec;
 
 use super::sessions::RunSessions;
 use super::{Failure, Halt, Hand};
+
+/// What a kept state is sealed as being about.
+pub const STATE: &str = "the state that a backend did not take";
+
+/// The key of the state that the backend of a run did not take.
+#[must_use]
+pub fn state_key(run: &RunId) -> String {
+    format!("states/{run}")
+}
 
 /// A directory of the run's own, removed when it is over.
 pub(super) struct Scratch(tempfile::TempDir);
@@ -68,6 +78,13 @@ impl Workplace<'_> {
             .await
     }
 
+    /// The version of the Terraform that works here.
+    pub(super) async fn terraform_version(&self) -> Result<String, Halt> {
+        let terraform = &self.hand.runner.ports.terraform;
+        let version = terraform.version_for(&self.job(&self.hand.harmless)).await;
+        version.map_err(halt)
+    }
+
     /// `terraform plan` and `show`.
     pub(super) async fn plan(&self) -> Result<FreshPlan, Halt> {
         self.hand
@@ -120,12 +137,15 @@ impl Workplace<'_> {
         let Ok(state) = tokio::fs::read(&path).await else {
             return halt;
         };
-        let key = format!("states/{}", self.hand.run.id);
-        let kept = self.hand.runner.ports.artifacts.put(&key, state).await;
+        let key = state_key(&self.hand.run.id);
+        let artifacts = &self.hand.runner.ports.artifacts;
+        let kept = artifacts.put(&key, STATE, state).await;
         let told = match kept {
             Ok(()) => format!(
-                "the backend did not take the new state; it is kept among the bot's artifacts as \
-                 {key}: `terraform state push` it before anything else"
+                "the backend did not take the new state; it is kept, encrypted: `slipway state \
+                 {}` on the bot's machine prints it; `terraform state push` it before anything \
+                 else",
+                self.hand.run.id
             ),
             Err(error) => format!("the new state was written nowhere: {error}"),
         };

@@ -47,6 +47,9 @@ pub struct Settings {
     /// Kubernetes.
     #[serde(default)]
     pub kubernetes: KubernetesSettings,
+    /// Plan files.
+    #[serde(default)]
+    pub artifacts: ArtifactSettings,
     /// How much is done at once, and how long it may take.
     #[serde(default)]
     pub limits: Limits,
@@ -188,6 +191,30 @@ impl Default for KubernetesSettings {
     }
 }
 
+/// How plan files are kept.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ArtifactSettings {
+    /// The key that they are encrypted with, 32 bytes in base64 or hexadecimal; one is made in
+    /// `data_dir` if nothing is said.
+    pub key: Option<Secret>,
+    /// Keys of before, which still read.
+    pub previous_keys: Vec<Secret>,
+    /// How long a plan file is kept at the most.
+    #[serde(deserialize_with = "duration")]
+    pub keep_plans: Duration,
+}
+
+impl Default for ArtifactSettings {
+    fn default() -> Self {
+        Self {
+            key: None,
+            previous_keys: Vec::new(),
+            keep_plans: Duration::from_secs(14 * 24 * 3600),
+        }
+    }
+}
+
 /// How much is done at once, and how long it may take.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -223,6 +250,9 @@ pub struct Limits {
     /// How often GitHub is asked for deliveries that it could not hand over.
     #[serde(deserialize_with = "duration")]
     pub redelivery_interval: Duration,
+    /// How long the log of a run is kept after its end.
+    #[serde(deserialize_with = "duration")]
+    pub keep_logs: Duration,
 }
 
 impl Default for Limits {
@@ -240,6 +270,7 @@ impl Default for Limits {
             call_timeout: Duration::from_secs(30),
             report_interval: Duration::from_secs(2),
             redelivery_interval: minutes(5),
+            keep_logs: minutes(90 * 24 * 60),
         }
     }
 }
@@ -304,6 +335,10 @@ impl Settings {
             "limits.terraform_runs must be at least 1"
         );
         ensure!(settings.limits.runs > 0, "limits.runs must be at least 1");
+        ensure!(
+            settings.artifacts.keep_plans >= SHORTEST_KEPT,
+            "artifacts.keep_plans must be at least 1h: people have to read a plan before they apply it"
+        );
         if settings.aws.access_key_id.is_some() != settings.aws.secret_access_key.is_some() {
             bail!("aws.access_key_id and aws.secret_access_key go together");
         }
@@ -340,6 +375,12 @@ impl Settings {
                 all.push((registry_password(host), password));
             }
         }
+        if let Some(key) = &self.artifacts.key {
+            all.push((ARTIFACT_KEY.to_owned(), key));
+        }
+        for (place, key) in self.artifacts.previous_keys.iter().enumerate() {
+            all.push((previous_artifact_key(place), key));
+        }
         all
     }
 
@@ -351,6 +392,18 @@ impl Settings {
             .unwrap_or_else(|| format!("sqlite://{}", self.data_dir.join("slipway.db").display()))
     }
 }
+
+/// The name of the setting that holds the key of plan files.
+pub const ARTIFACT_KEY: &str = "artifacts.key";
+
+/// The name of the setting that holds an earlier key of plan files.
+#[must_use]
+pub fn previous_artifact_key(place: usize) -> String {
+    format!("artifacts.previous_keys[{place}]")
+}
+
+/// A plan that is gone before anybody has read it is of no use.
+const SHORTEST_KEPT: Duration = Duration::from_secs(3600);
 
 /// The name of the setting that holds the password of a registry.
 #[must_use]
@@ -394,6 +447,11 @@ mod tests {
             TerraformSettings::default().credentials
         );
         assert_eq!(
+            settings.artifacts.keep_plans,
+            ArtifactSettings::default().keep_plans
+        );
+        assert_eq!(settings.artifacts.key, None);
+        assert_eq!(
             settings.kubernetes.kustomize,
             KubernetesSettings::default().kustomize
         );
@@ -407,6 +465,8 @@ mod tests {
         assert!(error(&base.replace("app_id", "app_idd")).contains("app_idd"));
         assert!(error(&base.replace("\"acme/*\"", "")).contains("github.allow"));
         assert!(error(&base.replace("\"acme/*\"", "\"*\"")).contains("owner/name"));
+        let short = base.replace("keep_plans    = \"14d\"", "keep_plans = \"59m\"");
+        assert!(error(&short).contains("at least 1h"), "{}", error(&short));
     }
 
     #[test]

@@ -17,6 +17,7 @@
 mod deliveries;
 mod reports;
 mod runs;
+mod sweep;
 mod ticks;
 
 use std::sync::Arc;
@@ -56,6 +57,8 @@ pub struct Worker {
     pub reporter: Reporter,
     /// Wakes the lanes.
     pub bells: Arc<Bells>,
+    /// How long plan files are kept at the most.
+    pub keep_plans: Duration,
     /// How much at once, and how often.
     pub limits: Limits,
 }

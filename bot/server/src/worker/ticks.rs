@@ -26,6 +26,7 @@ impl Worker {
             if let Err(error) = self.redeliver_missed(&mut asked).await {
                 tracing::warn!(%error, "missed deliveries can't be looked for");
             }
+            self.sweep().await;
             tokio::select! {
                 () = tokio::time::sleep(self.limits.redelivery_interval) => {}
                 () = self.bells.closed() => {}

@@ -161,7 +161,7 @@ fn an_apply_that_changed_nothing_keeps_nobody_off() {
             std::fs::write(&file, &bytes[1..])?;
         }
         story.say("ana", first, "/apply dev").await?;
-        story.hears(first, "❌ Apply").await?;
+        story.hears(first, "⛔").await?;
         story.say("ben", second, "/plan dev").await?;
         story.check(&story.head(second), "plan dev").await?;
         story.quiet().await?;

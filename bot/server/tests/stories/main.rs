@@ -22,6 +22,7 @@ mod kustomize;
 mod locks;
 mod merging;
 mod modules;
+mod plan_files;
 mod planning;
 mod process;
 mod repository;

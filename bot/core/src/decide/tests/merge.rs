@@ -24,6 +24,7 @@ fn what_was_reviewed_is_applied_and_then_the_service_deployed() {
         .run(planned(1, "network", "dev", 1))
         .run(planned(2, "eks", "dev", 1));
     insta::assert_snapshot!(both.happens(Closed), @"
+    drop the plans of #42
     start apply network in dev at ccccccc planned again, reviewed 00000001, by ana (merge)
     start apply eks in dev at ccccccc planned again, reviewed 00000002, by ana (merge), after [0]
     start deploy shop in dev at ccccccc tag sha-ccccccc, by ana (merge), after [1]
@@ -34,15 +35,20 @@ fn what_was_reviewed_is_applied_and_then_the_service_deployed() {
 #[test]
 fn each_environment_says_what_happens_by_itself() {
     insta::assert_snapshot!(merged("auto_apply = true", "").happens(Closed), @"
+    drop the plans of #42
     start apply network in dev at ccccccc planned again, reviewed none, by ana (merge)
     start apply eks in dev at ccccccc planned again, reviewed none, by ana (merge), after [0]
     = merged: 2 runs
     ");
     insta::assert_snapshot!(merged("auto_deploy = true", "").happens(Closed), @"
+    drop the plans of #42
     start deploy shop in dev at ccccccc tag sha-ccccccc, by ana (merge)
     = merged: 1 runs
     ");
-    insta::assert_snapshot!(merged("", "").happens(Closed), @"= merged: 0 runs");
+    insta::assert_snapshot!(merged("", "").happens(Closed), @"
+    drop the plans of #42
+    = merged: 0 runs
+    ");
     let both = merged(AUTO, AUTO).happens(Closed);
     assert_eq!(both.matches("start").count(), 6, "{both}");
 }
@@ -62,7 +68,10 @@ fn runs_of_a_merge_are_by_whoever_merged() {
 #[test]
 fn a_merge_that_touches_nothing_starts_nothing() {
     let docs = merged(AUTO, AUTO).files(&["README.md"]);
-    insta::assert_snapshot!(docs.happens(Closed), @"= merged: 0 runs");
+    insta::assert_snapshot!(docs.happens(Closed), @"
+    drop the plans of #42
+    = merged: 0 runs
+    ");
 }
 
 #[test]
@@ -83,6 +92,7 @@ fn a_merge_to_another_branch_only_cleans_up() {
         .stack_lock("network", "dev", "ana", 42);
     insta::assert_snapshot!(other.happens(Closed), @"
     end 00000001 Supersede: the pull request was closed / 
+    drop the plans of #42
     unlock network in dev
     = merged to another branch than the default one
     ");
@@ -91,13 +101,20 @@ fn a_merge_to_another_branch_only_cleans_up() {
 #[test]
 fn a_merge_is_worked_off_once() {
     let before = merged(AUTO, AUTO).run(apply_again(1, "network", "dev", None));
-    insta::assert_snapshot!(before.happens(Closed), @"= this merge was worked off before");
+    insta::assert_snapshot!(before.happens(Closed), @"
+    drop the plans of #42
+    = this merge was worked off before
+    ");
 }
 
 #[test]
 fn without_a_good_config_the_merge_says_so() {
-    insta::assert_snapshot!(merged(AUTO, "").without_config().happens(Closed), @"= merged, but there is no valid deploy.toml");
+    insta::assert_snapshot!(merged(AUTO, "").without_config().happens(Closed), @"
+    drop the plans of #42
+    = merged, but there is no valid deploy.toml
+    ");
     insta::assert_snapshot!(merged(AUTO, "").with_broken_config().happens(Closed), @"
+    drop the plans of #42
     reply
       | ### ⛔ `deploy.toml` on `main` has errors
       |
@@ -112,6 +129,7 @@ fn without_a_good_config_the_merge_says_so() {
 #[test]
 fn a_closed_gate_stops_the_apply_and_the_deploy_behind_it() {
     insta::assert_snapshot!(merged(&format!("{AUTO}\napprovals = 1"), "").happens(Closed), @"
+    drop the plans of #42
     reply
       | ### ⛔ Not applied in dev
       |
@@ -124,6 +142,7 @@ fn a_closed_gate_stops_the_apply_and_the_deploy_behind_it() {
     ");
     insta::assert_snapshot!(
         merged("auto_apply = true\napprovals = 1", "").happens(Closed), @"
+    drop the plans of #42
     reply
       | ### ⛔ Not applied in dev
       |
@@ -137,6 +156,7 @@ fn a_closed_gate_stops_the_apply_and_the_deploy_behind_it() {
 #[test]
 fn files_that_cannot_be_read_stop_it_visibly() {
     insta::assert_snapshot!(merged(AUTO, "").files_unread().happens(Closed), @"
+    drop the plans of #42
     reply
       | ### ⛔ Not applied in dev
       |
@@ -164,6 +184,7 @@ fn modules_that_cannot_be_read_stop_it_visibly() {
 #[test]
 fn a_hold_pauses_the_deploy_visibly() {
     insta::assert_snapshot!(merged("auto_deploy = true", "").hold("dev").happens(Closed), @"
+    drop the plans of #42
     reply
       | ### ⛔ Not deployed to dev
       |
@@ -198,6 +219,7 @@ fn plans_under_way_are_ended_by_the_merge() {
     let planning = merged("", "").run(plan(1, "network", "dev").running());
     insta::assert_snapshot!(planning.happens(Closed), @"
     end 00000001 Supersede: the pull request was closed / 
+    drop the plans of #42
     = merged: 0 runs
     ");
 }
@@ -234,6 +256,7 @@ fn a_close_without_a_merge_ends_what_waits() {
         .stack_lock("network", "dev", "ana", 42);
     insta::assert_snapshot!(closed.happens(Closed), @"
     end 00000001 Supersede: the pull request was closed / 
+    drop the plans of #42
     end 00000002 Cancel: the pull request was closed / 
     end 00000003 Cancel: the pull request was closed / 
     unlock network in dev
@@ -243,5 +266,8 @@ fn a_close_without_a_merge_ends_what_waits() {
         .closed()
         .run(apply(2, "network", "dev", 9).running())
         .stack_lock("network", "dev", "ana", 42);
-    insta::assert_snapshot!(applying.happens(Closed), @"= closed: cleaned up");
+    insta::assert_snapshot!(applying.happens(Closed), @"
+    drop the plans of #42
+    = closed: cleaned up
+    ");
 }

@@ -305,7 +305,10 @@ impl Model {
                 Intent::Bless(head) => {
                     self.facts.store.blessed.insert(head.clone());
                 }
-                Intent::Say(..) | Intent::Refresh(_) | Intent::LookForImages => {}
+                Intent::Say(..)
+                | Intent::Refresh(_)
+                | Intent::DropPlans(_)
+                | Intent::LookForImages => {}
             }
         }
         for run in ended {

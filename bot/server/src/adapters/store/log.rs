@@ -1,17 +1,21 @@
 //! The logs of runs.
 
+use jiff::Timestamp;
 use slipway_core::ids::RunId;
 use slipway_core::ports::LogChunk;
 
 use super::error::{Fault, Result};
 use super::open::{Conn, SqlStore};
-use super::rows::Reading;
+use super::rows::{Reading, ms};
 
 /// How much of a log is kept, in bytes.
 const CAP: usize = 8 * 1024 * 1024;
 
 /// What a log says where it was cut.
 const CUT: &str = "… this log is longer than 8 MiB: the rest was not kept\n";
+
+/// What is left of a log that was deleted for its age.
+const FORGOTTEN: &str = "… this log was deleted: it was older than logs are kept\n";
 
 /// Appends whole lines, as far as they fit.
 pub(super) async fn append(store: &SqlStore, run: &RunId, text: &str) -> Result<()> {
@@ -72,6 +76,32 @@ async fn put(conn: &mut Conn, run: &RunId, text: &str) -> Result<()> {
     .execute(conn)
     .await?;
     Ok(())
+}
+
+/// Deletes the logs of some runs that ended before a moment.
+pub(super) async fn forget(store: &SqlStore, before: Timestamp, at_most: u32) -> Result<u64> {
+    let mut tx = store.write().await?;
+    let rows = sqlx::query(
+        "SELECT id FROM runs WHERE log_bytes > 0 AND ended_at < $1 ORDER BY ended_at LIMIT $2",
+    )
+    .bind(ms(before))
+    .bind(i64::from(at_most))
+    .fetch_all(&mut *tx)
+    .await?;
+    for row in &rows {
+        let run: RunId = Reading::named(row, "run", "id")?.parsed("id")?;
+        sqlx::query("DELETE FROM run_log WHERE run = $1")
+            .bind(run.as_str())
+            .execute(&mut *tx)
+            .await?;
+        put(&mut tx, &run, FORGOTTEN).await?;
+        sqlx::query("UPDATE runs SET log_bytes = 0, log_full = 1 WHERE id = $1")
+            .bind(run.as_str())
+            .execute(&mut *tx)
+            .await?;
+    }
+    tx.commit().await?;
+    Ok(rows.len() as u64)
 }
 
 /// The pieces past a place.

@@ -16,6 +16,7 @@ mod locks;
 mod log;
 mod notes;
 mod open;
+mod plans;
 mod releases;
 mod reports;
 mod rows;
@@ -377,6 +378,18 @@ impl Store for SqlStore {
         reports::pending(self)
             .await
             .doing(|| "counting reports".into())
+    }
+
+    async fn needed_plans(&self, runs: &[RunId], made_after: Timestamp) -> PortResult<Vec<RunId>> {
+        plans::needed(self, runs, made_after)
+            .await
+            .doing(|| "looking for plans that are needed".into())
+    }
+
+    async fn forget_logs(&self, before: Timestamp, at_most: u32) -> PortResult<u64> {
+        log::forget(self, before, at_most)
+            .await
+            .doing(|| "deleting old logs".into())
     }
 
     async fn note(&self, name: &str) -> PortResult<Option<String>> {

@@ -100,6 +100,11 @@ impl TerraformCli {
 
 #[async_trait]
 impl Terraform for TerraformCli {
+    async fn version_for(&self, _job: &TerraformJob<'_>) -> Result<String, TerraformError> {
+        // One program does every job.
+        self.version().await.map_err(bare)
+    }
+
     async fn init(&self, job: &TerraformJob<'_>) -> Result<(), TerraformError> {
         let work = Work::begin(&self.settings, job, Step::Init).map_err(bare)?;
         let _turn = match self.settings.plugin_cache {

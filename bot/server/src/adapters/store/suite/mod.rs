@@ -6,6 +6,7 @@
 mod deliveries;
 mod files;
 mod invariants;
+mod plans;
 mod reporting;
 mod starting;
 mod working;
@@ -72,6 +73,10 @@ mod sqlite {
             releases_are_told_by_their_order,
             locks_holds_and_blessings_are_kept,
             notes_are_remembered;
+        plans:
+            a_plan_file_is_needed_until_it_is_of_no_use,
+            the_plans_of_a_closed_pull_request_go,
+            old_logs_go_and_say_so;
         reporting:
             a_report_is_written_once_for_many_changes,
             changes_during_a_write_stay_due,
