@@ -9,7 +9,7 @@ use serde_json::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::model::{AttributeDiff, Shown};
-use super::secrets::Secrets;
+use super::secrets::{SHORTEST_INSIDE, Secrets};
 
 /// What stands for a sensitive value inside a list.
 const SENSITIVE: &str = "(sensitive)";
@@ -78,6 +78,12 @@ impl Node {
     pub(super) fn sensitive_texts(&self, marked: bool, see: &mut impl FnMut(&str)) {
         match self {
             Self::Scalar(Value::String(text)) if marked => see(text),
+            Self::Scalar(Value::Number(number)) if marked => {
+                let digits = number.to_string();
+                if digits.len() >= SHORTEST_INSIDE {
+                    see(&digits);
+                }
+            }
             Self::Sensitive(inner) => inner.sensitive_texts(true, see),
             Self::List(items) => {
                 for item in items {
@@ -96,8 +102,12 @@ impl Node {
     /// Marks as sensitive every text that holds one of the secrets.
     pub(super) fn mark(self, secrets: &Secrets) -> Self {
         match self {
-            Self::Scalar(Value::String(text)) if secrets.occur_in(&text) => {
-                Self::Sensitive(Box::new(Self::Scalar(Value::String(text))))
+            Self::Scalar(scalar) if secrets.occur_in_scalar(&scalar) => {
+                Self::Sensitive(Box::new(Self::Scalar(scalar)))
+            }
+            // A name can't be masked by itself: the whole goes.
+            Self::Map(fields) if fields.keys().any(|key| secrets.occur_in_key(key)) => {
+                Self::Sensitive(Box::new(Self::Map(fields)))
             }
             Self::List(items) => Self::List(items.into_iter().map(|i| i.mark(secrets)).collect()),
             Self::Map(fields) => Self::Map(
@@ -143,13 +153,14 @@ impl Node {
         Self::List(merged.collect())
     }
 
-    /// True for a value that is shown on one line of its own, a list of scalars included.
+    /// True for a value that is shown on one line of its own, a list of scalars included. Elements
+    /// that are not shown go on lines of their own: else two lists could look the same and differ.
     fn is_leaf(&self) -> bool {
         match self {
             Self::Map(fields) => fields.is_empty(),
             Self::List(items) => items
                 .iter()
-                .all(|i| !matches!(i, Self::Map(_) | Self::List(_))),
+                .all(|item| matches!(item, Self::Null | Self::Scalar(_))),
             Self::Null | Self::Scalar(_) | Self::Unknown | Self::Sensitive(_) => true,
         }
     }

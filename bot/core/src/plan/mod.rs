@@ -18,8 +18,8 @@ mod value_text;
 pub use diagnostics::Diagnostic;
 pub use hazard::{Hazard, HazardKind};
 pub use model::{
-    Action, AttributeDiff, Counts, FailedCheck, Mode, OutputChange, Plan, Reason, ResourceChange,
-    Shown,
+    Action, AttributeDiff, Counts, DeferReason, Deferred, FailedCheck, Mode, OutputChange, Plan,
+    Reason, ResourceChange, Shown,
 };
 pub use parse::PlanError;
 

@@ -3,6 +3,7 @@
 mod apply;
 mod deploy;
 mod fit;
+mod fixtures;
 mod markdown;
 mod plan;
 mod small;
