@@ -16,9 +16,10 @@ const SENSITIVE: &str = "(sensitive)";
 /// What stands for an unknown value inside a list.
 const UNKNOWN: &str = "(known after apply)";
 
-/// Lists longer than this (one length times the other) are compared by index: matching elements takes
-/// a time that grows with the square of the difference.
-const COMPARED_PAIRS: usize = 4_000_000;
+/// Where more elements than this lie between the first and the last that differ, both sides together,
+/// they are not matched: that takes a time which grows with the square of the difference, and a plan
+/// may hold thousands of lists and texts.
+const MATCHED: usize = 4_000;
 
 /// A value merged with its marks. Null, absent and "null because unknown" are told apart here.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -286,7 +287,7 @@ impl Differences<'_> {
     /// show as a change of all that follow. Indexes are those of the new list, of the old one for
     /// what is removed.
     fn lists(&mut self, path: &str, before: &[Node], after: &[Node]) {
-        if before.len() * after.len() > COMPARED_PAIRS {
+        if !can_be_matched(before, after) {
             for index in 0..before.len().max(after.len()) {
                 self.compare(
                     &format!("{path}[{index}]"),
@@ -327,6 +328,19 @@ impl Differences<'_> {
             forces_replacement,
         });
     }
+}
+
+/// True when there are few enough differing elements to look for the shortest way from one side to the
+/// other.
+pub(super) fn can_be_matched<T: PartialEq>(before: &[T], after: &[T]) -> bool {
+    if before.is_empty() || after.is_empty() {
+        return true;
+    }
+    let ahead = before.iter().zip(after).take_while(|(b, a)| b == a).count();
+    let room = before.len().min(after.len()) - ahead;
+    let backwards = before.iter().rev().zip(after.iter().rev()).take(room);
+    let same = ahead + backwards.take_while(|(b, a)| b == a).count();
+    before.len() + after.len() - 2 * same <= MATCHED
 }
 
 /// Equal nodes get equal numbers, so that they can be compared at no cost.

@@ -11,7 +11,7 @@ use super::terraform_text::{counts_markdown, diagnostics_text};
 use crate::ids::{CommitSha, EnvName, Login, StackName};
 use crate::plan::diagnostics::Diagnostic;
 use crate::plan::diff::{DiffLimits, TypeCount, by_module_and_type, drift_text, plan_text};
-use crate::plan::{Counts, Hazard, Plan};
+use crate::plan::{Counts, Hazard, Plan, TypePattern, mark_stateful};
 
 /// All that the comment shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -159,6 +159,13 @@ impl PlanSummary {
                 .map(|check| format!("{}: {}", check.address, check.problems.join("; ")))
                 .collect(),
         }
+    }
+
+    /// Holds these types to be stateful, too.
+    #[must_use]
+    pub fn with_stateful(mut self, types: &[TypePattern]) -> Self {
+        mark_stateful(&mut self.hazards, types);
+        self
     }
 }
 

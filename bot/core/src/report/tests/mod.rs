@@ -4,6 +4,7 @@ mod apply;
 mod deploy;
 mod fit;
 mod fixtures;
+mod hostile_plan;
 mod markdown;
 mod plan;
 mod small;
