@@ -21,6 +21,7 @@ mod kustomize;
 mod locks;
 mod merging;
 mod planning;
+mod plans;
 mod process;
 mod repository;
 mod rollback;
