@@ -24,6 +24,7 @@ check: ## all that a change must pass: format, lints, documentation, dependencie
 	@$(STEP) 'Shell scripts' tools/lint-shell
 	@$(STEP) 'Terraform format' tools/lint-files terraform
 	@$(STEP) 'Terraform schema and tests' tools/terraform-schema
+	@$(STEP) 'Plans of the tests' tools/plan-fixtures --check
 	@$(STEP) 'Workflows' tools/lint-files workflows
 	@$(STEP) 'Dockerfiles' tools/lint-files dockerfiles
 	@$(STEP) 'Checkov' tools/lint-files checkov

@@ -13,13 +13,13 @@ use super::model::{
 };
 use super::path::{Globs, RepoPath};
 use super::raw::{
-    Located, Named, RawAllow, RawAws, RawEnvironment, RawProvenance, RawService, RawStack, Texts,
-    WordOrList,
+    Located, Named, RawAllow, RawAws, RawEnvironment, RawHazards, RawProvenance, RawService,
+    RawStack, Texts, WordOrList,
 };
 use super::template::{TagTemplate, Template};
 use super::values::{
     parse_backend_config, parse_cluster, parse_external_id, parse_manifests, parse_namespace,
-    parse_path_template, parse_url, parse_workspace,
+    parse_path_template, parse_type_pattern, parse_url, parse_workspace,
 };
 use super::who::{Allow, Who};
 use super::window::Window;
@@ -43,6 +43,7 @@ pub(super) struct Tables<'f> {
     pub(super) environments: Vec<(&'f Located<String>, &'f RawEnvironment)>,
     pub(super) stacks: Vec<(&'f Located<String>, &'f RawStack)>,
     pub(super) services: Vec<(&'f Located<String>, &'f RawService)>,
+    pub(super) hazards: Option<&'f RawHazards>,
 }
 
 pub(super) fn in_order<T>(tables: Option<&Named<T>>) -> Vec<(&Located<String>, &T)> {
@@ -57,6 +58,7 @@ pub(super) fn build(tables: &Tables<'_>, findings: &mut Findings<'_>) -> Config 
         environments: Vec::new(),
         stacks: Vec::new(),
         services: Vec::new(),
+        stateful_types: Vec::new(),
     };
     for (name, raw) in &tables.environments {
         config.environments.extend(environment(name, raw, findings));
@@ -72,6 +74,8 @@ pub(super) fn build(tables: &Tables<'_>, findings: &mut Findings<'_>) -> Config 
     for (name, raw) in &tables.services {
         config.services.extend(service(name, raw, findings));
     }
+    let types = tables.hazards.and_then(|raw| raw.types.as_ref());
+    config.stateful_types = findings.parse_list(types, parse_type_pattern);
     config
 }
 

@@ -46,6 +46,8 @@ pub enum Subject {
     Stack(StackName),
     /// A service.
     Service(ServiceName),
+    /// The repository as a whole.
+    Repository,
 }
 
 impl fmt::Display for Subject {
@@ -55,6 +57,7 @@ impl fmt::Display for Subject {
             Self::Environment(name) => f.write_str(&text(name.as_str())),
             Self::Stack(name) => write!(f, "stack {}", code(name.as_str())),
             Self::Service(name) => write!(f, "service {}", code(name.as_str())),
+            Self::Repository => f.write_str("all stacks"),
         }
     }
 }
@@ -107,6 +110,7 @@ pub fn diff(old: &Config, new: &Config) -> Vec<Change> {
         }
     }
     changes.extend(gone(old, new));
+    changes.extend(of_repository(old, new));
     changes.sort_by_key(|change| change.effect != Effect::Opens);
     changes
 }
@@ -118,8 +122,17 @@ pub fn all_of(new: &Config) -> Vec<Change> {
         environments: Vec::new(),
         stacks: Vec::new(),
         services: Vec::new(),
+        stateful_types: Vec::new(),
     };
     diff(&nothing, new)
+}
+
+/// Sets, as rules go: the order of types and one that is named twice are no change.
+fn of_repository(old: &Config, new: &Config) -> Vec<Change> {
+    let mut findings = Findings::of(Subject::Repository);
+    let pair = (old.stateful_types.as_slice(), new.stateful_types.as_slice());
+    findings.required("hazards.types", pair, "counted as stateful");
+    findings.list
 }
 
 /// Looked up once: a file by a stranger may have hundreds of each.

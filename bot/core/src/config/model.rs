@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::ids::{EnvName, ServiceName, StackName};
+use crate::plan::TypePattern;
 
 use super::aws::Aws;
 use super::image::{ImageRepository, ToolVersion};
@@ -25,6 +26,8 @@ pub struct Config {
     pub stacks: Vec<Stack>,
     /// The services.
     pub services: Vec<Service>,
+    /// Resource types that hold data, on top of those that are known to.
+    pub stateful_types: Vec<TypePattern>,
 }
 
 impl Config {

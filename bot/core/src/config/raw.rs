@@ -93,6 +93,17 @@ pub(super) struct File {
     pub(super) stacks: Option<Named<RawStack>>,
     /// The services by name: images and the manifests that run them.
     pub(super) services: Option<Named<RawService>>,
+    /// What a plan comment warns of first.
+    pub(super) hazards: Option<RawHazards>,
+}
+
+/// What a plan comment warns of first.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct RawHazards {
+    /// Resource types whose destruction or replacement loses data, like "google_sql_*": `*` stands
+    /// for any part. On top of the types of AWS and Kubernetes that Slipway knows. Default: none.
+    pub(super) types: Option<Texts>,
 }
 
 /// An AWS account and region with their roles and rules.

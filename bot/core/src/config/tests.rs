@@ -260,6 +260,7 @@ fn what_is_left_out_is_filled_in() {
                 provenance: Label,
             },
         ],
+        stateful_types: [],
     }
     "#);
 }
@@ -1004,6 +1005,37 @@ fn places_are_counted_in_characters() {
 }
 
 #[test]
+fn types_that_hold_data_are_names_or_patterns() {
+    let with = |types: &str| format!("{SMALL}[hazards]\ntypes = {types}\n");
+    let config = Config::parse(&with(r#"["aws_foo", "google_sql_*"]"#)).unwrap();
+    let types: Vec<String> = config
+        .stateful_types
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    assert_eq!(types, ["aws_foo", "google_sql_*"]);
+    insta::assert_snapshot!(findings(&with(r#"["*", "aws_db_instance.main"]"#)), @r#"
+    deploy.toml:16:10: error: "*" is not a resource type
+       |
+    16 | types = ["*", "aws_db_instance.main"]
+       |          ^^^
+       = help: write it like "aws_foo" or "google_sql_*", with `*` for any part
+    deploy.toml:16:15: error: "aws_db_instance.main" is not a resource type
+       |
+    16 | types = ["*", "aws_db_instance.main"]
+       |               ^^^^^^^^^^^^^^^^^^^^^^
+       = help: write it like "aws_foo" or "google_sql_*", with `*` for any part
+    "#);
+    insta::assert_snapshot!(findings(&format!("{SMALL}[hazards]\ntype = []\n")), @"
+    deploy.toml:16:1: error: unknown key `type` in hazards
+       |
+    16 | type = []
+       | ^^^^
+       = help: did you mean `types`?
+    ");
+}
+
+#[test]
 fn the_schema_knows_every_key() {
     let schema = schema();
     assert_eq!(
@@ -1076,6 +1108,7 @@ fn the_schema_knows_every_key() {
             "service",
             &schema["properties"]["services"]["additionalProperties"],
         ),
+        ("hazards", &schema["properties"]["hazards"]),
     ] {
         for (key, value) in schema["properties"].as_object().unwrap() {
             assert!(

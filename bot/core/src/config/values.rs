@@ -2,6 +2,8 @@
 
 use url::Url;
 
+use crate::plan::TypePattern;
+
 use super::Invalid;
 use super::path::stays_inside;
 use super::template::Template;
@@ -27,6 +29,13 @@ pub(super) fn parse_external_id(text: &str) -> Result<String, Invalid> {
     }
     Err(Invalid::new("this is not an external id")
         .with_help("it takes 2 to 1224 letters, digits and any of _+=,.@:/-"))
+}
+
+pub(super) fn parse_type_pattern(text: &str) -> Result<TypePattern, Invalid> {
+    TypePattern::parse(text).ok_or_else(|| {
+        Invalid::new(format!("{text:?} is not a resource type"))
+            .with_help("write it like \"aws_foo\" or \"google_sql_*\", with `*` for any part")
+    })
 }
 
 /// A template whose text for some environment has to pass `check`. One stands for all: the names

@@ -6,7 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::model::{Action, AttributeDiff, Counts, OutputChange, Plan, ResourceChange};
+use serde::{Deserialize, Serialize};
+
+use super::model::{Action, AttributeDiff, Counts, OutputChange, Plan, Reason, ResourceChange};
 use super::value_text::{LineSigns, attribute};
 
 /// How long the text of a plan may become.
@@ -34,7 +36,7 @@ impl Default for DiffLimits {
 }
 
 /// How much changes among the resources of one type in one module.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TypeCount {
     /// The module's address; `None` for the root module.
     pub module: Option<String>,
@@ -46,7 +48,7 @@ pub struct TypeCount {
 
 /// The changes of a plan as text for a block fenced as `diff`; empty when nothing changes.
 ///
-/// What destroys comes first, then what changes, then what is made.
+/// What destroys comes first, then what changes, then what is made; what is put off comes last.
 #[must_use]
 pub fn plan_text(plan: &Plan, limits: &DiffLimits) -> String {
     let mut resources: Vec<&ResourceChange> = plan.changes().collect();
@@ -66,17 +68,65 @@ pub fn plan_text(plan: &Plan, limits: &DiffLimits) -> String {
             output_text(&mut text, output, limits);
         }
     }
+    if !text.is_empty() {
+        reads_text(&mut text, plan, limits);
+    }
+    deferred_text(&mut text, plan, limits);
     text
+}
+
+/// The data sources that are read during apply, a line for each. To read alone is no change.
+fn reads_text(text: &mut String, plan: &Plan, limits: &DiffLimits) {
+    let resources = plan.resources.iter();
+    let reads: Vec<&ResourceChange> = resources.filter(|r| r.action == Action::Read).collect();
+    if reads.is_empty() {
+        return;
+    }
+    text.push_str("\n# read during apply\n");
+    for read in reads.iter().take(limits.resources) {
+        let _ = write!(text, "#   {}", read.address);
+        let because = read.reason.as_ref().map(Reason::because);
+        let _ = writeln!(
+            text,
+            "{}",
+            because.map_or_else(String::new, |b| format!(": {b}"))
+        );
+    }
+    more_text(text, reads.len(), limits);
+}
+
+fn more_text(text: &mut String, listed: usize, limits: &DiffLimits) {
+    let hidden = listed.saturating_sub(limits.resources);
+    if hidden > 0 {
+        let _ = writeln!(text, "#   {hidden} more");
+    }
+}
+
+/// What Terraform leaves to a later plan, a line for each: it is no change of this plan.
+fn deferred_text(text: &mut String, plan: &Plan, limits: &DiffLimits) {
+    if plan.deferred.is_empty() {
+        return;
+    }
+    if !text.is_empty() {
+        text.push('\n');
+    }
+    text.push_str("# deferred to a later plan\n");
+    for deferred in plan.deferred.iter().take(limits.resources) {
+        let _ = writeln!(
+            text,
+            "#   {} {}: {}",
+            deferred.change.action.verb(),
+            deferred.change.address,
+            deferred.reason.because()
+        );
+    }
+    more_text(text, plan.deferred.len(), limits);
 }
 
 /// What changed outside of Terraform, in the same form: `-` is what the state says, `+` what is.
 #[must_use]
 pub fn drift_text(plan: &Plan, limits: &DiffLimits) -> String {
-    let mut resources: Vec<&ResourceChange> = plan
-        .drift
-        .iter()
-        .filter(|r| r.action != Action::NoOp)
-        .collect();
+    let mut resources: Vec<&ResourceChange> = plan.drifted().collect();
     resources.sort_by_key(|r| (severity(&r.action), &r.address));
     resource_list(&resources, limits)
 }
@@ -168,6 +218,10 @@ fn resource_text(text: &mut String, resource: &ResourceChange, limits: &DiffLimi
             "#   imported as {}",
             serde_json::Value::from(id.as_str())
         );
+    }
+    if resource.action == Action::Forget {
+        // Nothing happens to it: red lines would say otherwise.
+        return;
     }
     // Those that force a replacement first, so that a limit never hides them.
     let (forcing, others): (Vec<_>, Vec<_>) = resource

@@ -9,16 +9,17 @@ use serde_json::Value;
 use similar::{Algorithm, DiffOp, capture_diff_slices};
 
 use super::model::{AttributeDiff, Shown};
-use super::secrets::Secrets;
+use super::secrets::{SHORTEST_INSIDE, Secrets};
 
 /// What stands for a sensitive value inside a list.
 const SENSITIVE: &str = "(sensitive)";
 /// What stands for an unknown value inside a list.
 const UNKNOWN: &str = "(known after apply)";
 
-/// Lists longer than this (one length times the other) are compared by index: matching elements takes
-/// a time that grows with the square of the difference.
-const COMPARED_PAIRS: usize = 4_000_000;
+/// Where more elements than this lie between the first and the last that differ, both sides together,
+/// they are not matched: that takes a time which grows with the square of the difference, and a plan
+/// may hold thousands of lists and texts.
+const MATCHED: usize = 4_000;
 
 /// A value merged with its marks. Null, absent and "null because unknown" are told apart here.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -78,6 +79,12 @@ impl Node {
     pub(super) fn sensitive_texts(&self, marked: bool, see: &mut impl FnMut(&str)) {
         match self {
             Self::Scalar(Value::String(text)) if marked => see(text),
+            Self::Scalar(Value::Number(number)) if marked => {
+                let digits = number.to_string();
+                if digits.len() >= SHORTEST_INSIDE {
+                    see(&digits);
+                }
+            }
             Self::Sensitive(inner) => inner.sensitive_texts(true, see),
             Self::List(items) => {
                 for item in items {
@@ -96,8 +103,12 @@ impl Node {
     /// Marks as sensitive every text that holds one of the secrets.
     pub(super) fn mark(self, secrets: &Secrets) -> Self {
         match self {
-            Self::Scalar(Value::String(text)) if secrets.occur_in(&text) => {
-                Self::Sensitive(Box::new(Self::Scalar(Value::String(text))))
+            Self::Scalar(scalar) if secrets.occur_in_scalar(&scalar) => {
+                Self::Sensitive(Box::new(Self::Scalar(scalar)))
+            }
+            // A name can't be masked by itself: the whole goes.
+            Self::Map(fields) if fields.keys().any(|key| secrets.occur_in_key(key)) => {
+                Self::Sensitive(Box::new(Self::Map(fields)))
             }
             Self::List(items) => Self::List(items.into_iter().map(|i| i.mark(secrets)).collect()),
             Self::Map(fields) => Self::Map(
@@ -143,13 +154,14 @@ impl Node {
         Self::List(merged.collect())
     }
 
-    /// True for a value that is shown on one line of its own, a list of scalars included.
+    /// True for a value that is shown on one line of its own, a list of scalars included. Elements
+    /// that are not shown go on lines of their own: else two lists could look the same and differ.
     fn is_leaf(&self) -> bool {
         match self {
             Self::Map(fields) => fields.is_empty(),
             Self::List(items) => items
                 .iter()
-                .all(|i| !matches!(i, Self::Map(_) | Self::List(_))),
+                .all(|item| matches!(item, Self::Null | Self::Scalar(_))),
             Self::Null | Self::Scalar(_) | Self::Unknown | Self::Sensitive(_) => true,
         }
     }
@@ -275,7 +287,7 @@ impl Differences<'_> {
     /// show as a change of all that follow. Indexes are those of the new list, of the old one for
     /// what is removed.
     fn lists(&mut self, path: &str, before: &[Node], after: &[Node]) {
-        if before.len() * after.len() > COMPARED_PAIRS {
+        if !can_be_matched(before, after) {
             for index in 0..before.len().max(after.len()) {
                 self.compare(
                     &format!("{path}[{index}]"),
@@ -316,6 +328,19 @@ impl Differences<'_> {
             forces_replacement,
         });
     }
+}
+
+/// True when there are few enough differing elements to look for the shortest way from one side to the
+/// other.
+pub(super) fn can_be_matched<T: PartialEq>(before: &[T], after: &[T]) -> bool {
+    if before.is_empty() || after.is_empty() {
+        return true;
+    }
+    let ahead = before.iter().zip(after).take_while(|(b, a)| b == a).count();
+    let room = before.len().min(after.len()) - ahead;
+    let backwards = before.iter().rev().zip(after.iter().rev()).take(room);
+    let same = ahead + backwards.take_while(|(b, a)| b == a).count();
+    before.len() + after.len() - 2 * same <= MATCHED
 }
 
 /// Equal nodes get equal numbers, so that they can be compared at no cost.

@@ -16,10 +16,11 @@ mod secrets;
 mod value_text;
 
 pub use diagnostics::Diagnostic;
-pub use hazard::{Hazard, HazardKind};
+pub(crate) use hazard::mark_stateful;
+pub use hazard::{Hazard, HazardKind, TypePattern};
 pub use model::{
-    Action, AttributeDiff, Counts, FailedCheck, Mode, OutputChange, Plan, Reason, ResourceChange,
-    Shown,
+    Action, AttributeDiff, Counts, DeferReason, Deferred, FailedCheck, Mode, OutputChange, Plan,
+    Reason, ResourceChange, Shown,
 };
 pub use parse::PlanError;
 

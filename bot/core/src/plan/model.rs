@@ -20,6 +20,9 @@ pub struct Plan {
     pub outputs: Vec<OutputChange>,
     /// What changed outside of Terraform since the last apply.
     pub drift: Vec<ResourceChange>,
+    /// What Terraform leaves to a later plan. An apply of this one does nothing of it.
+    #[serde(default)]
+    pub deferred: Vec<Deferred>,
     /// `check` blocks, pre- and postconditions that don't hold.
     pub failed_checks: Vec<FailedCheck>,
     pub(super) fingerprint: String,
@@ -54,6 +57,33 @@ pub struct ResourceChange {
     pub attributes: Vec<AttributeDiff>,
     /// How many top-level attributes stay as they are.
     pub unchanged_attributes: usize,
+}
+
+/// A change that Terraform can't plan yet.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Deferred {
+    /// Why.
+    pub reason: DeferReason,
+    /// The change as far as it is known.
+    pub change: ResourceChange,
+}
+
+/// Why Terraform puts a change off (`deferred_changes`, `reason`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeferReason {
+    /// `count` or `for_each` is not known yet.
+    InstanceCountUnknown,
+    /// The resource's configuration is not known yet.
+    ResourceConfigUnknown,
+    /// The configuration of its provider is not known yet.
+    ProviderConfigUnknown,
+    /// The provider says that something that has to be there is not.
+    AbsentPrerequisite,
+    /// Something that it depends on is put off.
+    DeferredPrerequisite,
+    /// A reason that this version of Slipway doesn't know, in Terraform's word.
+    Other(String),
 }
 
 /// One leaf of a resource that differs before and after.
@@ -240,7 +270,8 @@ impl fmt::Display for Counts {
             .map(|(_, text)| text)
             .collect();
         if told.is_empty() {
-            told.push(format!("{} outputs", self.outputs));
+            let s = if self.outputs == 1 { "" } else { "s" };
+            told.push(format!("{} output{s}", self.outputs));
         }
         f.write_str(&told.join(" "))
     }
@@ -279,6 +310,11 @@ impl Plan {
     #[must_use]
     pub fn fingerprint(&self) -> &str {
         &self.fingerprint
+    }
+
+    /// What changed outside of Terraform, without mere new addresses.
+    pub fn drifted(&self) -> impl Iterator<Item = &ResourceChange> {
+        self.drift.iter().filter(|r| r.action != Action::NoOp)
     }
 
     /// The resources that an apply changes, in the plan's order.
@@ -352,6 +388,21 @@ impl Reason {
             Self::ConfigUnknown => "its configuration is known only during apply",
             Self::DependencyPending => "it depends on something with changes",
             Self::CheckNested => "a check block needs it",
+            Self::Other(_) => "of a reason that Terraform gives but Slipway doesn't know",
+        }
+    }
+}
+
+impl DeferReason {
+    /// The reason as the end of a sentence that began with what is put off.
+    #[must_use]
+    pub fn because(&self) -> &str {
+        match self {
+            Self::InstanceCountUnknown => "count or for_each is not known yet",
+            Self::ResourceConfigUnknown => "its configuration is not known yet",
+            Self::ProviderConfigUnknown => "its provider's configuration is not known yet",
+            Self::AbsentPrerequisite => "something that it needs is not there yet",
+            Self::DeferredPrerequisite => "something that it depends on is deferred",
             Self::Other(_) => "of a reason that Terraform gives but Slipway doesn't know",
         }
     }

@@ -8,8 +8,10 @@ use serde_json::Value;
 
 use super::fingerprint::fingerprint;
 use super::mask::{self, Node};
-use super::model::{Action, FailedCheck, Mode, OutputChange, Plan, Reason, ResourceChange};
-use super::raw::{RawChange, RawCheck, RawPlan, RawResource};
+use super::model::{
+    Action, DeferReason, Deferred, FailedCheck, Mode, OutputChange, Plan, Reason, ResourceChange,
+};
+use super::raw::{RawChange, RawCheck, RawDeferred, RawPlan, RawResource};
 use super::secrets::Secrets;
 
 /// Why a plan could not be read.
@@ -64,6 +66,8 @@ impl Plan {
             }
             outputs.push(shown);
         }
+        let deferred = raw.deferred_changes.into_iter();
+        let deferred = deferred.map(|d| d.read(&secrets)).collect();
         let drift = raw
             .resource_drift
             .into_iter()
@@ -76,6 +80,7 @@ impl Plan {
             resources,
             outputs,
             drift,
+            deferred,
             failed_checks: raw
                 .checks
                 .into_iter()
@@ -158,6 +163,21 @@ impl RawResource {
             unchanged_attributes,
         };
         (shown, unmasked)
+    }
+}
+
+impl RawDeferred {
+    fn read(self, secrets: &Secrets) -> Deferred {
+        let reason = match self.reason.as_str() {
+            "instance_count_unknown" => DeferReason::InstanceCountUnknown,
+            "resource_config_unknown" => DeferReason::ResourceConfigUnknown,
+            "provider_config_unknown" => DeferReason::ProviderConfigUnknown,
+            "absent_prereq" => DeferReason::AbsentPrerequisite,
+            "deferred_prereq" => DeferReason::DeferredPrerequisite,
+            _ => DeferReason::Other(self.reason),
+        };
+        let (change, _) = self.resource_change.read(secrets);
+        Deferred { reason, change }
     }
 }
 

@@ -21,6 +21,8 @@ pub(super) struct RawPlan {
     #[serde(default)]
     pub(super) resource_drift: Vec<RawResource>,
     #[serde(default)]
+    pub(super) deferred_changes: Vec<RawDeferred>,
+    #[serde(default)]
     pub(super) checks: Vec<RawCheck>,
     #[serde(default)]
     pub(super) complete: Option<bool>,
@@ -74,6 +76,13 @@ pub(super) struct RawResource {
     pub(super) change: RawChange,
     #[serde(default)]
     pub(super) action_reason: Option<String>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RawDeferred {
+    #[serde(default)]
+    pub(super) reason: String,
+    pub(super) resource_change: RawResource,
 }
 
 /// Terraform's `change`; also used for outputs.
@@ -148,6 +157,7 @@ impl RawPlan {
             .resource_changes
             .iter()
             .chain(&self.resource_drift)
+            .chain(self.deferred_changes.iter().map(|d| &d.resource_change))
             .map(|r| &r.change);
         for change in resources.chain(self.output_changes.values()) {
             let marked = [

@@ -7,15 +7,13 @@ use serde_json::Value;
 use similar::{ChangeTag, TextDiff};
 
 use super::diff::DiffLimits;
+use super::mask::can_be_matched;
 use super::model::{AttributeDiff, Shown};
 
 /// Unchanged lines shown around a change.
 const CONTEXT: usize = 2;
 /// Both sides together longer than this go on a line each.
 const ONE_LINE: usize = 100;
-/// Texts with more lines than this together are not compared line by line: that takes a time which
-/// grows with the square of the difference.
-const COMPARED_LINES: usize = 20_000;
 /// A list with more elements than this is compared element by element.
 const SHORT_LIST: usize = 4;
 
@@ -168,7 +166,7 @@ fn changed_lines(
         return;
     }
     let _ = writeln!(text, "!{pad}{path}:{forces}");
-    if lines.before.len() + lines.after.len() > COMPARED_LINES {
+    if !can_be_matched(&lines.before, &lines.after) {
         let (old, new) = (lines.before.len(), lines.after.len());
         let _ = writeln!(
             text,

@@ -151,7 +151,7 @@ fn succeeded(run: &Run, work: &PlanWork, newest: &PlanWork, scene: &Scene<'_>) -
             by: Some(apply.order.actor.clone()),
         };
     }
-    let summary = summary(planned);
+    let summary = summary(planned, scene);
     if work.base == newest.base {
         RowState::Planned(summary)
     } else {
@@ -159,12 +159,14 @@ fn succeeded(run: &Run, work: &PlanWork, newest: &PlanWork, scene: &Scene<'_>) -
     }
 }
 
-fn summary(planned: &Planned) -> PlanSummary {
+fn summary(planned: &Planned, scene: &Scene<'_>) -> PlanSummary {
+    let stateful = scene.config.map(|config| config.stateful_types.as_slice());
     PlanSummary::new(
         &planned.plan,
         &DiffLimits::default(),
         PolicyState::default(),
     )
+    .with_stateful(stateful.unwrap_or_default())
 }
 
 /// The apply of this plan, if it succeeded: of the very file, or after the merge of the same changes.

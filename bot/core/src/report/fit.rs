@@ -227,6 +227,14 @@ fn dropped(mut parts: Vec<String>, order: &[usize], limit: usize, rest: Option<&
     String::new()
 }
 
+/// True when the sections need no cut.
+#[must_use]
+pub fn fits(sections: &[Section], limit: usize) -> bool {
+    let sections = sections.iter().filter(|s| !s.is_empty());
+    let parts: Vec<String> = sections.map(Section::full).collect();
+    length(&parts) <= limit
+}
+
 fn left_out(lines: usize, rest: Option<&Link>) -> String {
     let more = counted(lines, "more line", "more lines");
     match rest {

@@ -16,6 +16,7 @@ pub mod markdown;
 pub mod plan_check;
 pub mod plan_comment;
 mod plan_remarks;
+mod plan_sum;
 pub mod refusal;
 pub mod rollout_failure;
 mod terraform_text;

@@ -3,10 +3,11 @@
 
 use super::CHECK_LIMIT;
 use super::check::{Annotation, AnnotationLevel, Buttons, CheckOutput, CheckStatus, Conclusion};
-use super::fit::{Section, fit};
+use super::fit::{Section, fit, fits};
 use super::markdown::counted;
 use super::plan_comment::{EnvIdentity, PlanComment, PlanRow, RowState, overview};
 use super::plan_remarks::remarks;
+use super::plan_sum::{Summed, sum_table};
 use super::terraform_text::diagnostics_text;
 use crate::ids::{EnvName, StackName};
 use crate::plan::Counts;
@@ -54,13 +55,17 @@ pub fn plan_check(
         Section::lines(0, of_env.footer()),
     ];
     let page = comment.page.as_ref();
+    let mut sections = whole(&rows, Summed::Long);
+    if !fits(&sections, CHECK_LIMIT) {
+        sections = whole(&rows, Summed::All);
+    }
     CheckOutput {
         name: name.to_owned(),
         status,
         conclusion,
         title: title(&rows),
         summary: fit(&summary, CHECK_LIMIT, page),
-        text: fit(&whole(&rows), CHECK_LIMIT, page),
+        text: fit(&sections, CHECK_LIMIT, page),
         annotations: annotations(&rows, dirs),
         buttons: Buttons::default(),
     }
@@ -157,7 +162,7 @@ fn title(rows: &[&PlanRow]) -> String {
     }
 }
 
-fn whole(rows: &[&PlanRow]) -> Vec<Section> {
+fn whole(rows: &[&PlanRow], summed: Summed) -> Vec<Section> {
     let mut sections = Vec::new();
     for row in rows {
         let (lang, text) = match &row.state {
@@ -171,12 +176,22 @@ fn whole(rows: &[&PlanRow]) -> Vec<Section> {
             | RowState::Stale(_)
             | RowState::Applied { .. } => continue,
         };
-        if !text.is_empty() {
-            sections.push(Section::lines(
-                0,
-                format!("### {} · {}", row.env, row.stack),
-            ));
-            sections.push(Section::fenced(5, lang, text));
+        let (sum, drift) = match &row.state {
+            RowState::Planned(plan) => (sum_table(&plan.by_type, summed), plan.drift.clone()),
+            _ => (None, String::new()),
+        };
+        if text.is_empty() && drift.is_empty() {
+            continue;
+        }
+        sections.push(Section::lines(
+            0,
+            format!("### {} · {}", row.env, row.stack),
+        ));
+        sections.push(Section::lines(3, sum.unwrap_or_default()));
+        sections.push(Section::fenced(5, lang, text));
+        if !drift.is_empty() {
+            sections.push(Section::lines(6, "Changed outside of Terraform:"));
+            sections.push(Section::fenced(6, "diff", drift));
         }
     }
     sections

@@ -3,14 +3,15 @@
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Identity, Link};
-use super::fit::{Section, fit};
+use super::fit::{Section, fit, fits};
 use super::markdown::{code, commands, counted, link, marker, table, text};
 use super::plan_remarks::remarks;
+use super::plan_sum::{Summed, sum_table};
 use super::terraform_text::{counts_markdown, diagnostics_text};
 use crate::ids::{CommitSha, EnvName, Login, StackName};
 use crate::plan::diagnostics::Diagnostic;
-use crate::plan::diff::{DiffLimits, plan_text};
-use crate::plan::{Counts, Hazard, Plan};
+use crate::plan::diff::{DiffLimits, TypeCount, by_module_and_type, drift_text, plan_text};
+use crate::plan::{Counts, Hazard, Plan, TypePattern, mark_stateful};
 
 /// All that the comment shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,6 +105,15 @@ pub struct PlanSummary {
     pub policy: PolicyState,
     /// How many resources changed outside of Terraform.
     pub drifted: usize,
+    /// What changed of them, see [`crate::plan::diff::drift_text`].
+    #[serde(default)]
+    pub drift: String,
+    /// How many changes are left to a later plan; `None` when the plan is complete.
+    #[serde(default)]
+    pub incomplete: Option<usize>,
+    /// The changes by module and type.
+    #[serde(default)]
+    pub by_type: Vec<TypeCount>,
     /// Conditions of the configuration that don't hold, as plain text.
     pub failed_checks: Vec<String>,
 }
@@ -139,13 +149,23 @@ impl PlanSummary {
             hazards: plan.hazards(),
             diff: plan_text(plan, limits),
             policy,
-            drifted: plan.drift.len(),
+            drifted: plan.drifted().count(),
+            drift: drift_text(plan, limits),
+            incomplete: (!plan.complete && !plan.errored).then_some(plan.deferred.len()),
+            by_type: by_module_and_type(plan.changes()),
             failed_checks: plan
                 .failed_checks
                 .iter()
                 .map(|check| format!("{}: {}", check.address, check.problems.join("; ")))
                 .collect(),
         }
+    }
+
+    /// Holds these types to be stateful, too.
+    #[must_use]
+    pub fn with_stateful(mut self, types: &[TypePattern]) -> Self {
+        mark_stateful(&mut self.hazards, types);
+        self
     }
 }
 
@@ -154,20 +174,29 @@ impl PlanComment {
     #[must_use]
     pub fn markdown(&self) -> String {
         let marker = marker(&self.key);
+        let limit = super::COMMENT_LIMIT - marker.len();
+        let mut sections = self.sections(Summed::Long);
+        if !fits(&sections, limit) {
+            sections = self.sections(Summed::All);
+        }
+        let body = fit(&sections, limit, self.page.as_ref());
+        format!("{marker}{body}")
+    }
+
+    fn sections(&self, summed: Summed) -> Vec<Section> {
         let rows: Vec<&PlanRow> = self.rows.iter().collect();
         let mut sections = vec![Section::lines(0, self.heading())];
         sections.push(Section::lines(0, overview(&rows)));
         sections.push(Section::lines(1, remarks(&rows)));
         sections.push(Section::lines(2, self.notes_markdown()));
         sections.extend(rows.iter().filter_map(|row| row.diagnostics_section()));
-        sections.extend(rows.iter().filter_map(|row| row.diff_section()));
+        for row in &rows {
+            sections.extend(row.sum_section(summed));
+            sections.extend(row.diff_section());
+            sections.extend(row.drift_section());
+        }
         sections.push(Section::lines(0, self.footer()));
-        let body = fit(
-            &sections,
-            super::COMMENT_LIMIT - marker.len(),
-            self.page.as_ref(),
-        );
-        format!("{marker}{body}")
+        sections
     }
 
     /// What was planned onto what.
@@ -258,6 +287,28 @@ impl PlanRow {
         };
         let summary = format!("{} · {}: full plan ({})", self.env, self.stack, plan.counts);
         Some(Section::folded(5, summary, "diff", plan.diff.clone()))
+    }
+
+    /// The changes by module and type, where the plan is too long to be read at a glance.
+    fn sum_section(&self, summed: Summed) -> Option<Section> {
+        let RowState::Planned(plan) = &self.state else {
+            return None;
+        };
+        let table = sum_table(&plan.by_type, summed)?;
+        let summary = format!("{} · {}: by module and type", self.env, self.stack);
+        Some(Section::folded_lines(3, summary, table))
+    }
+
+    fn drift_section(&self) -> Option<Section> {
+        let RowState::Planned(plan) = &self.state else {
+            return None;
+        };
+        let resources = counted(plan.drifted, "resource", "resources");
+        let summary = format!(
+            "{} · {}: changed outside of Terraform ({resources})",
+            self.env, self.stack
+        );
+        Some(Section::folded(6, summary, "diff", plan.drift.clone()))
     }
 
     fn diagnostics_section(&self) -> Option<Section> {

@@ -8,14 +8,23 @@ use super::terraform_text::diagnostic_line;
 use crate::plan::diagnostics::{Diagnostic, Severity};
 use crate::plan::{Hazard, HazardKind};
 
-/// What nobody may miss, outside of any fold.
+/// Of the hazards of one plan that hold data, those that are named.
+const STATEFUL_NAMED: usize = 50;
+/// Of those that don't.
+const OTHERS_NAMED: usize = 20;
+
+/// What nobody may miss, outside of any fold: what is denied and what loses data first, whichever
+/// stack it is in.
 pub(super) fn remarks(rows: &[&PlanRow]) -> String {
-    let mut lines = String::new();
+    let (mut first, mut others) = (String::new(), String::new());
     for row in rows {
         let place = format!("{} · {}", row.env, row.stack);
         match &row.state {
-            RowState::Planned(plan) => plan_remarks(&mut lines, &place, plan),
-            RowState::Failed(failure) => failure_remarks(&mut lines, &place, failure),
+            RowState::Planned(plan) => {
+                grave_remarks(&mut first, &place, plan);
+                plan_remarks(&mut others, &place, plan);
+            }
+            RowState::Failed(failure) => failure_remarks(&mut others, &place, failure),
             RowState::Pending(_)
             | RowState::Running
             | RowState::Skipped(_)
@@ -25,16 +34,20 @@ pub(super) fn remarks(rows: &[&PlanRow]) -> String {
             | RowState::Applied { .. } => {}
         }
     }
-    lines
+    first + &others
 }
 
-fn plan_remarks(lines: &mut String, place: &str, plan: &PlanSummary) {
+fn grave_remarks(lines: &mut String, place: &str, plan: &PlanSummary) {
     for denial in &plan.policy.denials {
         let _ = writeln!(lines, "- ⛔ {place}: a policy denies it: {}", text(denial));
     }
-    for hazard in &plan.hazards {
-        let _ = writeln!(lines, "- ⚠️ {place} {}", hazard_text(hazard));
-    }
+    let stateful: Vec<&Hazard> = plan.hazards.iter().filter(|h| h.stateful).collect();
+    hazard_remarks(lines, place, &stateful, STATEFUL_NAMED, " stateful");
+}
+
+fn plan_remarks(lines: &mut String, place: &str, plan: &PlanSummary) {
+    let others: Vec<&Hazard> = plan.hazards.iter().filter(|h| !h.stateful).collect();
+    hazard_remarks(lines, place, &others, OTHERS_NAMED, "");
     for warning in &plan.policy.warnings {
         let _ = writeln!(lines, "- ⚠️ {place}: a policy warns: {}", text(warning));
     }
@@ -45,11 +58,36 @@ fn plan_remarks(lines: &mut String, place: &str, plan: &PlanSummary) {
             text(check)
         );
     }
+    if let Some(deferred) = plan.incomplete {
+        let what = match deferred {
+            0 => "Terraform left changes out of this plan".to_owned(),
+            n => format!(
+                "{} deferred to a later plan",
+                counted(n, "change is", "changes are")
+            ),
+        };
+        let _ = writeln!(lines, "- ℹ️ {place}: {what}: plan again after its apply");
+    }
     if plan.drifted > 0 {
         let resources = counted(plan.drifted, "resource", "resources");
         let _ = writeln!(
             lines,
             "- ℹ️ {place}: {resources} changed outside of Terraform"
+        );
+    }
+}
+
+/// As many by name as anybody reads, and how many more there are.
+fn hazard_remarks(lines: &mut String, place: &str, hazards: &[&Hazard], most: usize, what: &str) {
+    for hazard in hazards.iter().take(most) {
+        let _ = writeln!(lines, "- ⚠️ {place} {}", hazard_text(hazard));
+    }
+    let more = hazards.len().saturating_sub(most);
+    if more > 0 {
+        let noun = if more == 1 { "resource" } else { "resources" };
+        let _ = writeln!(
+            lines,
+            "- ⚠️ {place} **destroys or replaces** {more} more{what} {noun}"
         );
     }
 }

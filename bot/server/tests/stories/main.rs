@@ -24,6 +24,7 @@ mod merging;
 mod modules;
 mod plan_files;
 mod planning;
+mod plans;
 mod process;
 mod repository;
 mod rollback;

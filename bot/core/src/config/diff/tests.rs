@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::super::Config;
-use super::{Effect, all_of, diff};
+use super::{Effect, Subject, all_of, diff};
 
 const EXAMPLE: &str = include_str!("../example.toml");
 
@@ -310,6 +310,28 @@ fn stacks_and_services_say_what_is_other() {
 }
 
 #[test]
+fn types_that_hold_data_are_a_set() {
+    insta::assert_snapshot!(there_and_back(&[(
+        "[\"google_sql_*\", \"acme_ledger\"]",
+        "[\"acme_vault\", \"acme_ledger\", \"acme_ledger\"]",
+    )]), @"
+    ! all stacks hazards.types: `google_sql_*` no longer counted as stateful; `acme_vault` counted as stateful now
+    and back:
+    ! all stacks hazards.types: `acme_vault` no longer counted as stateful; `google_sql_*` counted as stateful now
+    ");
+    assert_eq!(
+        changes(
+            EXAMPLE,
+            &EXAMPLE.replace(
+                "[\"google_sql_*\", \"acme_ledger\"]",
+                "[\"acme_ledger\", \"google_sql_*\"]"
+            )
+        ),
+        ""
+    );
+}
+
+#[test]
 fn what_comes_and_goes_is_told_as_a_whole() {
     let (head, stacks) = EXAMPLE.split_once("# ── Stacks").unwrap();
     let (dev, _prod) = head.split_once("[environments.prod]").unwrap();
@@ -326,8 +348,14 @@ fn what_comes_and_goes_is_told_as_a_whole() {
     - stack `eks` depends_on: `terraform-state` comes first now
     ");
     let (without_shop, _) = EXAMPLE.split_once("[services.shop]").unwrap();
-    insta::assert_snapshot!(changes(EXAMPLE, without_shop), @"- service `shop` goes: it is not deployed any more; what runs goes on running");
-    insta::assert_snapshot!(changes(without_shop, EXAMPLE), @"! service `shop` is new: `ghcr.io/acme/shop` from `app/k8s/{environment}` in namespace `shop` of cluster `shop-{environment}`");
+    insta::assert_snapshot!(changes(EXAMPLE, without_shop), @"
+    ! all stacks hazards.types: `google_sql_*`, `acme_ledger` no longer counted as stateful
+    - service `shop` goes: it is not deployed any more; what runs goes on running
+    ");
+    insta::assert_snapshot!(changes(without_shop, EXAMPLE), @"
+    ! service `shop` is new: `ghcr.io/acme/shop` from `app/k8s/{environment}` in namespace `shop` of cluster `shop-{environment}`
+    - all stacks hazards.types: `google_sql_*`, `acme_ledger` counted as stateful now
+    ");
 }
 
 #[test]
@@ -439,8 +467,11 @@ proptest! {
     #[test]
     fn a_first_file_is_new_as_a_whole(config in variants()) {
         let all = all_of(&config);
+        let (of_repository, whole): (Vec<_>, Vec<_>) =
+            all.iter().partition(|change| change.subject == Subject::Repository);
         let expected = config.environments.len() + config.stacks.len() + config.services.len();
-        prop_assert_eq!(all.len(), expected);
-        prop_assert!(all.iter().all(|change| change.key.is_none()));
+        prop_assert_eq!(whole.len(), expected);
+        prop_assert!(whole.iter().all(|change| change.key.is_none()));
+        prop_assert_eq!(of_repository.len(), usize::from(!config.stateful_types.is_empty()));
     }
 }

@@ -3,6 +3,8 @@
 mod apply;
 mod deploy;
 mod fit;
+mod fixtures;
+mod hostile_plan;
 mod markdown;
 mod plan;
 mod small;

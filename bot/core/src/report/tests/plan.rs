@@ -33,11 +33,14 @@ fn small(add: usize) -> PlanSummary {
             ..PolicyState::default()
         },
         drifted: 0,
+        drift: String::new(),
+        incomplete: None,
+        by_type: Vec::new(),
         failed_checks: Vec::new(),
     }
 }
 
-fn row(env_name: &str, stack_name: &str, state: RowState) -> PlanRow {
+pub(super) fn row(env_name: &str, stack_name: &str, state: RowState) -> PlanRow {
     PlanRow {
         env: env(env_name),
         stack: stack(stack_name),
@@ -46,7 +49,7 @@ fn row(env_name: &str, stack_name: &str, state: RowState) -> PlanRow {
     }
 }
 
-fn comment(rows: Vec<PlanRow>) -> PlanComment {
+pub(super) fn comment(rows: Vec<PlanRow>) -> PlanComment {
     PlanComment {
         key: "plan".to_owned(),
         head: commit("abc1234"),
@@ -144,8 +147,6 @@ fn the_comment_leads_with_what_matters() {
     -   tags["cost center"] = "42"
 
     # aws_sns_topic.legacy (no longer managed; the object itself stays)
-    -   id = "t1"
-    -   name = "legacy"
 
     ! aws_sqs_queue.jobs (an action that Slipway doesn't know)
         # 1 unchanged attribute hidden
@@ -183,6 +184,23 @@ fn the_comment_leads_with_what_matters() {
     ! db_url: (sensitive, changed)
     + tags.Team = "core"
     + tags["a b"] = [1,2]
+
+    # read during apply
+    #   data.aws_iam_policy_document.later: its configuration is known only during apply
+    ```
+
+    </details>
+
+    <details><summary>dev · database: changed outside of Terraform (1 resource)</summary>
+
+    ```diff
+    ! aws_security_group.web
+    +   ingress[0].cidr_blocks = ["0.0.0.0/0"]
+    +   ingress[0].description = "http"
+    +   ingress[0].from_port = 80
+    +   ingress[0].protocol = "tcp"
+    +   ingress[0].to_port = 80
+        # 2 unchanged attributes hidden
     ```
 
     </details>
