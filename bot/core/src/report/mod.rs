@@ -18,6 +18,7 @@ pub mod plan_comment;
 mod plan_remarks;
 pub mod refusal;
 pub mod rollout_failure;
+pub mod summary_check;
 mod terraform_text;
 
 pub use terraform_text::{counts_markdown, diagnostics_text};
