@@ -36,7 +36,7 @@ pub(super) fn on_checks_requested(
     }
     let head = &pr.pull.head;
     let of_head = projection::summary_of(head, &ground, &facts.store.runs, config);
-    let output = of_group(number, head, of_head);
+    let output = of_group(number, head, &of_head);
     let because = output.title.clone();
     draft.push(Intent::Say(
         ReportKey::GroupCheck(number, group.clone()),

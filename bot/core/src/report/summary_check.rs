@@ -94,7 +94,7 @@ impl SummaryCheck {
 /// The check run of a merge group's commit: that of the pull request's head, said of another commit.
 /// It is complete in any case, since nothing that runs will come back to it.
 #[must_use]
-pub fn of_group(pr: PrNumber, head: &CommitSha, of_head: CheckOutput) -> CheckOutput {
+pub fn of_group(pr: PrNumber, head: &CommitSha, of_head: &CheckOutput) -> CheckOutput {
     let is_green = of_head.conclusion == Some(Conclusion::Success);
     let (conclusion, title, next) = if is_green {
         let title = format!("As on #{pr}: {}", of_head.title);
