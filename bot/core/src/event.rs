@@ -69,6 +69,13 @@ pub enum EventKind {
         /// Where it points now.
         after: CommitSha,
     },
+    /// A merge queue asks for the checks of a commit that it made.
+    MergeGroup {
+        /// The pull request whose place in the queue it is.
+        pr: PrNumber,
+        /// The commit.
+        head: CommitSha,
+    },
     /// Somebody asked for a check run again ("Re-run").
     CheckRerequested {
         /// The check run.

@@ -11,6 +11,7 @@ use crate::outcome::Outcome;
 use crate::ports::Reaction;
 use crate::report::check::CheckOutput;
 use crate::run::{Move, RunOrder, RunState};
+use crate::summary::Ground;
 
 /// What a decision came to.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,6 +124,10 @@ pub enum ReportKey {
     Deployment(RunId),
     /// The check run of a head commit that changes deploy.toml.
     ConfigCheck(PrNumber, CommitSha),
+    /// The check run that sums a head commit up.
+    SummaryCheck(PrNumber, CommitSha),
+    /// The same of a merge queue's commit, by the pull request whose place it is.
+    GroupCheck(PrNumber, CommitSha),
     /// The answer to a delivery.
     Reply(PrNumber, DeliveryId),
     /// A sign on a comment.
@@ -140,6 +145,8 @@ impl fmt::Display for ReportKey {
             Self::DeployCheck(run) => write!(f, "deploy-check/{run}"),
             Self::Deployment(run) => write!(f, "deployment/{run}"),
             Self::ConfigCheck(pr, sha) => write!(f, "config-check/{pr}/{sha}"),
+            Self::SummaryCheck(pr, sha) => write!(f, "summary-check/{pr}/{sha}"),
+            Self::GroupCheck(pr, sha) => write!(f, "group-check/{pr}/{sha}"),
             Self::Reply(pr, cause) => write!(f, "reply/{pr}/{cause}"),
             Self::Reaction(comment, reaction) => write!(f, "reaction/{comment}/{reaction:?}"),
         }
@@ -152,6 +159,12 @@ impl fmt::Display for ReportKey {
 pub struct InvalidReportKey(String);
 
 impl ReportKey {
+    /// Whether what was said of the report is kept when runs change what it shows.
+    #[must_use]
+    pub fn keeps_content(&self) -> bool {
+        matches!(self, Self::SummaryCheck(..))
+    }
+
     /// The key that a text stands for.
     ///
     /// # Errors
@@ -183,6 +196,12 @@ impl ReportKey {
             ["deployment", run] => Self::Deployment(RunId::parse(run).ok()?),
             ["config-check", number, sha] => {
                 Self::ConfigCheck(pr(number)?, CommitSha::parse(sha).ok()?)
+            }
+            ["summary-check", number, sha] => {
+                Self::SummaryCheck(pr(number)?, CommitSha::parse(sha).ok()?)
+            }
+            ["group-check", number, sha] => {
+                Self::GroupCheck(pr(number)?, CommitSha::parse(sha).ok()?)
             }
             ["reply", number, cause] => Self::Reply(pr(number)?, DeliveryId::parse(cause).ok()?),
             ["reaction", comment, word] => {
@@ -237,12 +256,18 @@ pub enum Content {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         again: Option<DeliveryId>,
     },
+    /// What a head touches; the rest of its summary is made from the store like that of a
+    /// projection.
+    Summary {
+        /// That.
+        ground: Ground,
+    },
 }
 
 /// The reports that show a run, to be projected anew whenever it moves.
 #[must_use]
 pub fn reports_of(id: &RunId, order: &RunOrder) -> Vec<ReportKey> {
-    use crate::run::Work;
+    use crate::run::{PlanToApply, Work};
     let mut keys = Vec::new();
     match &order.work {
         Work::Plan(_) => {
@@ -253,11 +278,16 @@ pub fn reports_of(id: &RunId, order: &RunOrder) -> Vec<ReportKey> {
                     order.commit.clone(),
                     order.env.clone(),
                 ));
+                keys.push(ReportKey::SummaryCheck(pr, order.commit.clone()));
             }
         }
-        Work::Apply(_) => {
+        Work::Apply(work) => {
             if let Some(pr) = order.pr {
                 keys.push(ReportKey::PlanComment(pr));
+                // A merge commit has no summary: it is over with the merge.
+                if matches!(work.plan, PlanToApply::Saved(_)) {
+                    keys.push(ReportKey::SummaryCheck(pr, order.commit.clone()));
+                }
                 keys.push(ReportKey::ApplyComment(
                     pr,
                     order.cause.clone(),
@@ -304,7 +334,9 @@ mod tests {
             ReportKey::DeployComment(run.clone()),
             ReportKey::DeployCheck(run.clone()),
             ReportKey::Deployment(run),
-            ReportKey::ConfigCheck(pr, sha),
+            ReportKey::ConfigCheck(pr, sha.clone()),
+            ReportKey::SummaryCheck(pr, sha.clone()),
+            ReportKey::GroupCheck(pr, sha),
             ReportKey::Reply(pr, cause),
             ReportKey::Reaction(CommentId(9), Reaction::ThumbsDown),
         ] {

@@ -24,6 +24,7 @@ pub mod run;
 pub mod session;
 pub mod spec;
 pub mod stacks;
+pub mod summary;
 
 #[cfg(test)]
 mod testing;

@@ -798,6 +798,10 @@ impl RunKit {
 pub(crate) fn told(decision: &Decision) -> String {
     let mut out = String::new();
     for intent in &decision.intents {
+        // The same beside every plan; it has tests of its own.
+        if matches!(intent, Intent::Say(ReportKey::SummaryCheck(..), _)) {
+            continue;
+        }
         writeln!(out, "{}", line(intent)).unwrap();
     }
     format!("{out}= {}", decision.because)

@@ -128,7 +128,9 @@ impl Gather {
         };
         let gates = |pr| whole(pr, Depth::Gates);
         Ok(match &event.kind {
-            EventKind::PullRequest { number, .. } => whole(Some(*number), Depth::Proposal),
+            EventKind::PullRequest { number, .. } | EventKind::MergeGroup { pr: number, .. } => {
+                whole(Some(*number), Depth::Proposal)
+            }
             EventKind::Comment { pr, .. } | EventKind::Review { pr } => gates(Some(*pr)),
             EventKind::CheckRerequested { external_id, .. }
             | EventKind::Button { external_id, .. } => {
@@ -152,14 +154,14 @@ impl Gather {
 
     async fn subject_of_check(&self, repo: &RepoRef, external_id: &str) -> PortResult<Subject> {
         let (pr, run) = match ReportKey::parse(external_id) {
-            Ok(ReportKey::ConfigCheck(pr, _)) => {
+            Ok(ReportKey::ConfigCheck(pr, _) | ReportKey::GroupCheck(pr, _)) => {
                 return Ok(Subject {
                     pr: Some(pr),
                     run: None,
                     depth: Depth::Proposal,
                 });
             }
-            Ok(ReportKey::PlanCheck(pr, _, _)) => (Some(pr), None),
+            Ok(ReportKey::PlanCheck(pr, _, _) | ReportKey::SummaryCheck(pr, _)) => (Some(pr), None),
             Ok(ReportKey::DeployCheck(id)) => {
                 let run = self.store.run(&id).await?;
                 (run.as_ref().and_then(|run| run.order.pr), run)

@@ -10,7 +10,7 @@ use url::Url;
 ///
 /// `issues` is only there because GitHub ties the event `issue_comment` to it: comments on pull
 /// requests are read and written by `pull_requests`.
-pub const PERMISSIONS: [(&str, &str, &str); 10] = [
+pub const PERMISSIONS: [(&str, &str, &str); 11] = [
     ("contents", "read", "clone, read `deploy.toml`"),
     (
         "pull_requests",
@@ -20,6 +20,7 @@ pub const PERMISSIONS: [(&str, &str, &str); 10] = [
     ("checks", "write", "check runs with buttons"),
     ("deployments", "write", "GitHub's deployments"),
     ("statuses", "read", "the checks that gates wait for"),
+    ("merge_queues", "read", "receive the event `merge_group`"),
     ("issues", "read", "receive the event `issue_comment`"),
     ("packages", "read", "receive the event `registry_package`"),
     ("actions", "read", "receive the event `workflow_run`"),
@@ -33,11 +34,12 @@ pub const PERMISSIONS: [(&str, &str, &str); 10] = [
 
 /// The deliveries that the App subscribes to. `installation` and `installation_repositories` come
 /// without being asked for.
-pub const EVENTS: [&str; 8] = [
+pub const EVENTS: [&str; 9] = [
     "pull_request",
     "pull_request_review",
     "issue_comment",
     "push",
+    "merge_group",
     "check_run",
     "check_suite",
     "registry_package",
@@ -134,6 +136,7 @@ mod tests {
         &checks=write
         &deployments=write
         &statuses=read
+        &merge_queues=read
         &issues=read
         &packages=read
         &actions=read
@@ -143,6 +146,7 @@ mod tests {
         &events%5B%5D=pull_request_review
         &events%5B%5D=issue_comment
         &events%5B%5D=push
+        &events%5B%5D=merge_group
         &events%5B%5D=check_run
         &events%5B%5D=check_suite
         &events%5B%5D=registry_package

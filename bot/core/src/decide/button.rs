@@ -1,7 +1,7 @@
 //! Buttons and re-runs of check runs: the same as the command that they stand for, with the right
 //! of whoever presses looked at like that of whoever comments.
 
-use super::{Ask, Decision, Draft, command, config, proposal};
+use super::{Ask, Decision, Draft, command, config, merge_group, proposal};
 use crate::command::{Command, ConfirmCode, RunPrefix};
 use crate::facts::Facts;
 use crate::ids::{CommitSha, DeliveryId, EnvName};
@@ -40,6 +40,13 @@ pub(super) fn on_press(
         trigger: Trigger::Button,
         cause,
     };
+    if let ReportKey::SummaryCheck(..) = &key {
+        let plan_all = Command::Plan {
+            env: None,
+            stacks: Vec::new(),
+        };
+        return command::run(ask, &plan_all);
+    }
     if let ReportKey::PlanCheck(_, head, env) = &key {
         if pressed == identifier::APPLY && *head != pr.pull.head {
             return outdated(ask, head, env);
@@ -142,6 +149,10 @@ fn next_environment(ask: Ask<'_>, run: &Run) -> Option<EnvName> {
 pub(super) fn on_rerequest(external_id: &str, facts: &Facts, cause: &DeliveryId) -> Decision {
     match ReportKey::parse(external_id) {
         Ok(ReportKey::ConfigCheck(_, head)) => proposal::again(&head, facts, cause),
+        Ok(ReportKey::GroupCheck(pr, head)) => {
+            let again = Some(cause.clone());
+            merge_group::on_checks_requested(pr, &head, facts, cause, again)
+        }
         _ => on_press(external_id, identifier::RETRY, facts, cause),
     }
 }

@@ -10,10 +10,12 @@ pub mod deploy;
 mod ended;
 mod lock;
 mod merge;
+mod merge_group;
 mod plan;
 mod proposal;
 mod rollback;
 mod runs;
+mod summary;
 
 use crate::config::Config;
 use crate::event::{Event, EventKind, PullRequestAction};
@@ -47,6 +49,9 @@ pub fn decide(event: &Event, facts: &Facts, cause: &DeliveryId) -> Decision {
             because: "an image may have been published".to_owned(),
         },
         EventKind::RunEnded { .. } => ended::on_run_ended(facts, cause),
+        EventKind::MergeGroup { pr, head } => {
+            merge_group::on_checks_requested(*pr, head, facts, cause, None)
+        }
         EventKind::Review { .. } => {
             Decision::ignore("reviews are read when a command or a run asks for them")
         }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::runs::{Asker, active_of, environments, latest_plan, planned};
-use super::{Ask, Draft, config, proposal};
+use super::{Ask, Draft, config, proposal, summary};
 use crate::config::{Config, Environment};
 use crate::facts::{ConfigFacts, Facts, PullFacts, PullState};
 use crate::gates;
@@ -23,6 +23,7 @@ pub(super) type Targets = BTreeMap<EnvName, BTreeSet<StackName>>;
 pub(super) fn on_change(pr: &PullFacts, facts: &Facts, cause: &DeliveryId) -> Decision {
     let mut draft = Draft::new(facts, cause);
     proposal::check(&mut draft, pr);
+    summary::lay_ground(&mut draft, pr);
     let config = match &facts.config {
         ConfigFacts::Valid(config) => config,
         ConfigFacts::Missing => return draft.done("the default branch has no deploy.toml"),
@@ -111,7 +112,11 @@ pub(super) fn on_command(
         .collect();
     if wanted.is_empty() {
         let body = nothing_to_plan(ask.config, named_env);
-        return ask.answer(body, Reaction::ThumbsDown, "nothing to plan");
+        let mut answer = ask.answer(body, Reaction::ThumbsDown, "nothing to plan");
+        let mut draft = Draft::new(ask.facts, ask.cause);
+        summary::lay_ground(&mut draft, ask.pr);
+        answer.intents.extend(draft.intents);
+        return answer;
     }
     on_targets(ask, &wanted)
 }
@@ -136,6 +141,7 @@ pub(super) fn on_targets(ask: Ask<'_>, targets: &Targets) -> Decision {
         }
         if !allowed {
             bless(&mut draft, ask);
+            summary::lay_ground(&mut draft, ask.pr);
             supersede_older(&mut draft, ask.pr);
             allowed = true;
         }

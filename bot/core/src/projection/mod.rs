@@ -9,6 +9,7 @@ mod deploy;
 mod lock;
 mod plan;
 mod queue;
+mod summary;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -16,6 +17,7 @@ pub use apply::{apply_check, apply_comment};
 pub use config::config_check;
 pub use deploy::{deploy_check, deploy_comment, deployment};
 pub use plan::{plan_check, plan_comment};
+pub use summary::{summary_check, summary_of};
 
 use crate::config::Config;
 use crate::facts::{Lock, Release};
@@ -24,6 +26,7 @@ use crate::outcome::Evidence;
 use crate::report::config_check::CONFIG_CHECK_NAME;
 use crate::report::evidence::{Identity, Link};
 use crate::run::Run;
+use crate::summary::SUMMARY_CHECK_NAME;
 
 /// What a report is made from.
 pub struct Scene<'a> {
@@ -102,7 +105,7 @@ pub fn own_check_names(config: &Config) -> impl Iterator<Item = String> {
         .iter()
         .flat_map(|env| [plan_check_name(&env.name), apply_check_name(&env.name)])
         .chain(deploys)
-        .chain([CONFIG_CHECK_NAME.to_owned()])
+        .chain([CONFIG_CHECK_NAME.to_owned(), SUMMARY_CHECK_NAME.to_owned()])
 }
 
 /// The name of the check run with the applies of an environment.

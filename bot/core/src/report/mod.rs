@@ -19,6 +19,7 @@ mod plan_remarks;
 mod plan_sum;
 pub mod refusal;
 pub mod rollout_failure;
+pub mod summary_check;
 mod terraform_text;
 
 pub use terraform_text::{counts_markdown, diagnostics_text};

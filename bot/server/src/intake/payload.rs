@@ -78,6 +78,7 @@ pub fn translate(event: &str, body: &[u8], app_id: u64) -> Result<Translated, Pa
         "issue_comment" => pulls::issue_comment(&delivery),
         "pull_request_review" => pulls::review(&delivery),
         "push" => commits::push(&delivery),
+        "merge_group" => commits::merge_group(&delivery),
         "check_run" => commits::check_run(&delivery, app_id),
         "check_suite" => commits::check_suite(&delivery, app_id),
         "registry_package" | "package" => commits::package(&delivery),

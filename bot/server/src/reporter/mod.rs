@@ -104,7 +104,9 @@ impl Reporter {
                 page: self.public_url.to_string(),
                 again: again.clone(),
             }),
-            (Some(Content::Comment { .. }) | None, _) => self.project(report).await,
+            (Some(Content::Comment { .. } | Content::Summary { .. }) | None, _) => {
+                self.project(report).await
+            }
         }
     }
 

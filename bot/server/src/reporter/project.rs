@@ -3,7 +3,7 @@
 use slipway_core::event::RepoRef;
 use slipway_core::facts::ConfigFacts;
 use slipway_core::ids::RunId;
-use slipway_core::intent::ReportKey;
+use slipway_core::intent::{Content, ReportKey};
 use slipway_core::ports::{PortResult, RunsOf, TakenReport};
 use slipway_core::projection::{self, Scene};
 use slipway_core::run::Run;
@@ -38,6 +38,23 @@ impl Reporter {
                 })
                 .await
             }
+            ReportKey::SummaryCheck(pr, head) => {
+                let runs = self.store.runs(repo, &RunsOf::Pr(*pr)).await?;
+                let newest = newest_page(&runs, |run| run.order.commit == *head);
+                let ground = match &report.content {
+                    Some(Content::Summary { ground }) => Some(ground),
+                    _ => None,
+                };
+                self.on_stage(repo, &runs, |scene| {
+                    Some(Shown::Check {
+                        sha: head.clone(),
+                        output: Box::new(projection::summary_check(head, ground, scene)),
+                        page: self.page(newest.as_ref()),
+                        again: None,
+                    })
+                })
+                .await
+            }
             ReportKey::ApplyComment(pr, cause, env) => {
                 let runs = self.store.runs(repo, &RunsOf::Cause(cause.clone())).await?;
                 self.on_stage(repo, &runs, |scene| {
@@ -63,9 +80,10 @@ impl Reporter {
             ReportKey::DeployComment(id)
             | ReportKey::DeployCheck(id)
             | ReportKey::Deployment(id) => self.project_deploy(repo, &report.key, id).await,
-            ReportKey::ConfigCheck(..) | ReportKey::Reply(..) | ReportKey::Reaction(..) => {
-                Ok(Shown::Nothing)
-            }
+            ReportKey::ConfigCheck(..)
+            | ReportKey::GroupCheck(..)
+            | ReportKey::Reply(..)
+            | ReportKey::Reaction(..) => Ok(Shown::Nothing),
         }
     }
 

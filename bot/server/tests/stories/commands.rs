@@ -630,10 +630,11 @@ fn a_plan_is_cancelled_whether_it_waits_or_is_under_way() {
 
         dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ana`) · [run](http://HERE/runs/RUN)
         "#);
-        insta::assert_snapshot!(story.checks(&story.head(pr)), @r#"
+        insta::assert_snapshot!(story.checks(&story.head(pr)), @"
         plan dev: cancelled, Cancelled
         plan prod: success, Nothing to do
-        "#);
+        slipway: action_required, Not planned: somebody with the plan right says /plan
+        ");
         insta::assert_snapshot!(story.ask("ana", pr, "/cancel").await?, @r#"
         (eyes -1)
         ### Nothing to cancel
@@ -649,10 +650,11 @@ fn a_plan_is_cancelled_whether_it_waits_or_is_under_way() {
         let said = story.say("ana", pr, "/retry").await?;
         story.sees(said, "rocket").await?;
         story.quiet().await?;
-        insta::assert_snapshot!(story.checks(&story.head(pr)), @r#"
+        insta::assert_snapshot!(story.checks(&story.head(pr)), @"
         plan dev: success, +2
         plan prod: success, Nothing to do
-        "#);
+        slipway: success, All is planned
+        ");
         Ok(story)
     });
 }

@@ -68,6 +68,7 @@ fn wider_rights_and_looser_rules_are_told_first() {
         insta::assert_snapshot!(story.checks(&story.head(pr)), @"
         plan dev: success, Nothing to do
         plan prod: success, Nothing to do
+        slipway: success, Nothing to do
         slipway / deploy.toml: success, ⚠️ 3 changes widen rights or loosen rules, 2 other
         ");
         assert_eq!(times(&story, &story.head(pr)), 1);

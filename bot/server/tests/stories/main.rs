@@ -29,5 +29,6 @@ mod process;
 mod repository;
 mod rollback;
 mod ship;
+mod summary;
 mod valve;
 mod webhooks;

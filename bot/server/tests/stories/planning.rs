@@ -40,10 +40,11 @@ fn a_pull_request_is_planned_where_it_changes_something() {
         let head = story.head(pr);
         story.check(&head, "plan dev").await?;
         story.check(&head, "plan prod").await?;
-        insta::assert_snapshot!(story.checks(&head), @r#"
+        insta::assert_snapshot!(story.checks(&head), @"
         plan dev: success, +1
         plan prod: success, Nothing to do
-        "#);
+        slipway: in_progress, Under way
+        ");
         insta::assert_snapshot!(story.settles(pr, "valid until").await?, @r#"
         ### Plan · `COMMIT` onto `main@COMMIT`
 
@@ -219,10 +220,11 @@ fn a_change_that_touches_no_stack_completes_the_checks_and_says_nothing() {
         let head = story.head(pr);
         story.check(&head, "plan prod").await?;
         story.quiet().await?;
-        insta::assert_snapshot!(story.checks(&head), @r#"
+        insta::assert_snapshot!(story.checks(&head), @"
         plan dev: success, Nothing to do
         plan prod: success, Nothing to do
-        "#);
+        slipway: success, Nothing to do
+        ");
         assert!(story.replies(pr).is_empty());
         Ok(story)
     });
@@ -351,14 +353,16 @@ fn a_push_supersedes_the_plans_under_way() {
         );
         waiting.release();
         assert_eq!(story.replies(pr).len(), 1);
-        insta::assert_snapshot!(story.checks(&old), @r#"
+        insta::assert_snapshot!(story.checks(&old), @"
         plan dev: cancelled, Superseded by a newer commit
         plan prod: success, Nothing to do
-        "#);
-        insta::assert_snapshot!(story.checks(&new), @r#"
+        slipway: action_required, Not planned: somebody with the plan right says /plan
+        ");
+        insta::assert_snapshot!(story.checks(&new), @"
         plan dev: success, +1
         plan prod: success, Nothing to do
-        "#);
+        slipway: success, All is planned
+        ");
         Ok(story)
     });
 }
@@ -391,17 +395,19 @@ fn a_draft_is_planned_when_it_is_asked_for_or_ready() {
         story.push("ana", "cidr", "Again", &[(DEV, &text)]).await?;
         story.check(&story.head(pr), "plan prod").await?;
         story.quiet().await?;
-        insta::assert_snapshot!(story.checks(&story.head(pr)), @r#"
+        insta::assert_snapshot!(story.checks(&story.head(pr)), @"
         plan dev: neutral, A draft is not planned
         plan prod: success, Nothing to do
-        "#);
+        slipway: action_required, Not planned: this is a draft
+        ");
         github.mark_ready(REPO, pr, "ana").await?;
         story.settles(pr, "10.8").await?;
         story.quiet().await?;
-        insta::assert_snapshot!(story.checks(&story.head(pr)), @r#"
+        insta::assert_snapshot!(story.checks(&story.head(pr)), @"
         plan dev: success, +1
         plan prod: success, Nothing to do
-        "#);
+        slipway: success, All is planned
+        ");
         Ok(story)
     });
 }
@@ -447,10 +453,11 @@ fn a_reopened_pull_request_is_planned_if_it_was_not() {
     dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ana`) · valid until head or base moves · next: `/apply dev` · blocked? `/explain dev` · [run](http://HERE/runs/RUN)
     "#);
         story.quiet().await?;
-        insta::assert_snapshot!(story.checks(&story.head(pr)), @r#"
+        insta::assert_snapshot!(story.checks(&story.head(pr)), @"
         plan dev: success, +1
         plan prod: success, Nothing to do
-        "#);
+        slipway: success, All is planned
+        ");
         Ok(story)
     });
 }
@@ -661,10 +668,11 @@ fn a_fork_is_planned_when_somebody_with_the_right_says_so_and_only_then() {
         dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ben`) · valid until head or base moves · next: `/apply dev` · blocked? `/explain dev` · [run](http://HERE/runs/RUN)
         "#);
         story.quiet().await?;
-        insta::assert_snapshot!(story.checks(&story.head(pr)), @r#"
+        insta::assert_snapshot!(story.checks(&story.head(pr)), @"
         plan dev: success, +1
         plan prod: success, Nothing to do
-        "#);
+        slipway: success, All is planned
+        ");
         // What was said covers that commit, and no later one.
         let later = OTHER_CIDR.replace("10.9", "10.6");
         let files = [(DEV, Some(later.as_str()))];
@@ -673,10 +681,11 @@ fn a_fork_is_planned_when_somebody_with_the_right_says_so_and_only_then() {
             .await?;
         story.check(&story.head(pr), "plan dev").await?;
         story.quiet().await?;
-        insta::assert_snapshot!(story.checks(&story.head(pr)), @r#"
+        insta::assert_snapshot!(story.checks(&story.head(pr)), @"
         plan dev: action_required, Waits for somebody's /plan
         plan prod: success, Nothing to do
-        "#);
+        slipway: action_required, Not planned: somebody with the plan right says /plan
+        ");
         let roles = story.world.aws.assumed();
         assert!(
             roles
@@ -707,10 +716,11 @@ fn a_member_without_the_right_is_not_planned_in_that_environment() {
         story.settles(pr, "valid until").await?;
         story.check(&story.head(pr), "plan dev").await?;
         story.quiet().await?;
-        insta::assert_snapshot!(story.checks(&story.head(pr)), @r#"
+        insta::assert_snapshot!(story.checks(&story.head(pr)), @"
         plan dev: success, +1
         plan prod: action_required, Waits for somebody's /plan
-        "#);
+        slipway: action_required, Not planned: somebody with the plan right says /plan
+        ");
         story.say("ana", pr, "/plan prod").await?;
         insta::assert_snapshot!(story.settles(pr, "Not planned").await?, @r#"
         ### ⛔ Not planned in prod
@@ -761,10 +771,11 @@ fn a_member_without_the_right_is_not_planned_in_that_environment() {
         dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ana`) · prod as `slipway-plan` in 222222222222 (session `slipway-acme.shop-1-ben`) · valid until head or base moves · next: `/apply dev` or `/apply prod` · blocked? `/explain dev` or `/explain prod` · [run](http://HERE/runs/RUN)
         "#);
         story.quiet().await?;
-        insta::assert_snapshot!(story.checks(&story.head(pr)), @r#"
+        insta::assert_snapshot!(story.checks(&story.head(pr)), @"
         plan dev: success, +1
         plan prod: success, +1
-        "#);
+        slipway: success, All is planned
+        ");
         Ok(story)
     });
 }

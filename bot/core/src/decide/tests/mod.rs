@@ -5,6 +5,7 @@ mod button;
 mod deploy;
 mod ended;
 mod merge;
+mod merge_group;
 mod plan;
 mod property;
 mod retry;

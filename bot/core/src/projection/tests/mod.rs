@@ -5,6 +5,7 @@ mod config;
 mod deploy;
 mod plan;
 mod queue;
+mod summary;
 
 use super::Scene;
 use crate::config::Config;

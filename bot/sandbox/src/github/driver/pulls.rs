@@ -155,6 +155,20 @@ impl GitHub {
         self.merge_as(repo, number, user, MergeMethod::Squash).await
     }
 
+    /// Puts a pull request into the merge queue and gives the commit that its checks are asked for
+    /// on. The queue goes no further by itself.
+    ///
+    /// # Errors
+    /// When the person may not, the branches conflict, or a rule forbids it.
+    pub async fn enqueue(&self, repo: &str, number: u64, user: &str) -> anyhow::Result<Sha> {
+        let user = user.to_owned();
+        self.act_in(repo, move |model, id| {
+            model.require(id, &user, Permission::Write)?;
+            model.enqueue_pull(id, number, &user)
+        })
+        .await
+    }
+
     async fn merge_as(
         &self,
         repo: &str,

@@ -182,6 +182,46 @@ impl Model {
         Ok(sha)
     }
 
+    /// Gives a pull request a place in the merge queue: the commit that it would be merged as, on a
+    /// branch of its own, and a wish for the checks on it.
+    pub(crate) fn enqueue_pull(&mut self, repo: u64, number: u64, login: &str) -> Outcome<Sha> {
+        let found = self.repo(repo)?;
+        let pull = self.pull(repo, number)?;
+        let refuse = |why: String| Refusal::new(StatusCode::METHOD_NOT_ALLOWED, why);
+        if !pull.is_open() || pull.draft {
+            return Err(refuse("Pull Request is not mergeable".to_owned()));
+        }
+        if let Some(gate) = self.closed_gate(found, pull)? {
+            return Err(refuse(gate));
+        }
+        let base_branch = pull.base.branch.clone();
+        let base = found
+            .branches
+            .get(&base_branch)
+            .cloned()
+            .ok_or_else(Refusal::not_found)?;
+        let people = People {
+            merger: self.signature(login),
+            author: self.signature(&pull.author),
+        };
+        let (title, body) = merge_message(self, pull, MergeMethod::Merge);
+        let text = format!("{title}\n\n{body}");
+        let git = found.git.clone();
+        let sha = build(&git, pull, &base, MergeMethod::Merge, &people, &text)?;
+        let branch = format!("gh-readonly-queue/{base_branch}/pr-{number}-{base}");
+        git.update_ref(&format!("refs/heads/{branch}"), &sha, None)?;
+        self.notice_pushes(repo, login)?;
+        let group = json!({
+            "head_sha": sha,
+            "head_ref": format!("refs/heads/{branch}"),
+            "base_sha": base,
+            "base_ref": format!("refs/heads/{base_branch}"),
+        });
+        let fields = json!({ "action": "checks_requested", "merge_group": group });
+        self.emit("merge_group", repo, login, fields)?;
+        Ok(sha)
+    }
+
     /// Records a merge, whoever made the commit.
     pub(super) fn mark_merged(
         &mut self,

@@ -35,7 +35,7 @@ pub(super) async fn touch(
              VALUES ($1, $2, $3, 1, $4)
              ON CONFLICT (repo, report_key) DO UPDATE SET
                  installation = excluded.installation,
-                 content = NULL,
+                 content = CASE WHEN $5 = 1 THEN reports.content ELSE NULL END,
                  version = reports.version + 1,
                  attempts = 0,
                  due_at = CASE
@@ -47,6 +47,7 @@ pub(super) async fn touch(
         .bind(key.to_string())
         .bind(signed(repo.installation.0)?)
         .bind(ms(now))
+        .bind(i64::from(key.keeps_content()))
         .execute(&mut *conn)
         .await?;
     }

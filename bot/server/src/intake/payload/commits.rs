@@ -2,7 +2,7 @@
 
 use serde::Deserialize;
 use slipway_core::event::EventKind;
-use slipway_core::ids::CheckRunId;
+use slipway_core::ids::{CheckRunId, PrNumber};
 
 use super::{Delivery, Numbered, PayloadError, Translated, ignored};
 
@@ -31,6 +31,45 @@ pub(super) fn push(delivery: &Delivery<'_>) -> Result<Translated, PayloadError> 
     delivery.event(EventKind::Push {
         branch: branch.to_owned(),
         after,
+    })
+}
+
+// ---------------------------------------------------------------------------------------------
+// Merge queues
+
+#[derive(Deserialize)]
+struct MergeGroupPart {
+    merge_group: Option<MergeGroup>,
+}
+
+#[derive(Deserialize)]
+struct MergeGroup {
+    head_sha: Option<String>,
+    head_ref: Option<String>,
+}
+
+/// A queue's branch is named after the pull request whose place it is, and the commit before it:
+/// `gh-readonly-queue/main/pr-104-929f82…`.
+pub(super) fn merge_group(delivery: &Delivery<'_>) -> Result<Translated, PayloadError> {
+    let action = delivery.action()?;
+    if action != "checks_requested" {
+        return Ok(delivery.ignored_action(&action));
+    }
+    let part: MergeGroupPart = delivery.read()?;
+    let group = delivery.need(part.merge_group, "merge_group")?;
+    let head = delivery.commit(group.head_sha, "merge_group.head_sha")?;
+    let name = delivery.need(group.head_ref, "merge_group.head_ref")?;
+    let last = name.rsplit('/').next().unwrap_or_default();
+    let number = last
+        .strip_prefix("pr-")
+        .and_then(|rest| rest.split('-').next())
+        .and_then(|number| number.parse().ok());
+    let Some(number) = number else {
+        return Ok(ignored("a merge group whose branch names no pull request"));
+    };
+    delivery.event(EventKind::MergeGroup {
+        pr: PrNumber(number),
+        head,
     })
 }
 

@@ -247,6 +247,29 @@ fn checks() {
 }
 
 #[test]
+fn merge_groups() {
+    let fields = |action: &str, head_ref: &str| {
+        json!({
+            "action": action,
+            "merge_group": { "head_sha": SHA, "head_ref": head_ref, "base_ref": "refs/heads/main" },
+        })
+    };
+    // The branch of a base may have slashes and look like a place itself.
+    for base in ["main", "release/pr-1", "pr-7-x"] {
+        let name = format!("refs/heads/gh-readonly-queue/{base}/pr-104-{SHA}");
+        assert_eq!(
+            kind("merge_group", fields("checks_requested", &name)),
+            EventKind::MergeGroup {
+                pr: PrNumber(104),
+                head: sha()
+            }
+        );
+    }
+    insta::assert_snapshot!(reason("merge_group", fields("destroyed", "refs/heads/x")), @r#"`merge_group` "destroyed" leads to nothing"#);
+    insta::assert_snapshot!(reason("merge_group", fields("checks_requested", "refs/heads/x")), @"a merge group whose branch names no pull request");
+}
+
+#[test]
 fn images() {
     // A bare `:` where the tag should be is what GitHub sends for an untagged version.
     let image = json!({
@@ -325,12 +348,13 @@ fn deep_nesting_is_no_crash() {
     let _ = translate("push", unread.as_bytes(), APP);
 }
 
-const EVENTS: [&str; 13] = [
+const EVENTS: [&str; 14] = [
     "ping",
     "pull_request",
     "issue_comment",
     "pull_request_review",
     "push",
+    "merge_group",
     "check_run",
     "check_suite",
     "registry_package",
