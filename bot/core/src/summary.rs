@@ -52,15 +52,15 @@ impl Ground {
             ConfigFacts::Invalid(_) => return Self::BrokenRules { mends: mends(pr) },
             ConfigFacts::Valid(config) => config,
         };
-        let files = match &pr.files {
-            Ok(files) => files,
-            Err(why) => {
+        let (files, modules) = match (&pr.files, &pr.modules) {
+            (Ok(files), Ok(modules)) => (files, modules),
+            (Err(why), _) | (_, Err(why)) => {
                 let why = why.to_string();
                 return Self::Unread { why };
             }
         };
         let mut touched: BTreeMap<EnvName, BTreeSet<StackName>> = BTreeMap::new();
-        for (stack, envs) in stacks::touched(config, files) {
+        for (stack, envs) in stacks::touched(config, files, modules) {
             for env in envs {
                 touched.entry(env).or_default().insert(stack.clone());
             }

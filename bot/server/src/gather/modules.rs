@@ -14,10 +14,7 @@ use crate::process::Unstoppable;
 fn asks(event: &Event, config: &Config, state: &PullState) -> bool {
     match &event.kind {
         EventKind::Comment { body, .. } => match command::parse(body) {
-            Parsed::Command(request) => matches!(
-                request.resolve(config),
-                Ok(Command::Plan { stacks, .. }) if stacks.is_empty()
-            ),
+            Parsed::Command(request) => matches!(request.resolve(config), Ok(Command::Plan { .. })),
             _ => false,
         },
         EventKind::PullRequest { .. } => match state {
@@ -25,10 +22,11 @@ fn asks(event: &Event, config: &Config, state: &PullState) -> bool {
             PullState::Merged(_) => config.environments.iter().any(|env| env.auto_apply),
             PullState::Closed => false,
         },
-        EventKind::SuiteRerequested { .. } => true,
-        EventKind::CheckRerequested { .. }
-        | EventKind::Button { .. }
-        | EventKind::Review { .. }
+        EventKind::MergeGroup { .. }
+        | EventKind::SuiteRerequested { .. }
+        | EventKind::CheckRerequested { .. }
+        | EventKind::Button { .. } => true,
+        EventKind::Review { .. }
         | EventKind::Push { .. }
         | EventKind::ImageMaybe
         | EventKind::RunEnded { .. } => false,
