@@ -171,6 +171,7 @@ fn files_that_cannot_be_read_stop_it_visibly() {
 fn modules_that_cannot_be_read_stop_it_visibly() {
     let blind = merged(AUTO, "").but(|facts| facts.pr.as_mut().unwrap().modules = unread());
     insta::assert_snapshot!(blind.happens(Closed), @"
+    drop the plans of #42
     reply
       | ### ⛔ Not applied in dev
       |
