@@ -630,6 +630,7 @@ fn a_plan_is_cancelled_whether_it_waits_or_is_under_way() {
 
         dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ana`) · [run](http://HERE/runs/RUN)
         "#);
+        story.quiet().await?;
         insta::assert_snapshot!(story.checks(&story.head(pr)), @"
         plan dev: cancelled, Cancelled
         plan prod: success, Nothing to do

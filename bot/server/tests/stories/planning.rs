@@ -40,6 +40,7 @@ fn a_pull_request_is_planned_where_it_changes_something() {
         let head = story.head(pr);
         story.check(&head, "plan dev").await?;
         story.check(&head, "plan prod").await?;
+        story.quiet().await?;
         insta::assert_snapshot!(story.checks(&head), @"
         plan dev: success, +1
         plan prod: success, Nothing to do
@@ -353,6 +354,7 @@ fn a_push_supersedes_the_plans_under_way() {
         );
         waiting.release();
         assert_eq!(story.replies(pr).len(), 1);
+        story.quiet().await?;
         insta::assert_snapshot!(story.checks(&old), @"
         plan dev: cancelled, Superseded by a newer commit
         plan prod: success, Nothing to do
