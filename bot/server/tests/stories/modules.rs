@@ -72,6 +72,7 @@ fn a_module_touches_every_stack_that_uses_it_and_no_other() {
         insta::assert_snapshot!(story.checks(&story.head(pr)), @"
         plan dev: success, +1
         plan prod: success, +1
+        slipway: success, All is planned
         ");
         // What is planned before the merge is applied by it.
         let sha = story.merge("ana", pr).await?;
@@ -130,6 +131,7 @@ fn a_module_that_nobody_uses_touches_nothing() {
         insta::assert_snapshot!(story.checks(&head), @"
         plan dev: success, Nothing to do
         plan prod: success, Nothing to do
+        slipway: success, Nothing to do
         ");
         assert!(story.replies(pr).is_empty());
         Ok(story)
