@@ -14,7 +14,10 @@ use crate::process::Unstoppable;
 fn asks(event: &Event, config: &Config, state: &PullState) -> bool {
     match &event.kind {
         EventKind::Comment { body, .. } => match command::parse(body) {
-            Parsed::Command(request) => matches!(request.resolve(config), Ok(Command::Plan { .. })),
+            Parsed::Command(request) => matches!(
+                request.resolve(config),
+                Ok(Command::Plan { .. } | Command::Retry)
+            ),
             _ => false,
         },
         EventKind::PullRequest { .. } => match state {
