@@ -66,7 +66,7 @@ impl fmt::Display for Subject {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// More people, changes or code get further than before; or nobody can tell from the file that
-    /// they do not, as where another role, account or image takes the place of the one before.
+    /// they do not, as where another role, image, cluster or state takes the place of the one before.
     Opens,
     /// Neither.
     Alters,

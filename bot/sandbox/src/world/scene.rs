@@ -2,6 +2,8 @@
 
 mod checkout;
 
+use std::time::Duration;
+
 use anyhow::Context as _;
 
 use crate::github::Protection;
@@ -15,6 +17,8 @@ pub struct Scene {
     pub image: String,
     /// The check that its CI reports.
     pub check: String,
+    /// How long a release has to be live in dev before prod takes it.
+    pub soak: Duration,
     /// What the bot's roles ask for.
     pub external_id: String,
     /// Its files. Terraform backends (`*.s3.tfbackend`) are told besides where the world's S3 is.
@@ -38,6 +42,7 @@ impl Scene {
             repo: super::REPO.to_owned(),
             image: super::IMAGE.to_owned(),
             check: "test".to_owned(),
+            soak: Duration::from_secs(4),
             external_id: "acme-shop".to_owned(),
             files: shop_files(),
             accounts: ["111111111111", "222222222222"].map(str::to_owned),

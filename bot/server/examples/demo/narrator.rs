@@ -28,9 +28,10 @@ impl<'a> Narrator<'a> {
             bot.url()
         );
         println!(
-            "The repository is this one: its deploy.toml (without windows, and with a soak of 4 s), its\n\
+            "The repository is this one: its deploy.toml (without windows, and with a soak of {} s), its\n\
              manifests, the variables and backends of its stacks. Resources of Terraform's own stand in\n\
-             for those of AWS."
+             for those of AWS.",
+            world.scene.soak.as_secs()
         );
         Self {
             world,
@@ -150,13 +151,9 @@ impl<'a> Narrator<'a> {
         Ok(())
     }
 
-    /// Waits until a release has been live in an environment for so long.
-    pub(crate) async fn until_soaked(
-        &self,
-        env: &str,
-        sha: &str,
-        soak: Duration,
-    ) -> anyhow::Result<()> {
+    /// Waits until a release has been live in an environment for as long as the scene asks.
+    pub(crate) async fn until_soaked(&self, env: &str, sha: &str) -> anyhow::Result<()> {
+        let soak = self.world.scene.soak;
         let live = self.world.github.look(|model| {
             let repository = model.repository(&self.world.scene.repo)?;
             let mut all = repository.deployments.iter();

@@ -66,7 +66,7 @@ pub(crate) async fn measure(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::R
         format!("{} ms, {word} the aim of {} ms", ms(time), ms(limit))
     };
     n.seen(&format!(
-        "from delivery to comment {} ms; git, init, plan and show alone {} ms; the bot adds {}",
+        "from delivery to comment {} ms; the git and Terraform commands alone {} ms; the bot adds {}",
         ms(whole),
         ms(bare),
         verdict(added, ADDED)
@@ -83,99 +83,59 @@ pub(crate) async fn measure(n: &mut Narrator<'_>, terraform: &Path) -> anyhow::R
 /// The same work by hand: bring the commit, check it out, init, select the workspace, plan, show.
 async fn bare(n: &Narrator<'_>, terraform: &Path) -> anyhow::Result<Duration> {
     let dir = tempfile::tempdir()?;
-    let keys = n.world.aws.session_keys(
-        &format!("arn:aws:iam::{}:role/slipway-plan", n.world.dev.account),
-        "by-hand",
-        Duration::from_secs(900),
-    )?;
     let path = dir.path();
-    let mirror = path.join("mirror.git");
-    let token = n
-        .world
-        .github
-        .installation_token(&n.world.scene.repo)
-        .await?;
-    let url = n.world.github.clone_url(&n.world.scene.repo);
+    let (mirror, tree) = (path.join("mirror.git"), path.join("tree"));
+    let repo = &n.world.scene.repo;
+    let token = n.world.github.installation_token(repo).await?;
+    let url = n.world.github.clone_url(repo);
     let url = url.replace("http://", &format!("http://x-access-token:{token}@"));
     // The bot has its mirror already: the first clone is not part of a plan.
-    run(
-        "git",
-        &[
-            "clone",
-            "--quiet",
-            "--mirror",
-            &url,
-            &mirror.to_string_lossy(),
-        ],
-        path,
-        &[],
-    )
-    .await?;
-    let tree = path.join("tree");
+    let mirror_text = mirror.to_string_lossy();
+    let clone = ["clone", "--quiet", "--mirror", &url, &mirror_text];
+    run("git", &clone, path, &[]).await?;
     std::fs::create_dir(&tree)?;
-    let env = [
+    let env = plan_environment(n)?;
+    let env: Vec<(&str, &str)> = env.iter().map(|(k, v)| (*k, v.as_str())).collect();
+    let git_dir = format!("--git-dir={}", mirror.display());
+    let work_tree = format!("--work-tree={}", tree.display());
+    let stack = tree.join("infra/02-eks");
+    let program = terraform.to_string_lossy();
+
+    let began = Instant::now();
+    for args in [
+        ["fetch", "--quiet"].as_slice(),
+        &["merge-tree", "--write-tree", "main", "measured"],
+        &[&work_tree, "checkout", "--force", "--quiet", "measured"],
+    ] {
+        let args = [&[git_dir.as_str()], args].concat();
+        run("git", &args, path, &[]).await?;
+    }
+    for line in [
+        "init -input=false -no-color -backend-config=dev.s3.tfbackend",
+        "workspace select -no-color dev",
+        "plan -input=false -no-color -json -out=plan -var-file=dev.tfvars",
+        "show -json plan",
+    ] {
+        let args: Vec<&str> = line.split(' ').collect();
+        run(&program, &args, &stack, &env).await?;
+    }
+    Ok(began.elapsed())
+}
+
+/// What Terraform is told to plan in dev.
+fn plan_environment(n: &Narrator<'_>) -> anyhow::Result<[(&'static str, String); 6]> {
+    let role = format!("arn:aws:iam::{}:role/slipway-plan", n.world.dev.account);
+    let aws = &n.world.aws;
+    let keys = aws.session_keys(&role, "by-hand", Duration::from_secs(900))?;
+    let token = keys.session_token.context("a session has a token")?;
+    Ok([
         ("AWS_ACCESS_KEY_ID", keys.access_key_id),
         ("AWS_SECRET_ACCESS_KEY", keys.secret_access_key),
-        (
-            "AWS_SESSION_TOKEN",
-            keys.session_token.context("a session has a token")?,
-        ),
+        ("AWS_SESSION_TOKEN", token),
         ("AWS_REGION", "eu-central-1".to_owned()),
         ("TF_IN_AUTOMATION", "1".to_owned()),
         ("CHECKPOINT_DISABLE", "1".to_owned()),
-    ];
-    let env: Vec<(&str, &str)> = env
-        .iter()
-        .map(|(name, value)| (*name, value.as_str()))
-        .collect();
-    let began = Instant::now();
-    let git_dir = format!("--git-dir={}", mirror.display());
-    let work_tree = format!("--work-tree={}", tree.display());
-    run("git", &[&git_dir, "fetch", "--quiet"], path, &[]).await?;
-    run(
-        "git",
-        &[&git_dir, "merge-tree", "--write-tree", "main", "measured"],
-        path,
-        &[],
-    )
-    .await?;
-    run(
-        "git",
-        &[
-            &git_dir, &work_tree, "checkout", "--force", "--quiet", "measured",
-        ],
-        path,
-        &[],
-    )
-    .await?;
-    let stack = tree.join("infra/02-eks");
-    let program = terraform.to_string_lossy();
-    let backend = "-backend-config=dev.s3.tfbackend";
-    run(
-        &program,
-        &["init", "-input=false", "-no-color", backend],
-        &stack,
-        &env,
-    )
-    .await?;
-    run(
-        &program,
-        &["workspace", "select", "-no-color", "dev"],
-        &stack,
-        &env,
-    )
-    .await?;
-    let plan = [
-        "plan",
-        "-input=false",
-        "-no-color",
-        "-json",
-        "-out=plan",
-        "-var-file=dev.tfvars",
-    ];
-    run(&program, &plan, &stack, &env).await?;
-    run(&program, &["show", "-json", "plan"], &stack, &env).await?;
-    Ok(began.elapsed())
+    ])
 }
 
 async fn run(program: &str, args: &[&str], dir: &Path, env: &[(&str, &str)]) -> anyhow::Result<()> {

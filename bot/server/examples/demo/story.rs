@@ -1,17 +1,12 @@
 //! The story: plan, approval, apply, merge, deploy, prod behind its gates, a bad image, rollback.
 
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context, ensure};
-
 use slipway_sandbox::world::Scene;
 
 use crate::narrator::Narrator;
 use crate::overhead;
-
-/// How long a release has to be live in dev before prod takes it, as deploy.toml of this world says.
-const SOAK: Duration = Duration::from_secs(4);
 
 /// The variable that says how big the database is, and what ana makes of it.
 const SIZE: &str = "instance_class";
@@ -164,7 +159,7 @@ async fn prod_applied(n: &mut Narrator<'_>, pr: u64) -> anyhow::Result<()> {
 
 async fn prod_deployed(n: &mut Narrator<'_>, pr: u64, merge: &str) -> anyhow::Result<()> {
     n.step("dev has soaked; ben says /deploy prod and confirms");
-    n.until_soaked("dev", merge, SOAK).await?;
+    n.until_soaked("dev", merge).await?;
     n.world
         .github
         .comment(&n.world.scene.repo, pr, "ben", "/deploy prod")

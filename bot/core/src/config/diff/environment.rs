@@ -143,7 +143,10 @@ fn aws(was: &Aws, is: &Aws, findings: &mut Findings) {
         findings.optional(key, (was.as_ref(), is.as_ref()), effect);
     }
     let pair = (was.external_id.as_ref(), is.external_id.as_ref());
-    let effect = Effect::opens_if(is.external_id.is_none());
+    let effect = match (&was.external_id, &is.external_id) {
+        (Some(_), Some(_)) => Effect::Alters,
+        (_, now) => Effect::opens_if(now.is_none()),
+    };
     findings.optional("aws.external_id", pair, effect);
     let effect = Effect::opens_if(is.session > was.session);
     let pair = (&was.session, &is.session);

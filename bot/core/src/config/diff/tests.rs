@@ -215,6 +215,15 @@ fn windows_are_compared_by_the_hours_that_they_cover() {
 }
 
 #[test]
+fn another_external_id_is_neither_more_nor_less() {
+    let dev = |id: &str| EXAMPLE.replace("external_id = \"slipway-dev\"", id);
+    assert_ne!(dev(""), EXAMPLE);
+    let found = diff(&config(EXAMPLE), &config(&dev("external_id = \"other\"")));
+    let effects: Vec<Effect> = found.iter().map(|change| change.effect).collect();
+    assert_eq!(effects, [Effect::Alters], "{found:?}");
+}
+
+#[test]
 fn another_role_or_account_is_never_told_as_harmless() {
     insta::assert_snapshot!(there_and_back(&[
         (

@@ -3,6 +3,7 @@
 //! the stacks are stood in for by Terraform's built-in ones, since the AWS provider would need AWS.
 
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::{Context, ensure};
 
@@ -37,7 +38,7 @@ const CHECK: &str = "make check";
 const NOBODY: (&str, &str) = ("203.0.113.0/32", "198.51.100.7/32");
 
 /// What half an hour of soaking becomes, for people who watch.
-const SOAK: &str = "4s";
+const SOAK: Duration = Duration::from_secs(4);
 
 impl Scene {
     /// The repository `acme/slipway`, read from a checkout of it.
@@ -101,6 +102,7 @@ impl Scene {
                 .map(|(_, stack, _)| (*stack).to_owned())
                 .collect(),
             check: CHECK.to_owned(),
+            soak: SOAK,
             protection: Some(Protection {
                 required_checks: vec![CHECK.to_owned()],
                 ..Protection::default()
@@ -134,7 +136,7 @@ fn hurried(deploy: &str) -> anyhow::Result<String> {
         match key {
             "soak" => {
                 soaks += 1;
-                format!("soak       = \"{SOAK}\"\n")
+                format!("soak       = \"{}s\"\n", SOAK.as_secs())
             }
             "windows" => {
                 windows += 1;
