@@ -23,6 +23,7 @@ pub mod run;
 pub mod session;
 pub mod spec;
 pub mod stacks;
+pub mod tool;
 
 #[cfg(test)]
 mod testing;

@@ -29,6 +29,7 @@ use crate::run::{
     RunState, Trigger, Work,
 };
 use crate::spec::{AwsAccess, ServiceSpec, StackSpec};
+use crate::tool::ToolReason;
 
 /// The pull request of most tests.
 pub(crate) const PR: PrNumber = PrNumber(42);
@@ -557,6 +558,8 @@ pub(crate) fn planned(number: u32, stack_name: &str, name: &str, creates: usize)
             artifact: format!("plans/{number}"),
             sha256: "0".repeat(64),
             base: sha('b'),
+            tool_version: "terraform 1.11.4".to_owned(),
+            tool_reason: ToolReason::Settings,
             evidence: evidence("slipway-plan"),
         })))
         .state(RunState::Succeeded)

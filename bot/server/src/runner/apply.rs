@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
+use slipway_core::config::ToolVersion;
 use slipway_core::ids::{CommitSha, RunId};
 use slipway_core::outcome::{Applied, Outcome, Planned};
 use slipway_core::plan::Counts;
@@ -25,12 +26,18 @@ pub(super) async fn run(hand: &Hand<'_>, work: &ApplyWork) -> Result<RunEnd, Hal
 async fn saved(hand: &Hand<'_>, work: &ApplyWork, plan: &RunId) -> Result<RunEnd, Halt> {
     let (base_ref, base, planned) = saved_plan(hand, plan).await?;
     hand.gates_of_apply(Some((&base_ref, &base))).await?;
+    // Terraform would not take the plan of another version.
+    let made_with = ToolVersion::parse(&planned.tool_version).ok();
     let worktree = hand.checkout(merged(hand.run, &base)?).await?;
+    let tool = hand
+        .tool(&work.stack, &*worktree, made_with.as_ref())
+        .await?;
     let session = hand.credentials().await?;
     let place = Workplace {
         hand,
         stack: &work.stack,
         worktree,
+        tool,
         session,
         scratch: hand.scratch().await?,
     };
@@ -55,11 +62,13 @@ async fn again(
     let worktree = hand
         .checkout(Revision::Commit(hand.run.order.commit.clone()))
         .await?;
+    let tool = hand.tool(&work.stack, &*worktree, None).await?;
     let session = hand.credentials().await?;
     let place = Workplace {
         hand,
         stack: &work.stack,
         worktree,
+        tool,
         session,
         scratch: hand.scratch().await?,
     };

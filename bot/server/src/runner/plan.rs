@@ -10,11 +10,13 @@ use super::{Failure, Halt, Hand, merged, succeeded};
 pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt> {
     let _slot = hand.slot().await?;
     let worktree = hand.checkout(merged(hand.run, &work.base)?).await?;
+    let tool = hand.tool(&work.stack, &*worktree, None).await?;
     let session = hand.credentials().await?;
     let place = Workplace {
         hand,
         stack: &work.stack,
         worktree,
+        tool,
         session,
         scratch: hand.scratch().await?,
     };
@@ -36,6 +38,8 @@ pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt
             artifact,
             sha256,
             base: work.base.clone(),
+            tool_version: place.tool.version.named(),
+            tool_reason: place.tool.reason,
             evidence: fresh.evidence,
         })),
         None,

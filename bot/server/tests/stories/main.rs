@@ -26,4 +26,5 @@ mod repository;
 mod rollback;
 mod ship;
 mod valve;
+mod versions;
 mod webhooks;
