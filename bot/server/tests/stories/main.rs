@@ -31,4 +31,5 @@ mod rollback;
 mod ship;
 mod summary;
 mod valve;
+mod versions;
 mod webhooks;
