@@ -300,11 +300,11 @@ fn a_download_is_held_to_its_sum() {
             format!("{}  {name}\n", "0".repeat(64)).as_bytes(),
         );
 
+        let mirror = mirror(&files).await?;
         let was = format!("program = \"{}\"", story.valve.program().display());
         let is = format!(
-            "program = \"{}\"\ndownload = true\nmirror.terraform = \"{}\"",
+            "program = \"{}\"\ndownload = true\nmirror.terraform = \"{mirror}\"",
             own.display(),
-            mirror(&files).await?
         );
         story.with_settings(&was, &is).await?;
         asks(&story, &version, &version).await?;
@@ -315,6 +315,7 @@ fn a_download_is_held_to_its_sum() {
         let told = story.settles(pr, "failed at").await?;
         let told = told.replace("\\_", "_").replace("\\.", ".");
         let told = told.replace(&name, "ARCHIVE").replace(&sum, "SUM");
+        let told = told.replace(&mirror, "MIRROR");
         insta::assert_snapshot!(told.replace(&version, "REAL"), @"
         ### Plan · `COMMIT` onto `main@COMMIT`
 
@@ -323,8 +324,8 @@ fn a_download_is_held_to_its_sum() {
         | dev | [network](http://HERE/runs/RUN) | ❌ failed at `tool` |
         | prod | [network](http://HERE/runs/RUN) | ❌ failed at `tool` |
 
-        - ❌ dev · network failed at `tool`: Terraform: getting terraform REAL: http://127.0.0.1:38389/REAL/ARCHIVE has the SHA-256 SUM, but 0000000000000000000000000000000000000000000000000000000000000000 is in http://127.0.0.1:38389/REAL/terraform_REAL_SHA256SUMS; it was thrown away — mend the cause, then `/retry`
-        - ❌ prod · network failed at `tool`: Terraform: getting terraform REAL: http://127.0.0.1:38389/REAL/ARCHIVE has the SHA-256 SUM, but 0000000000000000000000000000000000000000000000000000000000000000 is in http://127.0.0.1:38389/REAL/terraform_REAL_SHA256SUMS; it was thrown away — mend the cause, then `/retry`
+        - ❌ dev · network failed at `tool`: Terraform: getting terraform REAL: MIRROR/REAL/ARCHIVE has the SHA-256 SUM, but 0000000000000000000000000000000000000000000000000000000000000000 is in MIRROR/REAL/terraform_REAL_SHA256SUMS; it was thrown away — mend the cause, then `/retry`
+        - ❌ prod · network failed at `tool`: Terraform: getting terraform REAL: MIRROR/REAL/ARCHIVE has the SHA-256 SUM, but 0000000000000000000000000000000000000000000000000000000000000000 is in MIRROR/REAL/terraform_REAL_SHA256SUMS; it was thrown away — mend the cause, then `/retry`
 
         [run](http://HERE/runs/RUN)
         ");
