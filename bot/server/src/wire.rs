@@ -278,7 +278,10 @@ async fn ports(
             ..Timeouts::default()
         },
         grace: limits.stop_grace,
-        plugin_cache: None,
+        provider_cache: settings
+            .terraform
+            .provider_cache
+            .then(|| data_dir.join("providers")),
         cli_config: settings.terraform.cli_config.clone(),
         credentials: match settings.terraform.credentials {
             TerraformCredentials::Endpoint => CredentialsBy::Endpoint,

@@ -155,6 +155,8 @@ pub struct TerraformSettings {
     pub mirror: Mirror,
     /// SHA-256 of archives by their names; if there is any, no other archive is downloaded.
     pub sums: BTreeMap<String, String>,
+    /// Whether providers are kept for the inits after.
+    pub provider_cache: bool,
     /// A CLI configuration file (provider mirrors and the like).
     pub cli_config: Option<PathBuf>,
     /// How it comes by the credentials of its role.
@@ -171,6 +173,7 @@ impl Default for TerraformSettings {
             download: false,
             mirror: Mirror::default(),
             sums: BTreeMap::new(),
+            provider_cache: true,
             cli_config: None,
             credentials: TerraformCredentials::default(),
             env: BTreeMap::new(),
@@ -474,6 +477,10 @@ mod tests {
         assert_eq!(settings.terraform.mirror.terraform, mirror.terraform);
         assert_eq!(settings.terraform.mirror.opentofu, mirror.opentofu);
         assert!(!settings.terraform.download);
+        assert_eq!(
+            settings.terraform.provider_cache,
+            TerraformSettings::default().provider_cache
+        );
         assert_eq!(settings.database(), "sqlite:///var/lib/slipway/slipway.db");
     }
 

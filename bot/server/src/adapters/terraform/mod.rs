@@ -10,6 +10,7 @@ mod credentials;
 mod download;
 mod failure;
 mod places;
+mod providers;
 mod settings;
 mod state_lock;
 mod text;
@@ -18,6 +19,7 @@ mod ui;
 mod work;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use slipway_core::config::ToolVersion;
@@ -25,14 +27,14 @@ use slipway_core::ports::{
     AppliedPlan, ChosenTool, PlanFile, PortResult, Terraform, TerraformError, TerraformJob,
     ToolError, ToolRequest,
 };
-use tokio::sync::Mutex;
 
 pub use credentials::CredentialsBy;
 pub use download::DownloadSettings;
 pub use settings::{TerraformSettings, Timeouts};
 
 use download::Downloads;
-use failure::{Step, bare, invalid, not_begun};
+use failure::{Step, bare, invalid, not_begun, unmet};
+use providers::ProviderCache;
 use tool::Toolbox;
 use work::Work;
 
@@ -44,22 +46,25 @@ const ANSWER_LIMIT: usize = 64 * 1024;
 pub struct TerraformCli {
     settings: TerraformSettings,
     toolbox: Toolbox,
-    /// The plugin cache is not safe for several inits at a time
-    /// (Terraform documentation, "Provider Plugin Cache").
-    one_init: Mutex<()>,
+    providers: Option<Arc<ProviderCache>>,
 }
 
 impl TerraformCli {
     /// Takes its settings; nothing is run yet.
     ///
     /// # Errors
-    /// When the directory for downloads can't be made.
+    /// When the directories for downloads and providers can't be made.
     pub fn new(settings: TerraformSettings) -> PortResult<Self> {
         let downloads = settings.download.clone().map(Downloads::open).transpose()?;
+        let providers = match &settings.provider_cache {
+            Some(dir) => ProviderCache::open(&settings, dir)
+                .map_err(|error| unmet("preparing to cache providers", &error))?,
+            None => None,
+        };
         Ok(Self {
             settings,
             toolbox: Toolbox::new(downloads),
-            one_init: Mutex::new(()),
+            providers: providers.map(Arc::new),
         })
     }
 
@@ -80,14 +85,7 @@ impl Terraform for TerraformCli {
 
     async fn init(&self, job: &TerraformJob<'_>) -> Result<(), TerraformError> {
         let work = Work::begin(&self.settings, job, Step::Init).map_err(bare)?;
-        let _turn = match self.settings.plugin_cache {
-            Some(_) => tokio::select! {
-                turn = self.one_init.lock() => Some(turn),
-                () = job.stop.asked() => return Err(bare(not_begun(Step::Init, job))),
-            },
-            None => None,
-        };
-        work.init().await?;
+        work.init(self.providers.as_ref()).await?;
         work.select_workspace().await
     }
 
