@@ -295,10 +295,14 @@ async fn ports(
     let artifacts = artifacts::open(settings, secrets, data_dir)?;
     artifacts.tidy().context("tidying the plan files up")?;
     scratch::clear(data_dir).context("removing what killed runs left in clear text")?;
+    let source = Arc::new(source);
+    let mut shelves = terraform.shelves();
+    shelves.push(source.clone());
     Ok(Ports {
         store: outside.store,
         forge: outside.forge,
-        source: Arc::new(source),
+        shelves,
+        source,
         cloud: outside.cloud,
         terraform: Arc::new(terraform),
         registry: Arc::new(OciRegistry::new(registries(settings, secrets))?),

@@ -3,6 +3,7 @@
 //! Types of an SDK never appear here. Every error is a [`PortError`], which knows whether it helps
 //! to try again; the one layer that does try again is the shell's.
 
+mod shelf;
 mod store;
 
 use std::fmt;
@@ -29,6 +30,7 @@ use crate::report::check::CheckOutput;
 use crate::stacks::graph::Sources;
 use crate::tool::ToolReason;
 
+pub use shelf::*;
 pub use store::*;
 
 /// An outside system did not do what was asked of it.

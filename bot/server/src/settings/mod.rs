@@ -6,6 +6,7 @@
 
 mod pattern;
 mod secret;
+mod size;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -270,6 +271,9 @@ pub struct Limits {
     /// How long the log of a run is kept after its end.
     #[serde(deserialize_with = "duration")]
     pub keep_logs: Duration,
+    /// How many bytes are kept of what can be fetched again.
+    #[serde(deserialize_with = "size::read")]
+    pub cache: u64,
 }
 
 impl Default for Limits {
@@ -288,6 +292,7 @@ impl Default for Limits {
             report_interval: Duration::from_secs(2),
             redelivery_interval: minutes(5),
             keep_logs: minutes(90 * 24 * 60),
+            cache: 10_000_000_000,
         }
     }
 }
@@ -460,6 +465,7 @@ mod tests {
             settings.limits.apply_timeout,
             Limits::default().apply_timeout
         );
+        assert_eq!(settings.limits.cache, Limits::default().cache);
         assert_eq!(
             settings.terraform.credentials,
             TerraformSettings::default().credentials

@@ -17,6 +17,7 @@
 mod deliveries;
 mod reports;
 mod runs;
+mod shelves;
 mod sweep;
 mod ticks;
 

@@ -63,6 +63,16 @@ pub(super) fn unmet(doing: &str, error: &io::Error) -> PortError {
     }
 }
 
+/// The work on the bot's own files did not come to its end.
+pub(super) fn ended_early(doing: &str, error: &tokio::task::JoinError) -> PortError {
+    PortError {
+        system: SYSTEM,
+        doing: doing.to_owned(),
+        said: format!("the work did not come to its end: {error}"),
+        kind: PortErrorKind::Unavailable { retry_after: None },
+    }
+}
+
 /// The machine has no port for the credentials.
 pub(super) fn no_door(doing: &str, error: &io::Error) -> PortError {
     PortError {

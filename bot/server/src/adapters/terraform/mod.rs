@@ -24,7 +24,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use slipway_core::config::ToolVersion;
 use slipway_core::ports::{
-    AppliedPlan, ChosenTool, PlanFile, PortResult, Terraform, TerraformError, TerraformJob,
+    AppliedPlan, ChosenTool, PlanFile, PortResult, Shelf, Terraform, TerraformError, TerraformJob,
     ToolError, ToolRequest,
 };
 
@@ -46,6 +46,7 @@ const ANSWER_LIMIT: usize = 64 * 1024;
 pub struct TerraformCli {
     settings: TerraformSettings,
     toolbox: Toolbox,
+    downloads: Option<Arc<Downloads>>,
     providers: Option<Arc<ProviderCache>>,
 }
 
@@ -56,6 +57,9 @@ impl TerraformCli {
     /// When the directories for downloads and providers can't be made.
     pub fn new(settings: TerraformSettings) -> PortResult<Self> {
         let downloads = settings.download.clone().map(Downloads::open).transpose()?;
+        let downloads = downloads.map(Arc::new);
+        let shelf = downloads.clone();
+
         let providers = match &settings.provider_cache {
             Some(dir) => ProviderCache::open(&settings, dir)
                 .map_err(|error| unmet("preparing to cache providers", &error))?,
@@ -64,8 +68,17 @@ impl TerraformCli {
         Ok(Self {
             settings,
             toolbox: Toolbox::new(downloads),
+            downloads: shelf,
             providers: providers.map(Arc::new),
         })
+    }
+
+    /// What it keeps and could fetch again: downloaded versions, and providers.
+    #[must_use]
+    pub fn shelves(&self) -> Vec<Arc<dyn Shelf>> {
+        let downloads = self.downloads.clone().map(|shelf| shelf as Arc<dyn Shelf>);
+        let providers = self.providers.clone().map(|shelf| shelf as Arc<dyn Shelf>);
+        downloads.into_iter().chain(providers).collect()
     }
 
     /// What the program of the settings is, for a check at start.

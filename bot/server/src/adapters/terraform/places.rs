@@ -83,6 +83,11 @@ impl Places {
         Ok(places)
     }
 
+    /// The run's own directory: gone when the run is over.
+    pub(super) fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
     /// The lock file of the root module, which may not be there.
     pub(super) fn lock_file(&self) -> PathBuf {
         self.dir.join(dependency_lock::FILE_NAME)

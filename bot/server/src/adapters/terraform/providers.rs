@@ -12,16 +12,20 @@
 
 mod package;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::fs::DirBuilder;
 use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
+use async_trait::async_trait;
 use slipway_core::dependency_lock::LockedProvider;
+use slipway_core::ports::{PortResult, Shelf, ShelfItem};
 
+use super::failure::{ended_early, unmet};
 use super::settings::TerraformSettings;
+use crate::shelf::{InUse, size, touch, touched};
 use package::{Incoming, Sum};
 
 /// What is not whole yet, or being removed.
@@ -54,19 +58,12 @@ pub(super) struct ProviderCache {
     config: String,
     /// One init copies at a time: the others find what it made.
     filling: tokio::sync::Mutex<()>,
-    offered: Arc<Offered>,
+    in_use: InUse<Sum>,
 }
 
-/// How many inits have been offered an entry and are not done. Held while one is removed.
-#[derive(Debug, Default)]
-struct Offered(Mutex<HashMap<Sum, usize>>);
-
-/// What one init may take from the cache; in use until it is dropped.
-pub(super) struct Offer {
-    /// The source addresses of providers, and the entries that they lie in.
-    entries: Vec<(String, Sum)>,
-    offered: Arc<Offered>,
-}
+/// What one init may take from the cache: the source addresses of providers, and the entries that they
+/// lie in.
+pub(super) struct Offer(Vec<(String, Sum)>);
 
 impl ProviderCache {
     /// Makes the directory, and removes what an earlier process left half-way. None where the
@@ -90,28 +87,23 @@ impl ProviderCache {
             dir: dir.to_owned(),
             config,
             filling: tokio::sync::Mutex::default(),
-            offered: Arc::default(),
+            in_use: InUse::default(),
         }))
     }
 
-    /// What is there of what a lock file names.
-    pub(super) fn offer(&self, locked: &[LockedProvider]) -> Offer {
-        let mut offer = Offer {
-            entries: Vec::new(),
-            offered: Arc::clone(&self.offered),
-        };
-        let mut counts = self.offered.counts();
+    /// What is there of what a lock file names. It stays there as long as the directory of the run.
+    pub(super) fn offer(&self, locked: &[LockedProvider], run: &Path) -> Offer {
+        let mut offer = Vec::new();
+        let mut uses = self.in_use.hold();
         for provider in locked {
             let kept = provider.unpacked.iter().map(|sum| Sum(*sum));
             if let Some(sum) = kept.into_iter().find(|sum| self.has(provider, *sum)) {
-                // Only the order of removal is at stake.
-                let _ = std::fs::write(self.entry(sum).join(USED), "\n");
-                *counts.entry(sum).or_default() += 1;
-                offer.entries.push((provider.source.clone(), sum));
+                touch(&self.entry(sum).join(USED));
+                uses.note(sum, run);
+                offer.push((provider.source.clone(), sum));
             }
         }
-        drop(counts);
-        offer
+        Offer(offer)
     }
 
     /// A CLI configuration by which exactly these are taken from here, and by nobody asked elsewhere.
@@ -119,7 +111,7 @@ impl ProviderCache {
         let mut text = self.config.clone();
         text.push_str("\nprovider_installation {\n");
         let mut all = Vec::new();
-        for (source, sum) in &offer.entries {
+        for (source, sum) in &offer.0 {
             let path = self.entry(*sum).join(MIRROR);
             text.push_str(&format!(
                 "  filesystem_mirror {{\n    path    = \"{}\"\n    include = [\"{source}\"]\n  }}\n",
@@ -135,8 +127,16 @@ impl ProviderCache {
     }
 
     /// Throws away those that are not what they are kept as.
-    pub(super) fn prove(&self, offer: &Offer) {
-        for (source, sum) in &offer.entries {
+    pub(super) async fn prove(self: &Arc<Self>, offer: Offer) {
+        let cache = Arc::clone(self);
+        let proven = tokio::task::spawn_blocking(move || cache.prove_here(&offer));
+        if let Err(error) = proven.await {
+            tracing::error!(%error, "proving cached providers failed");
+        }
+    }
+
+    fn prove_here(&self, offer: &Offer) {
+        for (source, sum) in &offer.0 {
             let mirror = self.entry(*sum).join(MIRROR);
             let is = package::only(&mirror).and_then(|package| package::sum(&package));
             if is.as_ref().is_ok_and(|is| is == sum) {
@@ -146,7 +146,7 @@ impl ProviderCache {
                 provider = source,
                 "a provider in the cache is spoilt: removed"
             );
-            if let Err(error) = self.remove(*sum) {
+            if let Err(error) = self.put_aside(*sum) {
                 tracing::error!(%error, "it can't be removed");
             }
         }
@@ -183,7 +183,7 @@ impl ProviderCache {
             if !wanted.contains(&sum) {
                 continue;
             }
-            std::fs::write(incoming.path().join(USED), "\n")?;
+            touch(&incoming.path().join(USED));
             package::seal(&incoming.path().join(MIRROR))?;
             if incoming.publish(&self.entry(sum))? {
                 tracing::info!(
@@ -208,40 +208,78 @@ impl ProviderCache {
         self.dir.join(sum.to_string())
     }
 
-    fn remove(&self, sum: Sum) -> io::Result<()> {
+    /// Puts an entry out of sight, into a directory that goes when it is dropped.
+    fn put_aside(&self, sum: Sum) -> io::Result<Incoming> {
         let gone = Incoming::new(&self.dir, INCOMING)?;
-        std::fs::rename(self.entry(sum), gone.path().join("gone"))
+        std::fs::rename(self.entry(sum), gone.path().join("gone"))?;
+        Ok(gone)
     }
-}
 
-impl Offered {
-    fn counts(&self) -> MutexGuard<'_, HashMap<Sum, usize>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Puts an entry out of sight that no run uses.
+    fn put_unused_aside(&self, sum: Sum) -> io::Result<Option<Incoming>> {
+        let mut uses = self.in_use.hold();
+        if uses.is_used(&sum) || !self.entry(sum).is_dir() {
+            return Ok(None);
+        }
+        self.put_aside(sum).map(Some)
     }
 }
 
 impl Offer {
     pub(super) fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.0.is_empty()
     }
 
     /// The providers, for people.
     pub(super) fn names(&self) -> String {
-        let names: Vec<&str> = self.entries.iter().map(|(name, _)| name.as_str()).collect();
+        let names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
         names.join(", ")
     }
 }
 
-impl Drop for Offer {
-    fn drop(&mut self) {
-        let mut counts = self.offered.counts();
-        for (_, sum) in &self.entries {
-            if let Some(count) = counts.get_mut(sum) {
-                *count = count.saturating_sub(1);
-            }
-        }
-        counts.retain(|_, count| *count > 0);
+#[async_trait]
+impl Shelf for ProviderCache {
+    async fn items(&self) -> PortResult<Vec<ShelfItem>> {
+        let doing = "looking through the cache of providers";
+        let dir = self.dir.clone();
+        let found = tokio::task::spawn_blocking(move || items(&dir));
+        let found = found.await.map_err(|error| ended_early(doing, &error))?;
+        found.map_err(|error| unmet(doing, &error))
     }
+
+    async fn discard(&self, key: &str) -> PortResult<bool> {
+        let Some(sum) = Sum::parse(key) else {
+            return Ok(false);
+        };
+        let doing = "removing a provider from the cache";
+        let aside = self.put_unused_aside(sum);
+        let Some(gone) = aside.map_err(|error| unmet(doing, &error))? else {
+            return Ok(false);
+        };
+        let removed = tokio::task::spawn_blocking(move || drop(gone)).await;
+        removed.map_err(|error| ended_early(doing, &error))?;
+        Ok(true)
+    }
+}
+
+fn items(cache: &Path) -> io::Result<Vec<ShelfItem>> {
+    let mut items = Vec::new();
+    for name in package::directories(cache)? {
+        if Sum::parse(&name).is_none() {
+            continue;
+        }
+        let entry = cache.join(&name);
+        let mirror = entry.join(MIRROR);
+        let package = package::only(&mirror).unwrap_or_default();
+        let inside = package.strip_prefix(&mirror).unwrap_or(&package);
+        items.push(ShelfItem {
+            what: format!("the provider {}", inside.display()),
+            bytes: size(&entry)?,
+            used_at: touched(&entry.join(USED)),
+            key: name,
+        });
+    }
+    Ok(items)
 }
 
 /// The operator's own CLI configuration, or why providers come from where that says.

@@ -59,7 +59,7 @@ impl<'a> Work<'a> {
         let Some(cache) = cache.filter(|_| !locked.is_empty()) else {
             return self.init_from(None).await;
         };
-        let offer = cache.offer(&locked);
+        let offer = cache.offer(&locked, self.places.scratch());
         let config = (!offer.is_empty()).then(|| cache.config(&offer));
         if let Some(config) = &config {
             self.job.log.line(&format!(
@@ -77,12 +77,11 @@ impl<'a> Work<'a> {
             Err(error) if config.is_some() && is_about_providers(&error) => {
                 let again = "once more without the bot's cache of providers";
                 self.job.log.line(again);
-                cache.prove(&offer);
+                cache.prove(offer).await;
                 self.init_from(None).await?;
             }
             done => done?,
         }
-        drop(offer);
         cache.keep(self.places.data.join("providers"), locked).await;
         Ok(())
     }

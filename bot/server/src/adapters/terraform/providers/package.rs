@@ -13,6 +13,14 @@ use sha2::{Digest as _, Sha256};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Sum(pub(super) [u8; 32]);
 
+impl Sum {
+    /// A sum as it is shown.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        let bytes = hex::decode(text).ok()?;
+        bytes.try_into().ok().map(Self)
+    }
+}
+
 /// Hexadecimal: base64 has slashes.
 impl fmt::Display for Sum {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

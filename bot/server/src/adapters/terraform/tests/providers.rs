@@ -234,6 +234,34 @@ async fn what_is_spoilt_breaks_no_run() {
     assert!(!broken.log.text().contains(ONCE_MORE));
 }
 
+#[tokio::test]
+async fn a_provider_is_removed_when_no_run_uses_it() {
+    let cache = tempfile::tempdir().unwrap();
+    let lock = locked().await;
+    let cli = TerraformCli::new(caching(cache.path())).unwrap();
+    cli.init(&stocked(Some(&lock)).job()).await.unwrap();
+    let run = bare_of(&lock);
+    cli.init(&run.job()).await.unwrap();
+
+    let [shelf] = &*cli.shelves() else {
+        panic!("one shelf")
+    };
+    let [item] = &*shelf.items().await.unwrap() else {
+        panic!("one provider")
+    };
+    let what = format!("the provider {SOURCE}/1.2.3/{}", platform());
+    assert_eq!(item.what, what);
+    assert!(item.bytes > 0 && item.used_at > Timestamp::UNIX_EPOCH);
+    assert!(!shelf.discard(&item.key).await.unwrap());
+    assert!(!shelf.discard("../scratch").await.unwrap());
+    drop(run);
+    assert!(shelf.discard(&item.key).await.unwrap());
+    assert!(entries(cache.path()).is_empty());
+    // It is installed and kept again.
+    cli.init(&stocked(Some(&lock)).job()).await.unwrap();
+    assert_eq!(shelf.items().await.unwrap().len(), 1);
+}
+
 /// What is not what the lock file says is not kept, whoever put it there.
 #[tokio::test]
 async fn another_provider_under_its_name_is_not_kept() {
@@ -281,7 +309,7 @@ fn an_operators_word_is_not_overruled() {
 
     let own = "# provider_installation is not for us\ncredentials \"app.example.com\" {\n  token = \"t\"\n}\n";
     let cache = opened(with(own)).unwrap();
-    let text = cache.config(&cache.offer(&[]));
+    let text = cache.config(&cache.offer(&[], dir.path()));
     assert!(text.starts_with(own), "{text}");
 }
 
