@@ -347,7 +347,8 @@ impl Gather {
         let mut named = BTreeSet::new();
         for env in config.iter().flat_map(|config| &config.environments) {
             let allow = &env.allow;
-            for who in allow.plan.iter().chain(&allow.apply).chain(&allow.deploy) {
+            let others = allow.deploy.iter().chain(&allow.force_unlock);
+            for who in allow.plan.iter().chain(&allow.apply).chain(others) {
                 if let Who::Team { org, slug } = who {
                     named.insert((org.to_ascii_lowercase(), slug.to_ascii_lowercase()));
                 }

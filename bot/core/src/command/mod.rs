@@ -26,7 +26,7 @@ use crate::ids::{EnvName, ServiceName, StackName};
 pub use error::CommandError;
 pub use help::{docs_table, help};
 pub use parse::{Parsed, parse};
-pub use prefix::{ConfirmCode, RunPrefix, ShaPrefix};
+pub use prefix::{ConfirmCode, LockId, RunPrefix, ShaPrefix};
 pub use resolve::check_names;
 pub use table::{Argument, Arity, COMMANDS, Flag, Kind, Right, Spec, spec, usage};
 
@@ -113,6 +113,15 @@ pub enum Command {
         /// Which.
         env: EnvName,
     },
+    /// Take a state lock away that nobody is at work under.
+    ForceUnlock {
+        /// Where.
+        env: EnvName,
+        /// Of which stack.
+        stack: StackName,
+        /// Which lock.
+        id: LockId,
+    },
     /// Show the board.
     Where,
     /// Show every gate of an environment.
@@ -149,6 +158,7 @@ impl Command {
             Self::Resume { .. } => "resume",
             Self::Lock { .. } => "lock",
             Self::Unlock { .. } => "unlock",
+            Self::ForceUnlock { .. } => "force-unlock",
             Self::Where => "where",
             Self::Explain { .. } => "explain",
             Self::Confirm { .. } => "confirm",
@@ -181,6 +191,7 @@ impl Command {
             | Self::Resume { env }
             | Self::Lock { env, .. }
             | Self::Unlock { env }
+            | Self::ForceUnlock { env, .. }
             | Self::Explain { env } => Some(env),
             Self::Where | Self::Confirm { .. } | Self::Cancel { .. } | Self::Retry | Self::Help => {
                 None
@@ -220,6 +231,7 @@ impl fmt::Display for Command {
             Self::Resume { env } | Self::Unlock { env } | Self::Explain { env } => {
                 write!(f, " {env}")
             }
+            Self::ForceUnlock { env, stack, id } => write!(f, " {env} {stack} {id}"),
             Self::Confirm { code } => write!(f, " {code}"),
             Self::Cancel { run } => word(f, run.as_ref()),
             Self::Where | Self::Retry | Self::Help => Ok(()),

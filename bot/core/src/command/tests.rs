@@ -55,7 +55,7 @@ fn every_command_of_the_table_is_understood() {
             spec.name
         );
     }
-    assert_eq!(COMMANDS.len(), 14);
+    assert_eq!(COMMANDS.len(), 15);
 }
 
 #[test]
@@ -506,6 +506,9 @@ fn rights_follow_the_effect() {
     ] {
         assert_eq!(right(body), Right::Deploy, "{body}");
     }
+    let force = "/force-unlock dev eks 4D4d2c61-9a3f";
+    assert_eq!(right(force), Right::ForceUnlock);
+    assert_eq!(meant(force), force, "an id keeps its case");
     for body in ["/where", "/explain dev", "/help"] {
         assert_eq!(right(body), Right::Anyone, "{body}");
     }
@@ -544,6 +547,7 @@ fn usages() {
     /resume ENV
     /lock ENV [REASON…] [--for TIME]
     /unlock ENV
+    /force-unlock ENV STACK ID
     /where
     /explain ENV
     /confirm CODE
@@ -569,6 +573,7 @@ fn the_reply_to_help() {
     | `/resume dev\|prod` | lift the hold, so that merges deploy again | who may deploy |
     | `/lock dev\|prod [REASON…] [--for TIME]` | claim an environment | who may deploy |
     | `/unlock dev\|prod` | free an environment | who may deploy |
+    | `/force-unlock dev\|prod terraform-state\|eks ID` | force the state lock of a stack open | who may force-unlock |
     | `/where` | show what runs where | anyone |
     | `/explain dev\|prod` | show every gate with its state and what would open it | anyone |
     | `/confirm CODE` | take the second step of a run that asks for one | who may start that run |
@@ -608,6 +613,7 @@ fn the_reply_to_help() {
     - `/resume prod`: It deploys nothing by itself.
     - `/lock prod --for 2h DB migration`: Nobody else deploys or applies there until `/unlock`, or until the time given with `--for` is over (`90s`, `30m`, `2h`, `1d`).
     - `/unlock prod`: A lock is freed by its holder or by an administrator of the repository.
+    - `/force-unlock dev eks 4d4d2c61-9a3f-7b10-5f3e-0c5d1f0a7b52`: For a lock that a dead Terraform left behind; its id is shown where a plan or an apply ended at it. Make sure that nobody is at work under it: two at once can spoil the state. The backend is read from the default branch, and the role is the one of applies.
     - `/where`: For each environment and service: digest, commit, pull request, who, when, lock, hold, commits behind.
     - `/explain prod`: It changes nothing.
     - `/confirm K7QX`: The code is shown with the request, is good for that run alone, and runs out.
@@ -639,6 +645,7 @@ fn the_table_of_the_docs() {
     | `/resume ENV` | lift the hold, so that merges deploy again. It deploys nothing by itself. | who may deploy | `/resume prod` |
     | `/lock ENV [REASON…] [--for TIME]` | claim an environment. Nobody else deploys or applies there until `/unlock`, or until the time given with `--for` is over (`90s`, `30m`, `2h`, `1d`). | who may deploy | `/lock prod --for 2h DB migration` |
     | `/unlock ENV` | free an environment. A lock is freed by its holder or by an administrator of the repository. | who may deploy | `/unlock prod` |
+    | `/force-unlock ENV STACK ID` | force the state lock of a stack open. For a lock that a dead Terraform left behind; its id is shown where a plan or an apply ended at it. Make sure that nobody is at work under it: two at once can spoil the state. The backend is read from the default branch, and the role is the one of applies. | who may force-unlock | `/force-unlock dev eks 4d4d2c61-9a3f-7b10-5f3e-0c5d1f0a7b52` |
     | `/where` | show what runs where. For each environment and service: digest, commit, pull request, who, when, lock, hold, commits behind. | anyone | `/where` |
     | `/explain ENV` | show every gate with its state and what would open it. It changes nothing. | anyone | `/explain prod` |
     | `/confirm CODE` | take the second step of a run that asks for one. The code is shown with the request, is good for that run alone, and runs out. | who may start that run | `/confirm K7QX` |

@@ -195,9 +195,9 @@ fn aws(raw: &RawAws, findings: &mut Findings<'_>) -> Option<Aws> {
 }
 
 fn allow(raw: &RawAllow, findings: &mut Findings<'_>) -> Allow {
-    let mut list = |written: Option<&Texts>| {
+    let mut list = |written: Option<&Texts>, usual: Who| {
         let Some(written) = written else {
-            return vec![Who::Write];
+            return vec![usual];
         };
         let mut list: Vec<Who> = Vec::new();
         for text in written {
@@ -216,9 +216,10 @@ fn allow(raw: &RawAllow, findings: &mut Findings<'_>) -> Allow {
         list
     };
     Allow {
-        plan: list(raw.plan.as_ref()),
-        apply: list(raw.apply.as_ref()),
-        deploy: list(raw.deploy.as_ref()),
+        plan: list(raw.plan.as_ref(), Who::Write),
+        apply: list(raw.apply.as_ref(), Who::Write),
+        deploy: list(raw.deploy.as_ref(), Who::Write),
+        force_unlock: list(raw.force_unlock.as_ref(), Who::Admin),
     }
 }
 

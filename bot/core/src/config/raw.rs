@@ -185,6 +185,8 @@ pub(super) struct RawAllow {
     pub(super) apply: Option<Texts>,
     /// Who may deploy, promote, roll back, resume and lock. Default: ["write"].
     pub(super) deploy: Option<Texts>,
+    /// Who may force state locks open. Default: ["admin"].
+    pub(super) force_unlock: Option<Texts>,
 }
 
 /// One Terraform root module.

@@ -15,15 +15,18 @@ pub struct Allow {
     pub apply: Vec<Who>,
     /// Who may deploy, promote, roll back, resume and lock.
     pub deploy: Vec<Who>,
+    /// Who may force state locks open.
+    pub force_unlock: Vec<Who>,
 }
 
 impl Default for Allow {
-    /// Whoever may write to the repository.
+    /// Whoever may write to the repository; for force-unlock, its administrators.
     fn default() -> Self {
         Self {
             plan: vec![Who::Write],
             apply: vec![Who::Write],
             deploy: vec![Who::Write],
+            force_unlock: vec![Who::Admin],
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::runs::active_of;
-use super::{Ask, Draft, apply, config, deploy, lock, plan, rollback};
-use crate::command::{self, Command, Parsed, RunPrefix};
+use super::{Ask, Draft, apply, config, deploy, force_unlock, lock, plan, rollback};
+use crate::command::{self, Command, LockId, Parsed, RunPrefix};
 use crate::config::Environment;
 use crate::facts::{ConfigFacts, Facts, Permission, PullState};
 use crate::gates::{self, Asked, Candidate, Operation};
@@ -90,6 +90,7 @@ pub(super) fn run(ask: Ask<'_>, command: &Command) -> Decision {
         Command::Resume { env } => rollback::on_resume(ask, env),
         Command::Lock { env, ttl, reason } => lock::on_lock(ask, env, *ttl, reason.as_deref()),
         Command::Unlock { env } => lock::on_unlock(ask, env),
+        Command::ForceUnlock { env, stack, id } => force_unlock::on_command(ask, env, stack, id),
         Command::Where => on_where(ask),
         Command::Explain { env } => on_explain(ask, env),
         Command::Confirm { code } => deploy::on_confirm(ask, code),
@@ -312,6 +313,7 @@ fn right_for(ask: Ask<'_>, run: &Run) -> Option<GateRow> {
         Work::Plan(_) => Operation::Plan,
         Work::Apply(_) => Operation::Apply,
         Work::Deploy(_) => Operation::Deploy,
+        Work::ForceUnlock(_) => Operation::ForceUnlock,
     };
     let Some(env) = ask.config.environment(&run.order.env) else {
         // deploy.toml no longer says who may do what there.
@@ -408,5 +410,9 @@ fn again(ask: Ask<'_>, run: &Run, within: Option<&EnvName>) -> Decision {
         },
         Work::Deploy(work) if work.rollback.is_some() => rollback::on_retry(ask, run, work),
         Work::Deploy(_) => deploy::on_retry(ask, &family),
+        Work::ForceUnlock(work) => match LockId::parse(&work.id) {
+            Ok(id) => force_unlock::on_command(ask, &run.order.env, &work.stack.name, &id),
+            Err(_) => Decision::ignore("the lock of the run has no id"),
+        },
     }
 }

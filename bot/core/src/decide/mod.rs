@@ -8,6 +8,7 @@ mod button;
 mod command;
 pub mod deploy;
 mod ended;
+mod force_unlock;
 mod lock;
 mod merge;
 mod merge_group;

@@ -545,6 +545,8 @@ pub trait Terraform: Send + Sync {
         job: &TerraformJob<'_>,
         plan: &Path,
     ) -> Result<AppliedPlan, TerraformError>;
+    /// `force-unlock` of the lock with this id. If another lock is there, that is told in the error.
+    async fn force_unlock(&self, job: &TerraformJob<'_>, id: &str) -> Result<(), TerraformError>;
 }
 
 /// What Terraform said at the end of an apply.

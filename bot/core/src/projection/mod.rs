@@ -10,6 +10,7 @@ mod lock;
 mod plan;
 mod queue;
 mod summary;
+mod unlock;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -18,6 +19,7 @@ pub use config::config_check;
 pub use deploy::{deploy_check, deploy_comment, deployment};
 pub use plan::{plan_check, plan_comment};
 pub use summary::{summary_check, summary_of};
+pub use unlock::unlock_comment;
 
 use crate::config::Config;
 use crate::facts::{Lock, Release};

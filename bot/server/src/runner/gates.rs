@@ -58,6 +58,16 @@ impl Hand<'_> {
         .await
     }
 
+    /// The gates of forcing a state lock open.
+    pub(super) async fn gates_of_force_unlock(&self) -> Result<(), Halt> {
+        self.step(StepName::Gates, async {
+            let facts = self.facts().await?;
+            let env = self.environment(&facts)?;
+            self.pass(closed(gates::for_force_unlock(env, &facts)))
+        })
+        .await
+    }
+
     async fn facts(&self) -> Result<Facts, Halt> {
         self.patiently(|| self.runner.gather.for_run(self.run))
             .await

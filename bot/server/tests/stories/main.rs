@@ -29,6 +29,7 @@ mod process;
 mod repository;
 mod rollback;
 mod ship;
+mod state_locks;
 mod summary;
 mod valve;
 mod versions;

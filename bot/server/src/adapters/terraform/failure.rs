@@ -27,6 +27,8 @@ pub(super) enum Step {
     Show,
     /// `apply`.
     Apply,
+    /// `force-unlock`.
+    ForceUnlock,
 }
 
 impl Step {
@@ -38,6 +40,7 @@ impl Step {
             Self::Plan => "planning",
             Self::Show => "reading the plan of",
             Self::Apply => "applying",
+            Self::ForceUnlock => "forcing the state lock open of",
         };
         format!("{verb} {} in workspace {}", stack.name, stack.workspace)
     }
@@ -196,6 +199,16 @@ impl fmt::Display for Held<'_> {
              if nothing is at work there any more, `terraform force-unlock {id}`"
         )
     }
+}
+
+/// What stands before a blank line, in one.
+pub(super) fn in_words(text: &str) -> String {
+    let words: Vec<&str> = text
+        .lines()
+        .take_while(|line| !line.contains("Lock Info:"))
+        .flat_map(str::split_whitespace)
+        .collect();
+    words.join(" ")
 }
 
 /// The first error, and how many more there are.

@@ -9,6 +9,7 @@
 mod credentials;
 mod download;
 mod failure;
+mod force_unlock;
 mod places;
 mod providers;
 mod settings;
@@ -131,6 +132,15 @@ impl Terraform for TerraformCli {
             return Err(bare(not_begun(Step::Apply, job)));
         }
         work.apply(&plan).await
+    }
+
+    async fn force_unlock(&self, job: &TerraformJob<'_>, id: &str) -> Result<(), TerraformError> {
+        let work = Work::begin(&self.settings, job, Step::ForceUnlock).map_err(bare)?;
+        work.check_workspace(Step::ForceUnlock).await?;
+        if job.stop.is_asked() {
+            return Err(bare(not_begun(Step::ForceUnlock, job)));
+        }
+        work.force_unlock(id).await
     }
 }
 

@@ -241,7 +241,7 @@ impl<'a> Work<'a> {
         }
     }
 
-    async fn run(
+    pub(super) async fn run(
         &self,
         args: Vec<OsString>,
         stdout: Stdout,
@@ -263,7 +263,7 @@ impl<'a> Work<'a> {
         let timeouts = &self.settings.timeouts;
         let (timeout, line) = match step {
             Step::Init => (timeouts.init, LINE_LIMIT),
-            Step::Workspace | Step::Show => (timeouts.show, LINE_LIMIT),
+            Step::Workspace | Step::Show | Step::ForceUnlock => (timeouts.show, LINE_LIMIT),
             Step::Plan => (timeouts.plan, UI_LINE_LIMIT),
             Step::Apply => (timeouts.apply, UI_LINE_LIMIT),
         };
@@ -311,8 +311,12 @@ impl<'a> Work<'a> {
         }
     }
 
+    pub(super) fn log(&self, line: &str) {
+        self.job.log.line(line);
+    }
+
     /// What went wrong, unless it ended as it should.
-    fn failure(
+    pub(super) fn failure(
         &self,
         step: Step,
         ended: &Ended,
@@ -334,6 +338,6 @@ fn is_about_providers(error: &TerraformError) -> bool {
             .any(|d| d.summary.contains("provider"))
 }
 
-fn words(words: &[&str]) -> Vec<OsString> {
+pub(super) fn words(words: &[&str]) -> Vec<OsString> {
     words.iter().map(Into::into).collect()
 }
