@@ -11,6 +11,7 @@ mod harness;
 mod agreement;
 mod applying;
 mod bot;
+mod budget;
 mod commands;
 mod configuring;
 mod crashes;
