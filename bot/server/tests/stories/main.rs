@@ -27,6 +27,7 @@ mod plan_files;
 mod planning;
 mod plans;
 mod process;
+mod provisional;
 mod repository;
 mod rollback;
 mod ship;
