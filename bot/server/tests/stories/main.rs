@@ -11,6 +11,7 @@ mod harness;
 mod agreement;
 mod applying;
 mod bot;
+mod codeowners;
 mod commands;
 mod configuring;
 mod crashes;
