@@ -8,6 +8,7 @@ mod button;
 mod command;
 pub mod deploy;
 mod ended;
+pub mod explain;
 mod lock;
 mod merge;
 mod merge_group;

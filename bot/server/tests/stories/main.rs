@@ -17,6 +17,7 @@ mod configuring;
 mod crashes;
 mod credentials;
 mod deploying;
+mod explaining;
 mod faults;
 mod identity;
 mod kustomize;
