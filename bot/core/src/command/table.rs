@@ -273,7 +273,7 @@ pub const COMMANDS: &[Spec] = &[
         flags: &[],
         right: Right::Anyone,
         summary: "show what runs where",
-        help: "For each environment and service: digest, commit, pull request, who, when, lock, hold, commits behind.",
+        help: "For each environment and service: digest, commit, pull request, who, when, hold, commits behind; and each lock with those who wait for it.",
         example: "/where",
         build: |_| Some(Command::Where),
     },

@@ -608,7 +608,7 @@ fn the_reply_to_help() {
     - `/resume prod`: It deploys nothing by itself.
     - `/lock prod --for 2h DB migration`: Nobody else deploys or applies there until `/unlock`, or until the time given with `--for` is over (`90s`, `30m`, `2h`, `1d`).
     - `/unlock prod`: A lock is freed by its holder or by an administrator of the repository.
-    - `/where`: For each environment and service: digest, commit, pull request, who, when, lock, hold, commits behind.
+    - `/where`: For each environment and service: digest, commit, pull request, who, when, hold, commits behind; and each lock with those who wait for it.
     - `/explain prod`: It changes nothing.
     - `/confirm K7QX`: The code is shown with the request, is good for that run alone, and runs out.
     - `/cancel 9f3c2b1a`: Without an id it stops all runs of this pull request.
@@ -639,7 +639,7 @@ fn the_table_of_the_docs() {
     | `/resume ENV` | lift the hold, so that merges deploy again. It deploys nothing by itself. | who may deploy | `/resume prod` |
     | `/lock ENV [REASON…] [--for TIME]` | claim an environment. Nobody else deploys or applies there until `/unlock`, or until the time given with `--for` is over (`90s`, `30m`, `2h`, `1d`). | who may deploy | `/lock prod --for 2h DB migration` |
     | `/unlock ENV` | free an environment. A lock is freed by its holder or by an administrator of the repository. | who may deploy | `/unlock prod` |
-    | `/where` | show what runs where. For each environment and service: digest, commit, pull request, who, when, lock, hold, commits behind. | anyone | `/where` |
+    | `/where` | show what runs where. For each environment and service: digest, commit, pull request, who, when, hold, commits behind; and each lock with those who wait for it. | anyone | `/where` |
     | `/explain ENV` | show every gate with its state and what would open it. It changes nothing. | anyone | `/explain prod` |
     | `/confirm CODE` | take the second step of a run that asks for one. The code is shown with the request, is good for that run alone, and runs out. | who may start that run | `/confirm K7QX` |
     | `/cancel [RUN]` | stop a queued or running run. Without an id it stops all runs of this pull request. | who may start that run | `/cancel 9f3c2b1a` |

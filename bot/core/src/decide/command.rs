@@ -8,9 +8,9 @@ use crate::gates::{self, Operation};
 use crate::ids::{CommentId, DeliveryId, EnvName};
 use crate::intent::Decision;
 use crate::ports::Reaction;
+use crate::projection::lock_rows;
 use crate::report::board::{BoardRow, LiveRelease, board};
 use crate::report::evidence::ReleaseRef;
-use crate::report::locks::LockView;
 use crate::report::markdown::{code, text};
 use crate::report::refusal::{GateRow, refusal};
 use crate::run::{Move, PlanToApply, Run, RunState, Trigger, Work};
@@ -105,12 +105,11 @@ fn on_where(ask: Ask<'_>) -> Decision {
     let facts = ask.facts;
     let mut rows = Vec::new();
     for env in &ask.config.environments {
-        let lock = facts
+        let locked = facts
             .store
             .locks
             .iter()
-            .find(|lock| lock.target.env == env.name && lock.target.stack.is_none())
-            .map(|lock| LockView::of(lock, facts.now));
+            .any(|lock| lock.target.env == env.name && lock.target.stack.is_none());
         let hold = facts.store.holds.iter().find(|hold| hold.env == env.name);
         for service in ask.config.services_in(&env.name) {
             let live = gates::live(facts, &env.name, &service.name);
@@ -131,14 +130,15 @@ fn on_where(ask: Ask<'_>) -> Decision {
                         .unsigned_abs(),
                     good: release.good,
                 }),
-                lock: lock.clone(),
+                locked,
                 hold: hold.map(|hold| hold.reason.clone()),
                 behind: live.and_then(|release| facts.store.behind.get(&release.commit).copied()),
             });
         }
     }
+    let locks = lock_rows(&facts.store.locks, &facts.store.active, facts.now);
     ask.answer(
-        board(&rows, None),
+        board(&rows, &locks, None),
         Reaction::Rocket,
         "the board was asked for",
     )

@@ -17,6 +17,7 @@ mod proposal;
 mod rollback;
 mod runs;
 mod summary;
+mod waited;
 
 use crate::config::Config;
 use crate::event::{Event, EventKind, PullRequestAction};

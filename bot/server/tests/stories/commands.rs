@@ -438,7 +438,9 @@ fn where_says_that_nothing_is_live_yet() {
         | dev | shop | never deployed | – | – | – | – |
         | prod 🔒 | shop | never deployed | – | – | – | – |
 
-        - 🔒 prod is locked by `cleo` (#1) for N s: "Audit"
+        | 🔒 | held by | since | free | in line |
+        | --- | --- | --- | --- | --- |
+        | prod | `cleo` (#1): "Audit" | N s ago | in 1 h 59 min or `/unlock prod` | – |
         "#);
         story.ask("cleo", pr, "/unlock prod").await?;
         Ok(story)

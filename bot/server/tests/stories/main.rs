@@ -28,6 +28,7 @@ mod plan_files;
 mod planning;
 mod plans;
 mod process;
+mod queue;
 mod repository;
 mod rollback;
 mod ship;

@@ -108,7 +108,10 @@ fn where_shows_the_board() {
       | | prod 🔒 | web | never deployed | – | – | – | – |
       |
       | - ⏸️ dev: automatic deploys are held: rolled back · `/resume dev`
-      | - 🔒 prod is locked by `cleo` (#41) for 2 h 10 min: "DB migration"
+      |
+      | | 🔒 | held by | since | free | in line |
+      | | --- | --- | --- | --- | --- |
+      | | prod | `cleo` (#41): "DB migration" | 2 h 10 min ago | `/unlock prod` | – |
     react 🚀
     = the board was asked for
     "#);
