@@ -23,6 +23,7 @@ mod identity;
 mod kustomize;
 mod locks;
 mod merging;
+mod mid_apply;
 mod modules;
 mod plan_files;
 mod planning;
