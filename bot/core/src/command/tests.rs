@@ -601,7 +601,7 @@ fn the_reply_to_help() {
     <details><summary>More about each command</summary>
 
     - `/plan dev eks`: Without an environment it plans everywhere. On a draft, on a pull request from a fork, or on one by somebody without the right to plan, nothing is planned until this is said; it covers the head commit it was said about.
-    - `/apply dev`: Where the head, the base or a plan has changed since, it plans again and says so instead.
+    - `/apply dev`: Where the head, the base or a plan has changed since, it plans again and says so instead. The stacks that one depends on are applied before it, or along with it.
     - `/deploy dev`: The image of the head commit; once merged, of the merge commit; or of the commit that `--sha` names. Without a service it rolls out all that the pull request touches.
     - `/promote dev prod`: The gates of TO apply.
     - `/rollback prod`: Nothing is deployed there automatically until `/resume`. `--to` names the commit of an older release.
@@ -632,7 +632,7 @@ fn the_table_of_the_docs() {
     | command | does | who | for example |
     | --- | --- | --- | --- |
     | `/plan [ENV] [STACK…]` | plan the stacks that this pull request touches, or those named. Without an environment it plans everywhere. On a draft, on a pull request from a fork, or on one by somebody without the right to plan, nothing is planned until this is said; it covers the head commit it was said about. | who may plan | `/plan dev eks` |
-    | `/apply [ENV] [STACK…]` | apply exactly the plans shown. Where the head, the base or a plan has changed since, it plans again and says so instead. | who may apply | `/apply dev` |
+    | `/apply [ENV] [STACK…]` | apply exactly the plans shown. Where the head, the base or a plan has changed since, it plans again and says so instead. The stacks that one depends on are applied before it, or along with it. | who may apply | `/apply dev` |
     | `/deploy ENV [SERVICE] [--sha SHA]` | roll out this pull request's image. The image of the head commit; once merged, of the merge commit; or of the commit that `--sha` names. Without a service it rolls out all that the pull request touches. | who may deploy | `/deploy dev` |
     | `/promote FROM TO [SERVICE]` | roll out in TO the very digest that is live in FROM. The gates of TO apply. | who may deploy | `/promote dev prod` |
     | `/rollback ENV [SERVICE] [--to SHA]` | roll out the previous good release, and set a hold. Nothing is deployed there automatically until `/resume`. `--to` names the commit of an older release. | who may deploy | `/rollback prod` |

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::runs::{apply_of, environments, latest_plan, planned};
-use super::{Ask, Draft, plan};
-use crate::config::{Environment, Stack};
+use super::{Ask, Draft, dependencies, plan};
+use crate::config::{Config, Environment, Stack};
 use crate::facts::{Facts, PullFacts, PullState};
 use crate::gates::{self, Asked, Gate, Verdicts};
 use crate::ids::{CommitSha, EnvName, StackName};
@@ -16,7 +16,7 @@ use crate::run::{PlanToApply, Run, RunState, Work};
 use crate::stacks;
 
 /// Where the plan of one stack stands, as seen by somebody who wants to apply it.
-enum PlanState<'f> {
+pub(super) enum PlanState<'f> {
     /// Made for this head and base, with changes.
     Fresh(&'f Run),
     /// Made, and there is nothing to change.
@@ -31,7 +31,7 @@ enum PlanState<'f> {
 
 /// Whether planning again is the way out.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Again {
+pub(super) enum Again {
     Yes,
     No,
 }
@@ -121,6 +121,15 @@ fn apply_in(
             if *again == Again::Yes {
                 plan_again.insert(stack.name.clone());
             }
+        }
+        let is_to_be_applied = match state {
+            PlanState::Fresh(_) => true,
+            PlanState::Not(_, again) => merged && *again == Again::Yes,
+            PlanState::Nothing | PlanState::Applied | PlanState::Applying => false,
+        };
+        if is_to_be_applied {
+            let rows = dependencies::rows(ask.facts, ask.config, ask.pr, &env.name, stack, names);
+            gates.extend(rows.into_iter().map(|row| Gate { row, waits: None }));
         }
     }
     let not_before = match gates::verdict(&gates) {
@@ -216,7 +225,7 @@ pub(super) fn reviewed<'f>(
     })
 }
 
-fn plan_state<'f>(
+pub(super) fn plan_state<'f>(
     facts: &'f Facts,
     pr: &PullFacts,
     env: &EnvName,
@@ -319,12 +328,18 @@ fn applied_after_merge<'f>(
 /// The gates of an apply with those of its plans, for `/explain`.
 pub(super) fn explain(
     facts: &Facts,
+    config: &Config,
     pr: &PullFacts,
     env: &Environment,
     names: &BTreeSet<StackName>,
 ) -> Vec<GateRow> {
     let mut rows = gates::rows(&gates::for_apply(env, facts, Asked::ByPerson));
     for stack in names {
+        if let Some(stack) = config.stack(stack) {
+            rows.extend(dependencies::rows(
+                facts, config, pr, &env.name, stack, names,
+            ));
+        }
         rows.push(match plan_state(facts, pr, &env.name, stack) {
             PlanState::Not(row, _) => row,
             PlanState::Fresh(_) => open_row(stack, "fresh"),

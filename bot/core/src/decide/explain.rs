@@ -49,7 +49,7 @@ pub fn explanation(
     if !planned.is_empty() {
         operations.push(Operation {
             name: "apply".to_owned(),
-            gates: apply::explain(facts, pr, env, &planned),
+            gates: apply::explain(facts, config, pr, env, &planned),
         });
     }
     let commit = match &pr.pull.state {

@@ -6,6 +6,7 @@
 pub mod apply;
 mod button;
 mod command;
+mod dependencies;
 pub mod deploy;
 mod ended;
 pub mod explain;

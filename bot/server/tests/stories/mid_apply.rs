@@ -192,3 +192,35 @@ fn one_of_three_fails_and_what_needs_nothing_of_it_is_applied() {
         Ok(story)
     });
 }
+
+#[test]
+fn a_stack_waits_for_those_before_it_that_change_as_well() {
+    tell(|mut story| async {
+        let text = network("dev", "10.9.0.0/16");
+        let database = "environment = \"dev\"\nsize = \"huge\"\n";
+        let files = [
+            (DEV, text.as_str()),
+            ("infra/02-database/dev.tfvars", database),
+        ];
+        let pr = story.open("ana", "both", "Both", &files).await?;
+        story.planned(pr, "dev", "network", "+1").await?;
+        story.planned(pr, "dev", "database", "+1").await?;
+        story.quiet().await?;
+        insta::assert_snapshot!(story.ask("ana", pr, "/apply dev database").await?, @"
+        (eyes -1)
+        ### ⛔ Not applied in dev
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | dependency of database | `network` has changes that are not applied | `/apply dev network` first, or `/apply dev` for all in their order |
+        ");
+        assert_eq!(story.state("dev", "database")?, None);
+        story.say("ana", pr, "/apply dev network").await?;
+        story.hears(pr, "✅ Applied").await?;
+        story.quiet().await?;
+        story.say("ana", pr, "/apply dev database").await?;
+        story.hears(pr, "✅ Applied").await?;
+        assert!(story.state("dev", "database")?.is_some());
+        Ok(story)
+    });
+}
