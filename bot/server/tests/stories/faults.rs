@@ -395,7 +395,10 @@ fn a_workspace_that_is_not_there_is_made_by_a_role_that_may_and_told() {
     tell(|mut story| async {
         let role = "arn:aws:iam::111111111111:role/slipway-plan";
         let bucket = story.world.place("dev")?.bucket.clone();
-        story.world.aws.grant(role, aws::Grant::WriteBucket(bucket))?;
+        story
+            .world
+            .aws
+            .grant(role, aws::Grant::WriteBucket(bucket))?;
         let default = r#"dir            = "infra/01-network"
 var_files      = ["{environment}.tfvars"]
 backend_config = ["{environment}.s3.tfbackend"]

@@ -86,6 +86,7 @@ mod sqlite {
             what_github_has_is_remembered,
             only_the_holder_of_a_report_may_record,
             whoever_waits_for_a_lock_is_shown_anew,
+            those_behind_one_who_leaves_the_line_are_shown_anew,
             the_deployment_before_turns_inactive;
     }
 }
