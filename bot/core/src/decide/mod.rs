@@ -6,8 +6,10 @@
 pub mod apply;
 mod button;
 mod command;
+mod dependencies;
 pub mod deploy;
 mod ended;
+pub mod explain;
 mod force_unlock;
 mod lock;
 mod merge;
@@ -17,6 +19,7 @@ mod proposal;
 mod rollback;
 mod runs;
 mod summary;
+mod waited;
 
 use crate::config::Config;
 use crate::event::{Event, EventKind, PullRequestAction};

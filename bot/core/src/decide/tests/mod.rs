@@ -4,6 +4,7 @@ mod apply;
 mod button;
 mod deploy;
 mod ended;
+mod force_unlock;
 mod merge;
 mod merge_group;
 mod plan;

@@ -129,7 +129,7 @@ pub(super) async fn list(store: &SqlStore, repo: &RepoRef, which: &RunsOf) -> Re
 
 /// The word for the kind of work: a rollback is a deploy, and forcing a state lock open is an apply;
 /// they exclude each other.
-fn kind(work: &Work) -> &'static str {
+pub(super) fn kind(work: &Work) -> &'static str {
     match work {
         Work::Plan(_) => "plan",
         Work::Apply(_) | Work::ForceUnlock(_) => "apply",
@@ -226,6 +226,9 @@ pub(super) async fn end(
     .await?;
     exactly_one(&done, || format!("run {} moved meanwhile", run.id))?;
     inbox::put_run_ended(conn, run, now).await?;
+    if run.state == RunState::Queued {
+        reports::touch_line(conn, run, now).await?;
+    }
     reports::hurry_run(conn, run, now).await
 }
 

@@ -201,7 +201,7 @@ impl fmt::Display for Held<'_> {
     }
 }
 
-/// What stands before a blank line, in one.
+/// A text in one line, up to where it tells of a lock.
 pub(super) fn in_words(text: &str) -> String {
     let words: Vec<&str> = text
         .lines()

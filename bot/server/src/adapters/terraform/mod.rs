@@ -25,8 +25,8 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use slipway_core::config::ToolVersion;
 use slipway_core::ports::{
-    AppliedPlan, ChosenTool, PlanFile, PortResult, Shelf, Terraform, TerraformError, TerraformJob,
-    ToolError, ToolRequest,
+    AppliedPlan, ChosenTool, Initialised, PlanFile, PortResult, Shelf, Terraform, TerraformError,
+    TerraformJob, ToolError, ToolRequest,
 };
 
 pub use credentials::CredentialsBy;
@@ -97,10 +97,11 @@ impl Terraform for TerraformCli {
         self.toolbox.choose(&self.settings, request).await
     }
 
-    async fn init(&self, job: &TerraformJob<'_>) -> Result<(), TerraformError> {
+    async fn init(&self, job: &TerraformJob<'_>) -> Result<Initialised, TerraformError> {
         let work = Work::begin(&self.settings, job, Step::Init).map_err(bare)?;
         work.init(self.providers.as_ref()).await?;
-        work.select_workspace().await
+        let made_workspace = work.select_workspace().await?;
+        Ok(Initialised { made_workspace })
     }
 
     async fn plan(&self, job: &TerraformJob<'_>) -> Result<PlanFile, TerraformError> {
