@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Checked, Config, Diagnostic};
 use crate::event::RepoRef;
 use crate::ids::{CommitSha, Digest, EnvName, Login, PrNumber, RunId, ServiceName, StackName};
+use crate::policy::Override;
 use crate::run::Run;
 use crate::stacks::graph::Modules;
 
@@ -276,6 +277,8 @@ pub struct StoreFacts {
     pub subject: Option<Run>,
     /// The active runs whose commit the merge commit of the event's pull request contains.
     pub contained: BTreeSet<RunId>,
+    /// What was said over policies on the event's pull request, newest first.
+    pub overrides: Vec<Override>,
     /// By how many commits the default branch is ahead of each live commit.
     pub behind: BTreeMap<CommitSha, u64>,
 }

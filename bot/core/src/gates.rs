@@ -30,6 +30,8 @@ pub enum Operation {
     Apply,
     /// Have a service rolled out.
     Deploy,
+    /// Have a plan applied although policies deny it.
+    Override,
 }
 
 /// Why a closed gate needs no refusal: it opens by itself.
@@ -168,6 +170,7 @@ pub fn right(operation: Operation, env: &Environment, actor: Option<&ActorFacts>
         Operation::Plan => ("plan", &env.allow.plan),
         Operation::Apply => ("apply", &env.allow.apply),
         Operation::Deploy => ("deploy", &env.allow.deploy),
+        Operation::Override => ("override policies", &env.allow.overrides),
     };
     let Some(actor) = actor else {
         return Gate::closed("right", "nobody is known to ask", "ask by a comment");

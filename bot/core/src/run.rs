@@ -398,6 +398,8 @@ pub enum StepName {
     Init,
     /// `terraform plan` and `show`.
     Plan,
+    /// Hold the plan against the stack's policies.
+    Policy,
     /// `terraform apply`: an effect.
     Apply,
     /// Find the image and take its digest.
@@ -414,12 +416,13 @@ pub enum StepName {
 
 impl StepName {
     /// All steps.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Gates,
         Self::Checkout,
         Self::Credentials,
         Self::Init,
         Self::Plan,
+        Self::Policy,
         Self::Apply,
         Self::Image,
         Self::Render,
@@ -443,6 +446,7 @@ impl StepName {
             Self::Credentials => "credentials",
             Self::Init => "init",
             Self::Plan => "plan",
+            Self::Policy => "policy",
             Self::Apply => "apply",
             Self::Image => "image",
             Self::Render => "render",

@@ -559,6 +559,7 @@ pub(crate) fn planned(number: u32, stack_name: &str, name: &str, creates: usize)
             artifact: format!("plans/{number}"),
             sha256: "0".repeat(64),
             expires_at: None,
+            policy: None,
             base: sha('b'),
             evidence: evidence("slipway-plan"),
         })))
@@ -843,6 +844,14 @@ fn line(intent: &Intent) -> String {
         Intent::Resume(name) => format!("resume {name}"),
         Intent::Disgrace(run) => format!("disgrace {}", run.short()),
         Intent::Bless(head) => format!("bless {}", head.short()),
+        Intent::Override(word) => format!(
+            "override {} in {} at {}, {}: {}",
+            word.stack,
+            word.env,
+            word.head.short(),
+            word.digest,
+            word.sentence()
+        ),
         Intent::DropPlans(pr) => format!("drop the plans of #{pr}"),
         Intent::Refresh(key) => format!("refresh {key}"),
         Intent::LookForImages => "look for images".to_owned(),

@@ -221,7 +221,11 @@ impl Gather {
         })
     }
 
-    async fn config_at(&self, repo: &RepoRef, at: &str) -> PortResult<ConfigFacts> {
+    /// deploy.toml of a commit or branch.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub async fn config_at(&self, repo: &RepoRef, at: &str) -> PortResult<ConfigFacts> {
         Ok(match self.forge.file(repo, CONFIG_PATH, at).await? {
             None => ConfigFacts::Missing,
             Some(text) => match Config::parse(&text) {
@@ -347,7 +351,8 @@ impl Gather {
         let mut named = BTreeSet::new();
         for env in config.iter().flat_map(|config| &config.environments) {
             let allow = &env.allow;
-            for who in allow.plan.iter().chain(&allow.apply).chain(&allow.deploy) {
+            let lists = [&allow.plan, &allow.apply, &allow.deploy, &allow.overrides];
+            for who in lists.into_iter().flatten() {
                 if let Who::Team { org, slug } = who {
                     named.insert((org.to_ascii_lowercase(), slug.to_ascii_lowercase()));
                 }
@@ -388,6 +393,10 @@ impl Gather {
             locks: self.store.locks(repo, self.clock.now()).await?,
             holds: self.store.holds(repo).await?,
             releases: self.store.releases(repo).await?,
+            overrides: match pr {
+                Some(pr) => self.store.overrides(repo, pr).await?,
+                None => Vec::new(),
+            },
             subject,
             ..StoreFacts::default()
         })

@@ -191,6 +191,8 @@ pub struct Stack {
     pub when_modified: Globs,
     /// The program and version that plans it, where the file says so.
     pub terraform: Option<ToolVersion>,
+    /// The policies that its plans are held against: patterns of files of the default branch.
+    pub policies: Vec<String>,
 }
 
 /// One image and the manifests that run it.

@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::runs::{apply_of, environments, latest_plan, planned};
 use super::{Ask, Draft, plan};
-use crate::config::{Environment, Stack};
+use crate::config::{Config, Environment, Stack};
 use crate::facts::{Facts, PullFacts, PullState};
 use crate::gates::{self, Asked, Gate, Verdicts};
 use crate::ids::{CommitSha, EnvName, StackName};
 use crate::intent::Decision;
+use crate::policy;
 use crate::ports::Reaction;
 use crate::report::markdown::code;
 use crate::report::refusal::{GateRow, refusal};
@@ -110,6 +111,11 @@ fn apply_in(
     let mut gates = gates::for_apply(env, ask.facts, Asked::ByPerson);
     let mut plan_again = BTreeSet::new();
     for (stack, state) in &states {
+        if let PlanState::Fresh(run) = state
+            && let Some(row) = policy_row(ask.facts, ask.pr, env, stack, run)
+        {
+            gates.push(Gate { row, waits: None });
+        }
         // After the merge a stale plan is no obstacle: see `what_to_apply`.
         if let PlanState::Not(row, again) = state
             && !(merged && *again == Again::Yes)
@@ -319,19 +325,26 @@ fn applied_after_merge<'f>(
 /// The gates of an apply with those of its plans, for `/explain`.
 pub(super) fn explain(
     facts: &Facts,
+    config: &Config,
     pr: &PullFacts,
     env: &Environment,
     names: &BTreeSet<StackName>,
 ) -> Vec<GateRow> {
     let mut rows = gates::rows(&gates::for_apply(env, facts, Asked::ByPerson));
     for stack in names {
-        rows.push(match plan_state(facts, pr, &env.name, stack) {
+        let state = plan_state(facts, pr, &env.name, stack);
+        let policy = match (&state, config.stack(stack)) {
+            (PlanState::Fresh(run), Some(stack)) => policy_row(facts, pr, env, stack, run),
+            _ => None,
+        };
+        rows.push(match state {
             PlanState::Not(row, _) => row,
             PlanState::Fresh(_) => open_row(stack, "fresh"),
             PlanState::Nothing => open_row(stack, "no changes"),
             PlanState::Applied => open_row(stack, "applied"),
             PlanState::Applying => open_row(stack, "being applied"),
         });
+        rows.extend(policy);
         if let Some(lock) = gates::stack_lock(facts, &env.name, stack) {
             let view = crate::report::locks::LockView::of(lock, facts.now);
             rows.push(GateRow {
@@ -343,6 +356,19 @@ pub(super) fn explain(
         }
     }
     rows
+}
+
+/// What policies say of a plan, as a gate.
+fn policy_row(
+    facts: &Facts,
+    pr: &PullFacts,
+    env: &Environment,
+    stack: &Stack,
+    run: &Run,
+) -> Option<GateRow> {
+    let ruling = planned(run)?.policy.as_ref();
+    let overrides = &facts.store.overrides;
+    policy::gate(env, stack, &pr.pull.head, ruling, overrides)
 }
 
 fn open_row(stack: &StackName, state: &str) -> GateRow {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::runs::active_of;
-use super::{Ask, Draft, apply, config, deploy, lock, plan, rollback};
+use super::{Ask, Draft, apply, config, deploy, lock, overriding, plan, rollback};
 use crate::command::{self, Command, Parsed, RunPrefix};
 use crate::config::Environment;
 use crate::facts::{ConfigFacts, Facts, Permission, PullState};
@@ -90,6 +90,7 @@ pub(super) fn run(ask: Ask<'_>, command: &Command) -> Decision {
         Command::Resume { env } => rollback::on_resume(ask, env),
         Command::Lock { env, ttl, reason } => lock::on_lock(ask, env, *ttl, reason.as_deref()),
         Command::Unlock { env } => lock::on_unlock(ask, env),
+        Command::Override { env, reason } => overriding::on_command(ask, env, reason),
         Command::Where => on_where(ask),
         Command::Explain { env } => on_explain(ask, env),
         Command::Confirm { code } => deploy::on_confirm(ask, code),
@@ -197,7 +198,7 @@ fn apply_rows(ask: Ask<'_>, env: &Environment) -> Vec<GateRow> {
         return Vec::new();
     }
     let mut rows = Vec::new();
-    for row in apply::explain(ask.facts, ask.pr, env, &planned) {
+    for row in apply::explain(ask.facts, ask.config, ask.pr, env, &planned) {
         push_row(&mut rows, row, "apply");
     }
     rows

@@ -11,6 +11,7 @@ mod ended;
 mod lock;
 mod merge;
 mod merge_group;
+mod overriding;
 mod plan;
 mod proposal;
 mod rollback;

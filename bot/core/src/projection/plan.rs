@@ -7,6 +7,7 @@ use crate::ids::{CommitSha, EnvName, PrNumber, StackName};
 use crate::intent::ReportKey;
 use crate::outcome::{Evidence, Outcome, Planned};
 use crate::plan::diff::DiffLimits;
+use crate::policy::{About, standing};
 use crate::report::check::{Button, Buttons, CheckOutput};
 use crate::report::plan_check::StackDir;
 use crate::report::plan_comment::{
@@ -151,7 +152,7 @@ fn succeeded(run: &Run, work: &PlanWork, newest: &PlanWork, scene: &Scene<'_>) -
             by: Some(apply.order.actor.clone()),
         };
     }
-    let summary = summary(planned, scene);
+    let summary = summary(run, planned, scene);
     if work.base == newest.base {
         RowState::Planned(summary)
     } else {
@@ -159,14 +160,21 @@ fn succeeded(run: &Run, work: &PlanWork, newest: &PlanWork, scene: &Scene<'_>) -
     }
 }
 
-fn summary(planned: &Planned, scene: &Scene<'_>) -> PlanSummary {
+fn summary(run: &Run, planned: &Planned, scene: &Scene<'_>) -> PlanSummary {
     let stateful = scene.config.map(|config| config.stateful_types.as_slice());
-    PlanSummary::new(
-        &planned.plan,
-        &DiffLimits::default(),
-        PolicyState::default(),
-    )
-    .with_stateful(stateful.unwrap_or_default())
+    let policy = match (&planned.policy, run.order.stack()) {
+        (Some(ruling), Some(stack)) => {
+            let about = About {
+                env: &run.order.env,
+                stack,
+                head: &run.order.commit,
+            };
+            PolicyState::of(ruling, standing(ruling, about, scene.overrides))
+        }
+        _ => PolicyState::default(),
+    };
+    PlanSummary::new(&planned.plan, &DiffLimits::default(), policy)
+        .with_stateful(stateful.unwrap_or_default())
 }
 
 /// The apply of this plan, if it succeeded: of the very file, or after the merge of the same changes.

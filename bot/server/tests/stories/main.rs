@@ -25,6 +25,7 @@ mod modules;
 mod plan_files;
 mod planning;
 mod plans;
+mod policies;
 mod process;
 mod repository;
 mod rollback;

@@ -39,6 +39,10 @@ pub(super) fn added(env: &Environment, stacks: &[&StackName]) -> Change {
     if !stacks.is_empty() {
         words.push_str(&format!("; stacks {}", list(stacks)));
     }
+    if !env.allow.overrides.is_empty() {
+        let who = people(&env.allow.overrides);
+        words.push_str(&format!("; {who} may override policies"));
+    }
     whole(Subject::Environment(env.name.clone()), Effect::Opens, words)
 }
 

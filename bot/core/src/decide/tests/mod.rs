@@ -6,6 +6,7 @@ mod deploy;
 mod ended;
 mod merge;
 mod merge_group;
+mod overriding;
 mod plan;
 mod property;
 mod retry;

@@ -725,7 +725,7 @@ async fn terraform_files_of_both_sides_are_read_without_a_worktree() {
         let texts = texts
             .iter()
             .map(|(path, text)| ((*path).to_owned(), text.clone()));
-        texts.collect::<std::collections::BTreeMap<_, _>>()
+        texts.collect::<BTreeMap<_, _>>()
     };
     assert_eq!(
         of_base.texts,

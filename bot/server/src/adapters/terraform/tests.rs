@@ -115,6 +115,7 @@ impl World {
                 workspace: "dev".to_owned(),
                 var_files: vec![],
                 backend_config: vec![],
+                policies: vec![],
             },
             sessions: Arc::new(One(Session {
                 access_key_id: "ASIAEXAMPLE".to_owned(),
