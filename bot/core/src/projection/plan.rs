@@ -90,12 +90,22 @@ fn comment(pr: PrNumber, head: &CommitSha, newest: &PlanWork, scene: &Scene<'_>)
         all.clone().all(done) && all.any(changes)
     };
     let ready: Vec<EnvName> = environments(&rows).into_iter().filter(applicable).collect();
+    // What policies deny is refused: that is told where it says /explain.
+    let denied = |env: &EnvName| {
+        let is_closed =
+            |row: &PlanRow| matches!(&row.state, RowState::Planned(plan) if plan.policy.is_closed());
+        rows.iter().any(|row| row.env == *env && is_closed(row))
+    };
     PlanComment {
         key: ReportKey::PlanComment(pr).to_string(),
         head: head.clone(),
         base_ref: newest.base_ref.clone(),
         base: newest.base.clone(),
-        next: ready.iter().map(|env| format!("/apply {env}")).collect(),
+        next: ready
+            .iter()
+            .filter(|env| !denied(env))
+            .map(|env| format!("/apply {env}"))
+            .collect(),
         blocked: ready,
         identities: environments(&rows)
             .into_iter()

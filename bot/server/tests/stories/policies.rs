@@ -60,9 +60,35 @@ fn what_a_policy_denies_is_applied_only_once_somebody_answers_for_it() {
         let pr = story
             .open("ana", "wide", "A wide network", &[(DEV, WIDE)])
             .await?;
-        insta::assert_snapshot!(story.settles(pr, "### Plan").await?, @"");
+        insta::assert_snapshot!(story.settles(pr, "### Plan").await?, @r#"
+        ### Plan · `COMMIT` onto `main@COMMIT`
+
+        |  | stack | changes | policy |
+        | --- | --- | --- | --- |
+        | dev | [network](http://HERE/runs/RUN) | +1 | **1 denial**, 1 warning |
+
+        - ⛔ dev · network: a policy denies it: terraform\_data.vpc in dev: 10\.0\.0\.0/8 is \*too\* wide, ask @&#8203;acme/network
+        - ⚠️ dev · network: a policy warns: terraform\_data.vpc has no owner
+
+        <details><summary>dev · network: full plan (+1)</summary>
+
+        ```diff
+        + terraform_data.vpc
+        +   id = (known after apply)
+        +   input.cidr = "10.0.0.0/8"
+        +   input.name = "shop-dev"
+        +   output = (known after apply)
+
+        # outputs
+        + vpc = (known after apply)
+        ```
+
+        </details>
+
+        dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ana`) · valid until head or base moves · next: `/apply dev` · blocked? `/explain dev` · [run](http://HERE/runs/RUN)
+        "#);
         let head = story.head(pr);
-        let check = story.check(&head, "slipway / plan dev").await?;
+        let check = story.check(&head, "plan dev").await?;
         insta::assert_snapshot!(story.shown(&check), @"");
         let summary = story.check(&head, "slipway").await?;
         insta::assert_snapshot!(story.shown(&summary), @"");
@@ -103,7 +129,14 @@ fn a_push_takes_the_override_away() {
             .await?;
         story.quiet().await?;
         story.planned(pr, "dev", "network", "**1 denial**").await?;
-        insta::assert_snapshot!(story.ask("ana", pr, "/apply dev").await?, @"");
+        insta::assert_snapshot!(story.ask("ana", pr, "/apply dev").await?, @r"
+        (eyes -1)
+        ### ⛔ Not applied in dev
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | policy of network | 1 denial: terraform\_data.vpc in dev: 10\.0\.0\.0/8 is \*too\* wide, ask @&#8203;acme/network | a change that it does not deny, or `/override dev REASON` by `team:acme/releasers` |
+        ");
         Ok(story)
     });
 }
@@ -133,8 +166,29 @@ fn a_pull_request_is_held_to_the_policies_of_the_default_branch() {
         let config = story
             .check(&story.head(pr), "slipway / deploy.toml")
             .await?;
-        insta::assert_snapshot!(story.shown(&config), @"");
-        insta::assert_snapshot!(story.ask("ana", pr, "/apply dev").await?, @"");
+        insta::assert_snapshot!(story.shown(&config), @"
+        slipway / deploy.toml: success
+        # ⚠️ 1 change widens rights or loosens rules, 1 other
+        What is in force is `main`'s `deploy.toml` until this is merged.
+
+        **Wider rights and looser rules**
+
+        - ⚠️ stack `network` · `policies`: `policy/*.rego` no longer asked about its plans
+
+        **Other changes**
+
+        - dev · `allow.override`: `team:acme/releasers` may no longer override policies
+
+        ---
+        ");
+        insta::assert_snapshot!(story.ask("ana", pr, "/apply dev").await?, @r"
+        (eyes -1)
+        ### ⛔ Not applied in dev
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | policy of network | 1 denial: terraform\_data.vpc in dev: 10\.0\.0\.0/8 is \*too\* wide, ask @&#8203;acme/network | a change that it does not deny, or `/override dev REASON` by `team:acme/releasers` |
+        ");
         Ok(story)
     });
 }
@@ -146,7 +200,32 @@ fn a_warning_is_told_and_closes_nothing() {
         let pr = story
             .open("ana", "narrow", "Another range", &[(DEV, NARROW)])
             .await?;
-        insta::assert_snapshot!(story.settles(pr, "### Plan").await?, @"");
+        insta::assert_snapshot!(story.settles(pr, "### Plan").await?, @r#"
+        ### Plan · `COMMIT` onto `main@COMMIT`
+
+        |  | stack | changes | policy |
+        | --- | --- | --- | --- |
+        | dev | [network](http://HERE/runs/RUN) | +1 | 1 warning |
+
+        - ⚠️ dev · network: a policy warns: terraform\_data.vpc has no owner
+
+        <details><summary>dev · network: full plan (+1)</summary>
+
+        ```diff
+        + terraform_data.vpc
+        +   id = (known after apply)
+        +   input.cidr = "10.9.0.0/16"
+        +   input.name = "shop-dev"
+        +   output = (known after apply)
+
+        # outputs
+        + vpc = (known after apply)
+        ```
+
+        </details>
+
+        dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ana`) · valid until head or base moves · next: `/apply dev` · blocked? `/explain dev` · [run](http://HERE/runs/RUN)
+        "#);
         let said = story.say("ana", pr, "/apply dev").await?;
         story.sees(said, "rocket").await?;
         story.settles(pr, "in dev · asked for by").await?;
@@ -165,9 +244,46 @@ fn policies_that_can_not_be_asked_close_the_gate() {
         let pr = story
             .open("ana", "narrow", "Another range", &[(DEV, NARROW)])
             .await?;
-        insta::assert_snapshot!(story.settles(pr, "### Plan").await?, @"");
-        insta::assert_snapshot!(story.ask("ana", pr, "/apply dev").await?, @"");
-        insta::assert_snapshot!(story.ask("cleo", pr, "/override dev never mind").await?, @"");
+        insta::assert_snapshot!(story.settles(pr, "### Plan").await?, @r#"
+        ### Plan · `COMMIT` onto `main@COMMIT`
+
+        |  | stack | changes | policy |
+        | --- | --- | --- | --- |
+        | dev | [network](http://HERE/runs/RUN) | +1 | **can't be asked** |
+
+        - ⛔ dev · network: its policies can't be asked: policy/network.rego:4: expecting \`}\` while parsing set
+
+        <details><summary>dev · network: full plan (+1)</summary>
+
+        ```diff
+        + terraform_data.vpc
+        +   id = (known after apply)
+        +   input.cidr = "10.9.0.0/16"
+        +   input.name = "shop-dev"
+        +   output = (known after apply)
+
+        # outputs
+        + vpc = (known after apply)
+        ```
+
+        </details>
+
+        dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ana`) · valid until head or base moves · next: `/apply dev` · blocked? `/explain dev` · [run](http://HERE/runs/RUN)
+        "#);
+        insta::assert_snapshot!(story.ask("ana", pr, "/apply dev").await?, @r"
+        (eyes -1)
+        ### ⛔ Not applied in dev
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | policy of network | can't be asked: policy/network.rego:4: expecting \`}\` while parsing set | the policies mended on the default branch, then `/plan` |
+        ");
+        insta::assert_snapshot!(story.ask("cleo", pr, "/override dev never mind").await?, @r"
+        (eyes -1)
+        ### Nothing to override in dev
+
+        The policies of `network` can't be asked (policy/network.rego:4: expecting \`}\` while parsing set), and nobody can answer for what nobody knows. Mend them on the default branch, then `/plan dev`.
+        ");
 
         // Mended on the default branch, it is asked.
         story
@@ -191,7 +307,20 @@ fn policies_that_can_not_be_asked_close_the_gate() {
         story
             .planned(pr, "dev", "network", "can't be asked")
             .await?;
-        insta::assert_snapshot!(story.ask("ana", pr, "/explain dev").await?, @"");
+        insta::assert_snapshot!(story.ask("ana", pr, "/explain dev").await?, @r"
+        (eyes rocket)
+        ### dev: 1 of 7 gates is closed
+
+        |  | gate | state | what opens it |
+        | --- | --- | --- | --- |
+        | ✅ | right (apply) | ana may apply |  |
+        | ✅ | pull request (apply, deploy shop) | open |  |
+        | ✅ | lock (apply, deploy shop) | free |  |
+        | ✅ | plan of network (apply) | fresh |  |
+        | ⛔ | policy of network (apply) | can't be asked: policy/\*.rego: no policy at COMMIT has a path like that | the policies mended on the default branch, then `/plan` |
+        | ✅ | right (deploy shop) | ana may deploy |  |
+        | ✅ | hold (deploy on merge) | none |  |
+        ");
         Ok(story)
     });
 }
@@ -214,7 +343,7 @@ fn a_merge_applies_nothing_that_is_denied() {
         story.planned(pr, "dev", "network", "**1 denial**").await?;
         story.quiet().await?;
         story.world.github.merge(REPO, pr, "ana").await?;
-        insta::assert_snapshot!(story.settles(pr, "in dev").await?, @"");
+        insta::assert_snapshot!(story.settles(pr, "### ⛔ Not applied in dev").await?, @"");
         Ok(story)
     });
 }
@@ -241,7 +370,7 @@ fn a_plan_is_void_once_its_policies_are_others() {
             .push("cleo", "main", "Stricter", &[(POLICY, &stricter)])
             .await?;
         story.say("ana", pr, "/apply dev").await?;
-        insta::assert_snapshot!(story.settles(pr, "in dev · asked for by").await?, @"");
+        insta::assert_snapshot!(story.settles(pr, "made when the policies").await?, @"");
         story.planned(pr, "dev", "network", "**1 denial**").await?;
         Ok(story)
     });

@@ -407,7 +407,7 @@ fn tests_are_run_and_those_that_fail_are_told() {
     assert_eq!(verify(&[rule.clone(), good.clone()], TIME_LIMIT), Ok(2));
     let bad = file(
         "policy/b_test.rego",
-        "package main\n\ntest_wrong if deny == set() with input as {\"bad\": true}\n\ntest_false := false\n",
+        "package more_test\n\ntest_wrong if data.main.deny == set() with input as {\"bad\": true}\n\ntest_false := false\n",
     );
     let failures = verify(&[rule, good, bad], TIME_LIMIT).unwrap_err();
     let told: Vec<String> = failures

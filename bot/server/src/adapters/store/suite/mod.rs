@@ -72,6 +72,7 @@ mod sqlite {
             a_log_ends_where_it_is_full,
             releases_are_told_by_their_order,
             locks_holds_and_blessings_are_kept,
+            overrides_are_kept_for_good,
             notes_are_remembered;
         plans:
             a_plan_file_is_needed_until_it_is_of_no_use,
