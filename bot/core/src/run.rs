@@ -392,6 +392,8 @@ pub enum StepName {
     Gates,
     /// Make a worktree of the commit.
     Checkout,
+    /// Find the Terraform or OpenTofu that the stack asks for.
+    Tool,
     /// Assume the role and check the account.
     Credentials,
     /// `terraform init` and workspace.
@@ -416,9 +418,10 @@ pub enum StepName {
 
 impl StepName {
     /// All steps.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Gates,
         Self::Checkout,
+        Self::Tool,
         Self::Credentials,
         Self::Init,
         Self::Plan,
@@ -443,6 +446,7 @@ impl StepName {
         match self {
             Self::Gates => "gates",
             Self::Checkout => "checkout",
+            Self::Tool => "tool",
             Self::Credentials => "credentials",
             Self::Init => "init",
             Self::Plan => "plan",

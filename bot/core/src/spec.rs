@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{AccountId, Environment, Provenance, RoleArn, Service, Stack};
+use crate::config::{AccountId, Environment, Provenance, RoleArn, Service, Stack, ToolVersion};
 use crate::ids::{EnvName, ServiceName, StackName};
 
 /// How to reach one environment's AWS account.
@@ -40,6 +40,9 @@ pub struct StackSpec {
     /// Patterns of the policies that its plans are held against, relative to the repository.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub policies: Vec<String>,
+    /// The program and version that deploy.toml asks for.
+    #[serde(default)]
+    pub tool: Option<ToolVersion>,
 }
 
 /// One service in one environment.
@@ -94,6 +97,7 @@ impl StackSpec {
             var_files: render(&stack.var_files),
             backend_config: render(&stack.backend_config),
             policies: stack.policies.clone(),
+            tool: stack.terraform.clone(),
         }
     }
 }

@@ -11,11 +11,13 @@ use super::{Failure, Halt, Hand, merged, policy, succeeded};
 pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt> {
     let _slot = hand.slot().await?;
     let worktree = hand.checkout(merged(hand.run, &work.base)?).await?;
+    let tool = hand.tool(&work.stack, &*worktree, None).await?;
     let sessions = hand.sessions().await?;
     let place = Workplace {
         hand,
         stack: &work.stack,
         worktree,
+        tool,
         sessions,
         scratch: hand.scratch().await?,
     };
@@ -34,7 +36,7 @@ pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt
         hand.run,
         work,
         &fresh.evidence.account,
-        &fresh.plan.terraform_version,
+        &place.tool.version.named(),
     ))?;
     let ports = &hand.runner.ports;
     ports.artifacts.put(&artifact, &about, bytes).await?;
@@ -48,6 +50,8 @@ pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt
             expires_at,
             policy,
             base: work.base.clone(),
+            tool_version: place.tool.version.named(),
+            tool_reason: place.tool.reason,
             evidence: fresh.evidence,
         })),
         None,

@@ -85,27 +85,166 @@ fn what_a_policy_denies_is_applied_only_once_somebody_answers_for_it() {
 
         </details>
 
-        dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ana`) · valid until head or base moves · next: `/apply dev` · blocked? `/explain dev` · [run](http://HERE/runs/RUN)
+        dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ana`) · valid until head or base moves · blocked? `/explain dev` · [run](http://HERE/runs/RUN)
         "#);
         let head = story.head(pr);
         let check = story.check(&head, "plan dev").await?;
-        insta::assert_snapshot!(story.shown(&check), @"");
-        let summary = story.check(&head, "slipway").await?;
-        insta::assert_snapshot!(story.shown(&summary), @"");
+        insta::assert_snapshot!(story.shown(&check), @r#"
+        plan dev: failure
+        # +1; 1 denial by policy
+        ### Plan · `COMMIT` onto `main@COMMIT`
 
-        insta::assert_snapshot!(story.ask("ana", pr, "/apply dev").await?, @"");
-        insta::assert_snapshot!(story.ask("ana", pr, "/override dev it is fine").await?, @"");
-        insta::assert_snapshot!(story.ask("ben", pr, "/override prod it is fine").await?, @"");
-        insta::assert_snapshot!(story.ask("ben", pr, "/override dev").await?, @"");
-        insta::assert_snapshot!(story.ask("ben", pr, "/override dev a lab, gone by *Friday* @all").await?, @"");
-        insta::assert_snapshot!(story.settles(pr, "### Plan").await?, @"");
+        |  | stack | changes | policy |
+        | --- | --- | --- | --- |
+        | dev | [network](http://HERE/runs/RUN) | +1 | **1 denial**, 1 warning |
+
+        - ⛔ dev · network: a policy denies it: terraform\_data.vpc in dev: 10\.0\.0\.0/8 is \*too\* wide, ask @&#8203;acme/network
+        - ⚠️ dev · network: a policy warns: terraform\_data.vpc has no owner
+
+        dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ana`) · valid until head or base moves · blocked? `/explain dev` · [run](http://HERE/runs/RUN)
+
+        ---
+        ### dev · network
+
+        ```diff
+        + terraform_data.vpc
+        +   id = (known after apply)
+        +   input.cidr = "10.0.0.0/8"
+        +   input.name = "shop-dev"
+        +   output = (known after apply)
+
+        # outputs
+        + vpc = (known after apply)
+        ```
+        "#);
         let summary = story.check(&head, "slipway").await?;
-        insta::assert_snapshot!(story.shown(&summary), @"");
-        insta::assert_snapshot!(story.ask("ana", pr, "/explain dev").await?, @"");
+        insta::assert_snapshot!(story.shown(&summary), @"
+        slipway: failure
+        # 1 stack denied by policies
+        What is denied stands in the plan comment; what opens it: `/explain ENV`.
+
+        | environment | stack | state |
+        | --- | --- | --- |
+        | dev | [network](http://HERE/runs/RUN) | ❌ denied by policies |
+
+        ---
+        ");
+
+        insta::assert_snapshot!(story.ask("ana", pr, "/apply dev").await?, @r"
+        (eyes -1)
+        ### ⛔ Not applied in dev
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | policy of network | 1 denial: terraform\_data.vpc in dev: 10\.0\.0\.0/8 is \*too\* wide, ask @&#8203;acme/network | a change that it does not deny, or `/override dev REASON` by `team:acme/releasers` |
+        ");
+        insta::assert_snapshot!(story.ask("ana", pr, "/override dev it is fine").await?, @"
+        (eyes -1)
+        ### ⛔ Not overridden in dev
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | right | ana may not override policies in dev | somebody with `team:acme/releasers` |
+        ");
+        insta::assert_snapshot!(story.ask("ben", pr, "/override prod it is fine").await?, @"
+        (eyes -1)
+        ### ⛔ Not overridden in prod
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | right | ben may not override policies in prod | nothing: nobody may |
+        ");
+        insta::assert_snapshot!(story.ask("ben", pr, "/override dev").await?, @"
+        (eyes confused)
+        ### 😕 Not understood
+        `/override` is missing `REASON`.
+
+        It is written `/override ENV REASON…`, for example `/override prod the bucket was emptied in #41`. All commands: `/help`
+        ");
+        insta::assert_snapshot!(story.ask("ben", pr, "/override dev a lab, gone by *Friday* @all").await?, @r"
+        (eyes rocket)
+        ### ⚠️ Policies overridden in dev
+
+        by ben: a lab, gone by \*Friday\* @&#8203;all
+
+        - `network`: terraform\_data.vpc in dev: 10\.0\.0\.0/8 is \*too\* wide, ask @&#8203;acme/network
+
+        This covers `COMMIT` and no other commit, and no other denial. Next: `/apply dev`.
+        ");
+        insta::assert_snapshot!(story.settles(pr, "### Plan").await?, @r#"
+        ### Plan · `COMMIT` onto `main@COMMIT`
+
+        |  | stack | changes | policy |
+        | --- | --- | --- | --- |
+        | dev | [network](http://HERE/runs/RUN) | +1 | **1 denial overridden**, 1 warning |
+
+        - ⚠️ dev · network: ben overrides what is denied: a lab, gone by \*Friday\* @&#8203;all
+        - ⚠️ dev · network: a policy denies it: terraform\_data.vpc in dev: 10\.0\.0\.0/8 is \*too\* wide, ask @&#8203;acme/network
+        - ⚠️ dev · network: a policy warns: terraform\_data.vpc has no owner
+
+        <details><summary>dev · network: full plan (+1)</summary>
+
+        ```diff
+        + terraform_data.vpc
+        +   id = (known after apply)
+        +   input.cidr = "10.0.0.0/8"
+        +   input.name = "shop-dev"
+        +   output = (known after apply)
+
+        # outputs
+        + vpc = (known after apply)
+        ```
+
+        </details>
+
+        dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ana`) · valid until head or base moves · next: `/apply dev` · blocked? `/explain dev` · [run](http://HERE/runs/RUN)
+        "#);
+        let summary = story.check(&head, "slipway").await?;
+        insta::assert_snapshot!(story.shown(&summary), @"
+        slipway: action_required
+        # 1 stack to apply before the merge: /apply dev
+        Comment `/apply dev`. What may be in the way, and what opens it: `/explain dev`.
+
+        | environment | stack | state |
+        | --- | --- | --- |
+        | dev | [network](http://HERE/runs/RUN) | to apply |
+
+        ---
+        ");
+        insta::assert_snapshot!(story.ask("ana", pr, "/explain dev").await?, @r"
+        (eyes rocket)
+        ### dev: every gate is open
+
+        |  | gate | state | what opens it |
+        | --- | --- | --- | --- |
+        | ✅ | right (apply) | ana may apply |  |
+        | ✅ | pull request (apply, deploy shop) | open |  |
+        | ✅ | lock (apply, deploy shop) | free |  |
+        | ✅ | plan of network (apply) | fresh |  |
+        | ✅ | policy of network (apply) | 1 denial, overridden by ben: a lab, gone by \*Friday\* @&#8203;all |  |
+        | ✅ | right (deploy shop) | ana may deploy |  |
+        | ✅ | hold (deploy on merge) | none |  |
+        ");
 
         let said = story.say("ana", pr, "/apply dev").await?;
         story.sees(said, "rocket").await?;
-        insta::assert_snapshot!(story.settles(pr, "in dev · asked for by").await?, @"");
+        insta::assert_snapshot!(story.settles(pr, "in dev · asked for by").await?, @r#"
+        ### ✅ Applied `COMMIT` in dev · asked for by `ana`
+
+        | stack | outcome |
+        | --- | --- |
+        | network | ✅ applied +1 in N s |
+
+        <details><summary>network: outputs</summary>
+
+        ```hcl
+        vpc = "shop-dev"
+        ```
+
+        </details>
+
+        as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · 🔒 network in dev for this pull request until it is merged or closed · [run](http://HERE/runs/RUN)
+        "#);
         let vpc = story.state("dev", "network")?.unwrap_or_default();
         assert_eq!(vpc["cidr"], "10.0.0.0/8");
         Ok(story)
@@ -268,7 +407,7 @@ fn policies_that_can_not_be_asked_close_the_gate() {
 
         </details>
 
-        dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ana`) · valid until head or base moves · next: `/apply dev` · blocked? `/explain dev` · [run](http://HERE/runs/RUN)
+        dev as `slipway-plan` in 111111111111 (session `slipway-acme.shop-1-ana`) · valid until head or base moves · blocked? `/explain dev` · [run](http://HERE/runs/RUN)
         "#);
         insta::assert_snapshot!(story.ask("ana", pr, "/apply dev").await?, @r"
         (eyes -1)
@@ -343,7 +482,19 @@ fn a_merge_applies_nothing_that_is_denied() {
         story.planned(pr, "dev", "network", "**1 denial**").await?;
         story.quiet().await?;
         story.world.github.merge(REPO, pr, "ana").await?;
-        insta::assert_snapshot!(story.settles(pr, "### ⛔ Not applied in dev").await?, @"");
+        insta::assert_snapshot!(story.settles(pr, "### ⛔ Not applied in dev").await?, @r"
+        ### ⛔ Not applied in dev: `COMMIT`
+
+        | stack | outcome |
+        | --- | --- |
+        | network | ⛔ not applied: the gate policy of network is closed |
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | policy of network | 1 denial: terraform\_data.vpc in dev: 10\.0\.0\.0/8 is \*too\* wide, ask @&#8203;acme/network | a change that it does not deny; nobody may override it |
+
+        next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
+        ");
         Ok(story)
     });
 }
@@ -370,7 +521,19 @@ fn a_plan_is_void_once_its_policies_are_others() {
             .push("cleo", "main", "Stricter", &[(POLICY, &stricter)])
             .await?;
         story.say("ana", pr, "/apply dev").await?;
-        insta::assert_snapshot!(story.settles(pr, "made when the policies").await?, @"");
+        insta::assert_snapshot!(story.settles(pr, "made when the policies").await?, @"
+        ### ⛔ Not applied in dev: `COMMIT` · asked for by `ana`
+
+        | stack | outcome |
+        | --- | --- |
+        | network | ⛔ not applied: the gate plan is closed |
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | plan | made when the policies were those of `COMMIT`, they are others at `COMMIT` | a new plan, then `/apply` again |
+
+        next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
+        ");
         story.planned(pr, "dev", "network", "**1 denial**").await?;
         Ok(story)
     });

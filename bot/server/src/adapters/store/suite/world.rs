@@ -95,6 +95,7 @@ fn stack(name: &str) -> StackSpec {
         var_files: vec!["dev.tfvars".into()],
         backend_config: Vec::new(),
         policies: Vec::new(),
+        tool: None,
     }
 }
 
