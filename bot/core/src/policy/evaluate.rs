@@ -110,7 +110,7 @@ impl Engines {
             let Ok(messages) = answer.as_set() else {
                 return Err(self.fault(name, "gives no set of messages"));
             };
-            for message in messages.iter() {
+            for message in messages {
                 let Some(message) = words(message) else {
                     return Err(self.fault(
                         name,

@@ -34,7 +34,7 @@ pub const TIME_LIMIT: Duration = Duration::from_secs(10);
 pub const LARGEST_PLAN: usize = 32 * 1024 * 1024;
 
 /// The most rules and functions that the policies of a stack may have together.
-const MOST_RULES: usize = 2_000;
+const MOST_RULES: usize = 1_000;
 
 /// How deep the stack of the thread that calls [`judge`] or [`verify`] has to be, in bytes: rules
 /// are evaluated inside one another. Only what is used of it takes memory.

@@ -322,7 +322,7 @@ impl Walk<'_> {
                 Expr::RefBrack { refr, index, .. } => {
                     match index.as_ref() {
                         Expr::String { value, .. } => {
-                            steps.push(value.as_string().ok().map(|name| name.to_string()));
+                            steps.push(value.as_string().ok().map(ToString::to_string));
                         }
                         other => {
                             steps.push(None);

@@ -17,8 +17,8 @@ use slipway_core::spec::StackSpec;
 use super::gates::void;
 use super::{Failure, Halt, Hand};
 
-/// How long the thread of an evaluation is waited for. It ends by itself long before, unless a
-/// single built-in function of a policy takes that long.
+/// How long the thread of an evaluation is waited for. It ends by itself long before, unless a file
+/// takes that long to parse (brackets in brackets in …) or a single built-in function does.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the policies of a stack say of a plan; `None` where it has none.

@@ -349,7 +349,7 @@ fn commands_on_a_closed_pull_request() {
 fn help_knows_this_repository() {
     tell(|mut story| async {
         let pr = words(&story).await?;
-        insta::assert_snapshot!(story.ask("mallory", pr, "/help").await?, @r#"
+        insta::assert_snapshot!(story.ask("mallory", pr, "/help").await?, @r"
         (eyes rocket)
         ### Slipway in this repository
 
@@ -363,6 +363,7 @@ fn help_knows_this_repository() {
         | `/resume dev\|prod` | lift the hold, so that merges deploy again | who may deploy |
         | `/lock dev\|prod [REASON…] [--for TIME]` | claim an environment | who may deploy |
         | `/unlock dev\|prod` | free an environment | who may deploy |
+        | `/override dev\|prod REASON…` | let the plans of this pull request be applied although policies deny them | who may override policies |
         | `/where` | show what runs where | anyone |
         | `/explain dev\|prod` | show every gate with its state and what would open it | anyone |
         | `/confirm CODE` | take the second step of a run that asks for one | who may start that run |
@@ -402,6 +403,7 @@ fn help_knows_this_repository() {
         - `/resume prod`: It deploys nothing by itself.
         - `/lock prod --for 2h DB migration`: Nobody else deploys or applies there until `/unlock`, or until the time given with `--for` is over (`90s`, `30m`, `2h`, `1d`).
         - `/unlock prod`: A lock is freed by its holder or by an administrator of the repository.
+        - `/override prod the bucket was emptied in #41`: It covers what is denied in that environment at the head commit it was said about, and nothing else: another commit, or another denial, needs another word. The reason is kept and shown.
         - `/where`: For each environment and service: digest, commit, pull request, who, when, lock, hold, commits behind.
         - `/explain prod`: It changes nothing.
         - `/confirm K7QX`: The code is shown with the request, is good for that run alone, and runs out.
@@ -410,7 +412,7 @@ fn help_knows_this_repository() {
         - `/help`
 
         </details>
-        "#);
+        ");
         Ok(story)
     });
 }
