@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::codeowners::{CodeOwners, Fault, TeamName};
 use crate::config::{Checked, Config, Diagnostic};
 use crate::event::RepoRef;
 use crate::ids::{CommitSha, Digest, EnvName, Login, PrNumber, RunId, ServiceName, StackName};
@@ -108,6 +109,9 @@ pub struct PullRequest {
     pub fork: bool,
     /// The branch that it is aimed at.
     pub base_ref: String,
+    /// The commit of that branch that GitHub last compared it with: of a merged one, a commit from
+    /// before the merge.
+    pub compared_with: CommitSha,
     /// Open, closed or merged.
     pub state: PullState,
     /// Whether it is a draft.
@@ -139,6 +143,8 @@ pub struct PullFacts {
     /// All reviews, oldest first, of people who can write to the repository: GitHub lets anybody
     /// review a public repository, but only such a review counts.
     pub reviews: Read<Vec<Review>>,
+    /// Who answers for its files, where an environment asks for their approval.
+    pub owners: Read<OwnersFacts>,
     /// deploy.toml as the head has it, if the pull request changes it and the event asks for that.
     pub proposed_config: Option<Read<ProposedConfig>>,
     /// Checks of its head, the bot's own left out.
@@ -149,6 +155,26 @@ pub struct PullFacts {
     pub behind_by: Read<u64>,
     /// The author's rights.
     pub author: ActorFacts,
+}
+
+/// Who answers for the files of a pull request.
+#[derive(Clone, Debug)]
+pub struct OwnersFacts {
+    /// CODEOWNERS of the base branch.
+    pub file: OwnersFile,
+    /// The approving reviewers in each team that owns a changed file.
+    pub members: BTreeMap<TeamName, Read<BTreeSet<Login>>>,
+}
+
+/// CODEOWNERS as it was found.
+#[derive(Clone, Debug)]
+pub enum OwnersFile {
+    /// There is none.
+    Missing,
+    /// The one here has lines that can't be read.
+    Faulty(&'static str, Vec<Fault>),
+    /// It is good.
+    Good(CodeOwners),
 }
 
 /// deploy.toml of the head of a pull request.

@@ -179,6 +179,7 @@ pub(crate) fn situation() -> Situation {
         head_ref: "change".to_owned(),
         fork: false,
         base_ref: "main".to_owned(),
+        compared_with: sha('b'),
         state: PullState::Open,
         draft: false,
     };
@@ -188,6 +189,7 @@ pub(crate) fn situation() -> Situation {
         files: Ok(ChangedFiles::default()),
         modules: Ok(Modules::default()),
         reviews: Ok(Vec::new()),
+        owners: Err(Unread("not asked".to_owned())),
         proposed_config: None,
         checks: Ok(Vec::new()),
         required_checks: Ok(Vec::new()),
@@ -562,6 +564,7 @@ pub(crate) fn planned(number: u32, stack_name: &str, name: &str, creates: usize)
             expires_at: None,
             policy: None,
             base: sha('b'),
+            made_workspace: false,
             tool_version: "terraform 1.11.4".to_owned(),
             tool_reason: ToolReason::Settings,
             evidence: evidence("slipway-plan"),

@@ -5,6 +5,7 @@
 //! request itself, deploy.toml) is an error, and the delivery is tried again later.
 
 mod modules;
+mod owners;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -267,11 +268,16 @@ impl Gather {
             Depth::Proposal => self.proposed_config(repo, &pull, &files).await?,
             Depth::State | Depth::Gates => None,
         };
+        let reviews = reviews.map_err(|error| unread(&error));
+        let owners = self
+            .owners(repo, (&pull, &base), &files, &reviews, config)
+            .await;
         Ok(Some(PullFacts {
             base,
             files,
+            owners,
             modules: Err(Unread("not asked".to_owned())),
-            reviews: reviews.map_err(|error| unread(&error)),
+            reviews,
             proposed_config,
             checks: checks.map_err(|error| unread(&error)),
             required_checks: required.map_err(|error| unread(&error)),
@@ -495,6 +501,7 @@ fn state_only(pull: PullRequest, base: CommitSha) -> PullFacts {
         base,
         files: Err(not_asked()),
         modules: Err(not_asked()),
+        owners: Err(not_asked()),
         reviews: Err(not_asked()),
         proposed_config: None,
         checks: Err(not_asked()),

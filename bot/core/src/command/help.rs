@@ -160,6 +160,9 @@ fn gates(environment: &Environment) -> String {
         1 => gates.push("1 approval".to_owned()),
         many => gates.push(format!("{many} approvals")),
     }
+    if environment.codeowners {
+        gates.push("approved by code owners".to_owned());
+    }
     match &environment.checks {
         Checks::None => {}
         Checks::All => gates.push("all checks".to_owned()),

@@ -142,7 +142,7 @@ pub const COMMANDS: &[Spec] = &[
         flags: &[],
         right: Right::Apply,
         summary: "apply exactly the plans shown",
-        help: "Where the head, the base or a plan has changed since, it plans again and says so instead.",
+        help: "Where the head, the base or a plan has changed since, it plans again and says so instead. The stacks that one depends on are applied before it, or along with it.",
         example: "/apply dev",
         build: |values| {
             Some(Command::Apply {
@@ -300,7 +300,7 @@ pub const COMMANDS: &[Spec] = &[
         flags: &[],
         right: Right::Anyone,
         summary: "show what runs where",
-        help: "For each environment and service: digest, commit, pull request, who, when, lock, hold, commits behind.",
+        help: "For each environment and service: digest, commit, pull request, who, when, hold, commits behind; and each lock with those who wait for it.",
         example: "/where",
         build: |_| Some(Command::Where),
     },

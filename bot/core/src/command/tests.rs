@@ -584,7 +584,7 @@ fn the_reply_to_help() {
     | | in | plan | apply | deploy | on merge | gates |
     | --- | --- | --- | --- | --- | --- | --- |
     | **dev** | 111111111111 eu-central-1 | `write` | `write` | `write`, `team:acme/on-call` | applies, deploys | none |
-    | **prod** (production) | 222222222222 eu-central-1 | `write` | `team:acme/platform` | `maintain`, `user:ana` | nothing | live in dev for 30m first · 1 approval · required checks · up to date with its base · merged · within Mon-Thu 09:00-16:00 Europe/Berlin or Fri 09:00-12:00 Europe/Berlin · confirmed |
+    | **prod** (production) | 222222222222 eu-central-1 | `write` | `team:acme/platform` | `maintain`, `user:ana` | nothing | live in dev for 30m first · 1 approval · approved by code owners · required checks · up to date with its base · merged · within Mon-Thu 09:00-16:00 Europe/Berlin or Fri 09:00-12:00 Europe/Berlin · confirmed |
 
     #### Stacks
 
@@ -602,7 +602,7 @@ fn the_reply_to_help() {
     <details><summary>More about each command</summary>
 
     - `/plan dev eks`: Without an environment it plans everywhere. On a draft, on a pull request from a fork, or on one by somebody without the right to plan, nothing is planned until this is said; it covers the head commit it was said about.
-    - `/apply dev`: Where the head, the base or a plan has changed since, it plans again and says so instead.
+    - `/apply dev`: Where the head, the base or a plan has changed since, it plans again and says so instead. The stacks that one depends on are applied before it, or along with it.
     - `/deploy dev`: The image of the head commit; once merged, of the merge commit; or of the commit that `--sha` names. Without a service it rolls out all that the pull request touches.
     - `/promote dev prod`: The gates of TO apply.
     - `/rollback prod`: Nothing is deployed there automatically until `/resume`. `--to` names the commit of an older release.
@@ -610,7 +610,7 @@ fn the_reply_to_help() {
     - `/lock prod --for 2h DB migration`: Nobody else deploys or applies there until `/unlock`, or until the time given with `--for` is over (`90s`, `30m`, `2h`, `1d`).
     - `/unlock prod`: A lock is freed by its holder or by an administrator of the repository.
     - `/override prod the bucket was emptied in #41`: It covers what is denied in that environment at the head commit it was said about, and nothing else: another commit, or another denial, needs another word. The reason is kept and shown.
-    - `/where`: For each environment and service: digest, commit, pull request, who, when, lock, hold, commits behind.
+    - `/where`: For each environment and service: digest, commit, pull request, who, when, hold, commits behind; and each lock with those who wait for it.
     - `/explain prod`: It changes nothing.
     - `/confirm K7QX`: The code is shown with the request, is good for that run alone, and runs out.
     - `/cancel 9f3c2b1a`: Without an id it stops all runs of this pull request.
@@ -634,7 +634,7 @@ fn the_table_of_the_docs() {
     | command | does | who | for example |
     | --- | --- | --- | --- |
     | `/plan [ENV] [STACK…]` | plan the stacks that this pull request touches, or those named. Without an environment it plans everywhere. On a draft, on a pull request from a fork, or on one by somebody without the right to plan, nothing is planned until this is said; it covers the head commit it was said about. | who may plan | `/plan dev eks` |
-    | `/apply [ENV] [STACK…]` | apply exactly the plans shown. Where the head, the base or a plan has changed since, it plans again and says so instead. | who may apply | `/apply dev` |
+    | `/apply [ENV] [STACK…]` | apply exactly the plans shown. Where the head, the base or a plan has changed since, it plans again and says so instead. The stacks that one depends on are applied before it, or along with it. | who may apply | `/apply dev` |
     | `/deploy ENV [SERVICE] [--sha SHA]` | roll out this pull request's image. The image of the head commit; once merged, of the merge commit; or of the commit that `--sha` names. Without a service it rolls out all that the pull request touches. | who may deploy | `/deploy dev` |
     | `/promote FROM TO [SERVICE]` | roll out in TO the very digest that is live in FROM. The gates of TO apply. | who may deploy | `/promote dev prod` |
     | `/rollback ENV [SERVICE] [--to SHA]` | roll out the previous good release, and set a hold. Nothing is deployed there automatically until `/resume`. `--to` names the commit of an older release. | who may deploy | `/rollback prod` |
@@ -642,7 +642,7 @@ fn the_table_of_the_docs() {
     | `/lock ENV [REASON…] [--for TIME]` | claim an environment. Nobody else deploys or applies there until `/unlock`, or until the time given with `--for` is over (`90s`, `30m`, `2h`, `1d`). | who may deploy | `/lock prod --for 2h DB migration` |
     | `/unlock ENV` | free an environment. A lock is freed by its holder or by an administrator of the repository. | who may deploy | `/unlock prod` |
     | `/override ENV REASON…` | let the plans of this pull request be applied although policies deny them. It covers what is denied in that environment at the head commit it was said about, and nothing else: another commit, or another denial, needs another word. The reason is kept and shown. | who may override policies | `/override prod the bucket was emptied in #41` |
-    | `/where` | show what runs where. For each environment and service: digest, commit, pull request, who, when, lock, hold, commits behind. | anyone | `/where` |
+    | `/where` | show what runs where. For each environment and service: digest, commit, pull request, who, when, hold, commits behind; and each lock with those who wait for it. | anyone | `/where` |
     | `/explain ENV` | show every gate with its state and what would open it. It changes nothing. | anyone | `/explain prod` |
     | `/confirm CODE` | take the second step of a run that asks for one. The code is shown with the request, is good for that run alone, and runs out. | who may start that run | `/confirm K7QX` |
     | `/cancel [RUN]` | stop a queued or running run. Without an id it stops all runs of this pull request. | who may start that run | `/cancel 9f3c2b1a` |

@@ -118,6 +118,7 @@ fn environment(
         after,
         soak: soak.unwrap_or(Duration::ZERO),
         approvals: raw.approvals.unwrap_or(u32::from(production)),
+        codeowners: raw.codeowners.unwrap_or(false),
         checks: checks?,
         up_to_date: raw.up_to_date.unwrap_or(production),
         pull_request: raw.pull_request.unwrap_or(if production {

@@ -87,6 +87,8 @@ pub struct Environment {
     pub soak: Duration,
     /// How many current approvals of the head commit it takes, the author's not counted.
     pub approvals: u32,
+    /// Whether each changed file needs the approval of one of its owners by CODEOWNERS.
+    pub codeowners: bool,
     /// Which checks of the head commit have to have passed.
     pub checks: Checks,
     /// Whether the head has to contain the tip of the base branch.

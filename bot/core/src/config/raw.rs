@@ -127,6 +127,9 @@ pub(super) struct RawEnvironment {
     /// How many current approvals of the head commit it takes, not counting its author.
     /// Default: 1 in production, else 0.
     pub(super) approvals: Option<u32>,
+    /// Whether each changed file that has owners in the base branch's CODEOWNERS needs the current
+    /// approval of one of them, not counting its author. Default: false.
+    pub(super) codeowners: Option<bool>,
     /// Which checks of the head commit have to have passed: "all", those "required" by the base
     /// branch, or a list of names (an empty list asks for none). Slipway's own never count.
     /// Default: "required" in production, else none.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::runs::{apply_of, environments, latest_plan, planned};
-use super::{Ask, Draft, plan};
+use super::{Ask, Draft, dependencies, plan};
 use crate::config::{Config, Environment, Stack};
 use crate::facts::{Facts, PullFacts, PullState};
 use crate::gates::{self, Asked, Gate, Verdicts};
@@ -11,15 +11,18 @@ use crate::ids::{CommitSha, EnvName, StackName};
 use crate::intent::Decision;
 use crate::policy;
 use crate::ports::Reaction;
+use crate::provisional::{Footing, changed_outputs, footing};
 use crate::report::markdown::code;
 use crate::report::refusal::{GateRow, refusal};
 use crate::run::{PlanToApply, Run, RunState, Work};
 use crate::stacks;
 
 /// Where the plan of one stack stands, as seen by somebody who wants to apply it.
-enum PlanState<'f> {
+pub(super) enum PlanState<'f> {
     /// Made for this head and base, with changes.
     Fresh(&'f Run),
+    /// The same, but with outputs that applies of these stacks are going to change.
+    Provisional(BTreeMap<StackName, BTreeSet<String>>),
     /// Made, and there is nothing to change.
     Nothing,
     /// Applied already.
@@ -32,7 +35,7 @@ enum PlanState<'f> {
 
 /// Whether planning again is the way out.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Again {
+pub(super) enum Again {
     Yes,
     No,
 }
@@ -105,7 +108,10 @@ fn apply_in(
 ) -> Option<String> {
     let states: Vec<(&Stack, PlanState<'_>)> = stacks::in_order(ask.config, names)
         .into_iter()
-        .map(|stack| (stack, plan_state(ask.facts, ask.pr, &env.name, &stack.name)))
+        .map(|stack| {
+            let state = plan_state(ask.facts, ask.config, ask.pr, &env.name, &stack.name);
+            (stack, state)
+        })
         .collect();
     let merged = matches!(ask.pr.pull.state, PullState::Merged(_));
     let mut gates = gates::for_apply(env, ask.facts, Asked::ByPerson);
@@ -117,6 +123,12 @@ fn apply_in(
             gates.push(Gate { row, waits: None });
         }
         // After the merge a stale plan is no obstacle: see `what_to_apply`.
+        if let PlanState::Provisional(waits_for) = state
+            && !waits_for.keys().all(|needed| names.contains(needed))
+        {
+            let row = provisional_row(env, &stack.name, waits_for);
+            gates.push(Gate { row, waits: None });
+        }
         if let PlanState::Not(row, again) = state
             && !(merged && *again == Again::Yes)
         {
@@ -127,6 +139,18 @@ fn apply_in(
             if *again == Again::Yes {
                 plan_again.insert(stack.name.clone());
             }
+        }
+        let is_to_be_applied = match state {
+            PlanState::Fresh(_) => true,
+            PlanState::Not(_, again) => merged && *again == Again::Yes,
+            PlanState::Provisional(_)
+            | PlanState::Nothing
+            | PlanState::Applied
+            | PlanState::Applying => false,
+        };
+        if is_to_be_applied {
+            let rows = dependencies::rows(ask.facts, ask.config, ask.pr, &env.name, stack, names);
+            gates.extend(rows.into_iter().map(|row| Gate { row, waits: None }));
         }
     }
     let not_before = match gates::verdict(&gates) {
@@ -161,8 +185,42 @@ fn apply_in(
     if env.aws.apply_role.is_none() {
         return Some(no_role(env));
     }
+    start(draft, ask, env, &states, not_before)
+}
+
+/// Starts the applies, dependencies first. A stack whose plan is provisional is planned again once
+/// what it reads is applied; it, and what comes after it, is for the next word to apply.
+fn start(
+    draft: &mut Draft<'_>,
+    ask: Ask<'_>,
+    env: &Environment,
+    states: &[(&Stack, PlanState<'_>)],
+    not_before: Option<jiff::Timestamp>,
+) -> Option<String> {
     let mut places = BTreeMap::new();
-    for (stack, state) in &states {
+    let mut put_off: BTreeSet<&StackName> = BTreeSet::new();
+    for (stack, state) in states {
+        let after: Vec<usize> = stack
+            .depends_on
+            .iter()
+            .filter_map(|needed| places.get(needed).copied())
+            .collect();
+        if let PlanState::Provisional(_) = state {
+            put_off.insert(&stack.name);
+            if let Some(order) = draft.plan_order(env, stack, ask.pr, ask.into()) {
+                let place = draft.start(order, RunState::Queued, after);
+                places.insert(stack.name.clone(), place);
+            }
+            continue;
+        }
+        if stack
+            .depends_on
+            .iter()
+            .any(|needed| put_off.contains(needed))
+        {
+            put_off.insert(&stack.name);
+            continue;
+        }
         let Some((commit, plan)) = what_to_apply(ask, env, stack, state) else {
             continue;
         };
@@ -171,15 +229,10 @@ fn apply_in(
             continue;
         };
         order.not_before = not_before;
-        let after = stack
-            .depends_on
-            .iter()
-            .filter_map(|needed| places.get(needed).copied())
-            .collect();
         let place = draft.start(order, RunState::Queued, after);
         places.insert(stack.name.clone(), place);
     }
-    places.is_empty().then(|| why_nothing(env, &states))
+    places.is_empty().then(|| why_nothing(env, states))
 }
 
 /// The plan to apply and the commit that the run is about. A fresh plan is applied as it was saved.
@@ -222,8 +275,9 @@ pub(super) fn reviewed<'f>(
     })
 }
 
-fn plan_state<'f>(
+pub(super) fn plan_state<'f>(
     facts: &'f Facts,
+    config: &Config,
     pr: &PullFacts,
     env: &EnvName,
     stack: &StackName,
@@ -296,7 +350,14 @@ fn plan_state<'f>(
         _ if planned.is_expired(facts.now) => {
             PlanState::Not(row(planned.expiry(), "a new plan"), Again::Yes)
         }
-        _ => PlanState::Fresh(run),
+        _ => match footing(config, &facts.store.runs, run) {
+            Footing::Firm => PlanState::Fresh(run),
+            Footing::Provisional(waits_for) => PlanState::Provisional(waits_for),
+            Footing::Overtaken(by) => {
+                let state = format!("made before {by} was applied, whose outputs it reads");
+                PlanState::Not(row(state, "a new plan"), Again::Yes)
+            }
+        },
     }
 }
 
@@ -332,7 +393,12 @@ pub(super) fn explain(
 ) -> Vec<GateRow> {
     let mut rows = gates::rows(&gates::for_apply(env, facts, Asked::ByPerson));
     for stack in names {
-        let state = plan_state(facts, pr, &env.name, stack);
+        if let Some(stack) = config.stack(stack) {
+            rows.extend(dependencies::rows(
+                facts, config, pr, &env.name, stack, names,
+            ));
+        }
+        let state = plan_state(facts, config, pr, &env.name, stack);
         let policy = match (&state, config.stack(stack)) {
             (PlanState::Fresh(run), Some(stack)) => policy_row(facts, pr, env, stack, run),
             _ => None,
@@ -340,6 +406,7 @@ pub(super) fn explain(
         rows.push(match state {
             PlanState::Not(row, _) => row,
             PlanState::Fresh(_) => open_row(stack, "fresh"),
+            PlanState::Provisional(waits_for) => provisional_row(env, stack, &waits_for),
             PlanState::Nothing => open_row(stack, "no changes"),
             PlanState::Applied => open_row(stack, "applied"),
             PlanState::Applying => open_row(stack, "being applied"),
@@ -369,6 +436,24 @@ fn policy_row(
     let ruling = planned(run)?.policy.as_ref();
     let overrides = &facts.store.overrides;
     policy::gate(env, stack, &pr.pull.head, ruling, overrides)
+}
+
+/// What is in the way of a plan made with outputs that change, unless these stacks come with it.
+fn provisional_row(
+    env: &Environment,
+    stack: &StackName,
+    waits_for: &BTreeMap<StackName, BTreeSet<String>>,
+) -> GateRow {
+    let names: Vec<&str> = waits_for.keys().map(StackName::as_str).collect();
+    GateRow {
+        gate: format!("plan of {stack}"),
+        open: false,
+        state: format!("provisional: {}", changed_outputs(waits_for)),
+        opens: format!(
+            "{} first; then it is planned again",
+            code(&format!("/apply {} {}", env.name, names.join(" ")))
+        ),
+    }
 }
 
 fn open_row(stack: &StackName, state: &str) -> GateRow {

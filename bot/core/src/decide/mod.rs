@@ -6,8 +6,10 @@
 pub mod apply;
 mod button;
 mod command;
+mod dependencies;
 pub mod deploy;
 mod ended;
+pub mod explain;
 mod lock;
 mod merge;
 mod merge_group;
@@ -17,6 +19,7 @@ mod proposal;
 mod rollback;
 mod runs;
 mod summary;
+mod waited;
 
 use crate::config::Config;
 use crate::event::{Event, EventKind, PullRequestAction};

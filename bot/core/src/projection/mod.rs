@@ -17,6 +17,7 @@ pub use apply::{apply_check, apply_comment};
 pub use config::config_check;
 pub use deploy::{deploy_check, deploy_comment, deployment};
 pub use plan::{plan_check, plan_comment};
+pub(crate) use queue::lock_rows;
 pub use summary::{summary_check, summary_of};
 
 use crate::config::Config;

@@ -11,6 +11,7 @@ pub mod config_check;
 pub mod deploy_comment;
 pub mod evidence;
 pub mod fit;
+pub mod lock_table;
 pub mod locks;
 pub mod markdown;
 pub mod plan_check;

@@ -21,7 +21,7 @@ pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt
         sessions,
         scratch: hand.scratch().await?,
     };
-    place.init().await?;
+    let initialised = place.init().await?;
     let mut fresh = place.plan().await?;
     let policy = policy::ruling(hand, &work.stack, std::mem::take(&mut fresh.json)).await?;
     let bytes = tokio::fs::read(&fresh.path).await.map_err(|error| {
@@ -50,6 +50,7 @@ pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt
             expires_at,
             policy,
             base: work.base.clone(),
+            made_workspace: initialised.made_workspace,
             tool_version: place.tool.version.named(),
             tool_reason: place.tool.reason,
             evidence: fresh.evidence,

@@ -56,6 +56,9 @@ fn gates(env: &Environment) -> String {
         let approvals = usize::try_from(env.approvals).unwrap_or(usize::MAX);
         asked.push(counted(approvals, "approval", "approvals"));
     }
+    if env.codeowners {
+        asked.push("approved by the owners of what changes".to_owned());
+    }
     if env.checks != Checks::None {
         asked.push(format!("checks: {}", checks(&env.checks)));
     }
@@ -100,6 +103,7 @@ pub(super) fn changed(was: &Environment, is: &Environment) -> Vec<Change> {
         after: _,
         soak: _,
         approvals: _,
+        codeowners: _,
         checks: _,
         up_to_date: _,
         pull_request: _,
@@ -166,6 +170,17 @@ fn people_gates(was: &Environment, is: &Environment, findings: &mut Findings) {
         };
         let effect = Effect::opens_if(is.approvals < was.approvals);
         findings.tell("approvals", effect, words);
+    }
+    if was.codeowners != is.codeowners {
+        let (effect, words) = if is.codeowners {
+            (Effect::Closes, "owners have to approve what changes now")
+        } else {
+            (
+                Effect::Opens,
+                "owners no longer have to approve what changes",
+            )
+        };
+        findings.tell("codeowners", effect, words);
     }
     if is_other(&was.checks, &is.checks) {
         let effect = Effect::opens_if(!asks_no_less(&is.checks, &was.checks));

@@ -81,11 +81,13 @@ mod sqlite {
         reporting:
             a_report_is_written_once_for_many_changes,
             changes_during_a_write_stay_due,
+            many_plans_are_told_twice,
             what_is_said_twice_is_written_once,
             failures_are_counted_and_given_up,
             what_github_has_is_remembered,
             only_the_holder_of_a_report_may_record,
             whoever_waits_for_a_lock_is_shown_anew,
+            those_behind_one_who_leaves_the_line_are_shown_anew,
             the_deployment_before_turns_inactive;
     }
 }

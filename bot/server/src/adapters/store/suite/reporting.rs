@@ -52,11 +52,7 @@ pub(super) async fn changes_during_a_write_stay_due(world: World) {
     let third = world.take_report(at(2)).await.unwrap();
     assert_eq!(world.take_report(at(2)).await, None, "all are in hand");
 
-    let progress = Progress::default();
-    store
-        .progress(&world.worker, &id(1), &progress)
-        .await
-        .unwrap();
+    world.end(1, Move::Succeed, at(3)).await;
     for report in [&first, &second, &third] {
         store
             .finish_report(&world.worker, report, &sent("h"), at(5))
@@ -79,6 +75,38 @@ pub(super) async fn changes_during_a_write_stay_due(world: World) {
     let soon = world.write_reports(at(8)).await;
     assert!(!soon.contains(&report.key), "{soon:?}");
     assert_eq!(world.write_reports(at(9)).await, [report.key]);
+}
+
+pub(super) async fn many_plans_are_told_twice(world: World) {
+    let pending = async || world.store.pending_reports().await.unwrap();
+    let intents = [start(plan(1, "eks")), start(plan(1, "db"))];
+    world.decide(at(0), &intents, &[1, 2]).await;
+    assert_eq!(
+        world.write_reports(at(1)).await,
+        plan_reports(1),
+        "as asked"
+    );
+    world.take_all(at(2)).await;
+    let progress = Progress::default();
+    let store = &world.store;
+    store
+        .progress(&world.worker, &id(1), &progress)
+        .await
+        .unwrap();
+    world.end(1, Move::Succeed, at(3)).await;
+    assert_eq!(pending().await, 0, "one is left");
+    world.end(2, Move::Fail, at(4)).await;
+    assert_eq!(
+        world.write_reports(at(4)).await,
+        plan_reports(1),
+        "as planned"
+    );
+
+    // What is no plan is told on its way.
+    world.decide(at(5), &[start(apply(1, "eks"))], &[3]).await;
+    let reports = world.write_reports(at(9)).await;
+    world.take_all(at(9)).await;
+    assert_eq!(world.write_reports(at(20)).await, reports);
 }
 
 pub(super) async fn what_is_said_twice_is_written_once(world: World) {
@@ -233,6 +261,42 @@ pub(super) async fn whoever_waits_for_a_lock_is_shown_anew(world: World) {
     let free = Intent::Unlock(target("dev", Some("eks")));
     world.decide(at(102), &[free], &[]).await;
     assert_eq!(comments(world.write_reports(at(102)).await), [2]);
+}
+
+pub(super) async fn those_behind_one_who_leaves_the_line_are_shown_anew(world: World) {
+    let mut elsewhere = apply(4, "eks");
+    elsewhere.order.env = env("prod");
+    let intents = [
+        start(apply(1, "eks")),
+        start(apply(2, "eks")),
+        start(apply(3, "eks")),
+        start(elsewhere),
+        start(apply(5, "db")),
+        Intent::Lock(lock(target("dev", None), "bob", None)),
+        Intent::Lock(lock(target("prod", None), "bob", None)),
+    ];
+    world.decide(at(0), &intents, &[1, 2, 3, 4, 5]).await;
+    world.write_reports(at(1)).await;
+    let applies = |keys: Vec<ReportKey>| -> Vec<u64> {
+        let summary = |key| match key {
+            ReportKey::SummaryCheck(pr, _) => Some(pr.0),
+            _ => None,
+        };
+        keys.into_iter().filter_map(summary).collect()
+    };
+    let cancel = Intent::End {
+        run: id(1),
+        mv: Move::Cancel,
+        outcome: None,
+    };
+    world.decide(at(2), &[cancel], &[]).await;
+    assert_eq!(applies(world.write_reports(at(2)).await), [1, 2, 3]);
+    // Whoever begins leaves the line, too.
+    let free = Intent::Unlock(target("dev", None));
+    world.decide(at(3), &[free], &[]).await;
+    world.write_reports(at(3)).await;
+    assert_eq!(world.take_all(at(4)).await, [id(2), id(5)]);
+    assert_eq!(applies(world.write_reports(at(4)).await), [2, 3, 5]);
 }
 
 pub(super) async fn the_deployment_before_turns_inactive(world: World) {
