@@ -3,6 +3,8 @@
 //! Gates fail closed: what could not be read is not passed. The same functions serve the refusal,
 //! `/explain` and the last look right before an effect, so that none can say what another doesn't.
 
+pub mod drift;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::{SignedDuration, Timestamp};

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::RepoRef;
 use crate::ids::{
-    CommentId, CommitSha, DeliveryId, Digest, EnvName, Login, PrNumber, RunId, ServiceName,
-    StackName,
+    CommentId, CommitSha, DeliveryId, Digest, EnvName, IssueNumber, Login, PrNumber, RunId,
+    ServiceName, StackName,
 };
 use crate::outcome::Outcome;
 use crate::spec::{AwsAccess, ServiceSpec, StackSpec};
@@ -44,9 +44,13 @@ pub struct RunOrder {
     pub repo: RepoRef,
     /// In which environment.
     pub env: EnvName,
-    /// The pull request that it belongs to.
+    /// The pull request that it belongs to; none where it is about drift.
     pub pr: Option<PrNumber>,
-    /// The commit that it is about: a pull request's head, or the merge commit.
+    /// The issue about drift that it was asked for on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issue: Option<IssueNumber>,
+    /// The commit that it is about: a pull request's head, or the merge commit; for drift the tip of
+    /// the default branch.
     pub commit: CommitSha,
     /// Who asked, or whose merge led to it.
     pub actor: Login,
@@ -74,6 +78,8 @@ pub enum Trigger {
     Merge,
     /// By another run (a rollback after a failed rollout).
     Run,
+    /// By the clock (a look for drift).
+    Schedule,
 }
 
 /// The work of a run.
@@ -99,6 +105,10 @@ pub struct PlanWork {
     pub base_ref: String,
     /// The tip of the base branch that the head is merged into.
     pub base: CommitSha,
+    /// The pull request that holds the stack while it is looked at for drift: what was applied of it
+    /// and is not merged is expected to differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<PrNumber>,
 }
 
 /// What an apply run is to do.
@@ -343,11 +353,19 @@ impl RunOrder {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match &self.work {
+            Work::Plan(_) if self.is_about_drift() => "drift",
             Work::Plan(_) => "plan",
             Work::Apply(_) => "apply",
             Work::Deploy(work) if work.rollback.is_some() => "rollback",
             Work::Deploy(_) => "deploy",
         }
+    }
+
+    /// Whether it looks for drift from the default branch, or mends it: its commit is that branch's
+    /// tip, and no pull request stands behind it.
+    #[must_use]
+    pub fn is_about_drift(&self) -> bool {
+        self.pr.is_none() && matches!(self.work, Work::Plan(_) | Work::Apply(_))
     }
 
     /// Roles and account of the run.

@@ -203,6 +203,7 @@ pub(crate) fn situation() -> Situation {
             pr: Some(pr),
             store: StoreFacts::default(),
             named_commit: None,
+            drift: None,
         },
     }
 }
@@ -507,6 +508,7 @@ fn kit(number: u32, name: &str, work: Work) -> RunKit {
             repo: repo(),
             env: env(name),
             pr: Some(PR),
+            issue: None,
             commit: sha('a'),
             actor: login("ana"),
             trigger: Trigger::Comment(COMMENT),
@@ -546,6 +548,7 @@ pub(crate) fn plan(number: u32, stack_name: &str, name: &str) -> RunKit {
         aws: access(name, "plan"),
         base_ref: "main".to_owned(),
         base: sha('b'),
+        held_by: None,
     });
     kit(number, name, work)
 }
@@ -844,6 +847,11 @@ fn line(intent: &Intent) -> String {
         Intent::Disgrace(run) => format!("disgrace {}", run.short()),
         Intent::Bless(head) => format!("bless {}", head.short()),
         Intent::DropPlans(pr) => format!("drop the plans of #{pr}"),
+        Intent::TakeTurns(turn) => format!(
+            "look for drift in {} {}, next at {}",
+            turn.env, turn.schedule, turn.due_at
+        ),
+        Intent::EndTurns(env) => format!("no longer look for drift in {env}"),
         Intent::Refresh(key) => format!("refresh {key}"),
         Intent::LookForImages => "look for images".to_owned(),
         Intent::Say(key, content) => said(key, content),
@@ -908,6 +916,7 @@ fn order(order: &RunOrder) -> String {
         Trigger::PullRequest => "pull request",
         Trigger::Merge => "merge",
         Trigger::Run => "run",
+        Trigger::Schedule => "schedule",
     };
     let work = match &order.work {
         Work::Plan(work) => format!("onto {}@{}", work.base_ref, work.base.short()),

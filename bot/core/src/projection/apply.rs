@@ -66,7 +66,9 @@ fn comment(key: &ReportKey, env: &EnvName, scene: &Scene<'_>) -> Option<ApplyCom
         .collect();
     let over = applies(env, scene).all(|(run, _)| run.state.is_final());
     let done = applies(env, scene).all(|(run, _)| run.state == RunState::Succeeded);
-    let next = if over && !done {
+    let next = if over && !done && first.order.is_about_drift() {
+        vec!["/plan".to_owned()]
+    } else if over && !done {
         vec!["/retry".to_owned(), format!("/explain {env}")]
     } else {
         Vec::new()
@@ -77,7 +79,7 @@ fn comment(key: &ReportKey, env: &EnvName, scene: &Scene<'_>) -> Option<ApplyCom
         commit: first.order.commit.clone(),
         by: match first.order.trigger {
             Trigger::Comment(_) | Trigger::Button => Some(first.order.actor.clone()),
-            Trigger::PullRequest | Trigger::Merge | Trigger::Run => None,
+            Trigger::PullRequest | Trigger::Merge | Trigger::Run | Trigger::Schedule => None,
         },
         stacks,
         identity: applies(env, scene)

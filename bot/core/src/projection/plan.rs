@@ -159,7 +159,7 @@ fn succeeded(run: &Run, work: &PlanWork, newest: &PlanWork, scene: &Scene<'_>) -
     }
 }
 
-fn summary(planned: &Planned, scene: &Scene<'_>) -> PlanSummary {
+pub(super) fn summary(planned: &Planned, scene: &Scene<'_>) -> PlanSummary {
     let stateful = scene.config.map(|config| config.stateful_types.as_slice());
     PlanSummary::new(
         &planned.plan,
@@ -196,7 +196,7 @@ fn applied<'s>(
 }
 
 /// As whom a plan was made, or was tried to be.
-fn evidence(run: &Run) -> Option<&Evidence> {
+pub(super) fn evidence(run: &Run) -> Option<&Evidence> {
     match &run.outcome {
         Some(Outcome::Planned(planned)) => Some(&planned.evidence),
         Some(Outcome::Stopped(stopped)) => stopped.evidence.as_ref(),
@@ -211,7 +211,7 @@ fn stopped(run: &Run) -> Option<&crate::outcome::Stopped> {
     }
 }
 
-fn failure(run: &Run) -> Failure {
+pub(super) fn failure(run: &Run) -> Failure {
     let Some(stopped) = stopped(run) else {
         return Failure {
             step: "plan".to_owned(),

@@ -13,7 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::gates::void;
 use super::terraform::{FreshPlan, Workplace};
-use super::{Failure, Halt, Hand, merged, succeeded};
+use super::{Failure, Halt, Hand, planned_revision, succeeded};
 
 pub(super) async fn run(hand: &Hand<'_>, work: &ApplyWork) -> Result<RunEnd, Halt> {
     let _slot = hand.slot().await?;
@@ -28,7 +28,7 @@ async fn saved(hand: &Hand<'_>, work: &ApplyWork, plan: &RunId) -> Result<RunEnd
     let plan = saved_plan(hand, plan).await?;
     hand.gates_of_apply(Some(&plan)).await?;
     let worktree = hand
-        .checkout(merged(hand.run, &plan.identity.base)?)
+        .checkout(planned_revision(hand.run, &plan.identity.base)?)
         .await?;
     let sessions = hand.sessions().await?;
     let place = Workplace {

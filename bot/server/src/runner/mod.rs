@@ -565,8 +565,12 @@ fn succeeded(outcome: Outcome, release: Option<Release>) -> RunEnd {
     }
 }
 
-/// A pull request's head merged into its base.
-fn merged(run: &Run, base: &CommitSha) -> Result<Revision, Halt> {
+/// What a plan is made of: a pull request's head merged into its base, or the tip of the default
+/// branch as it is.
+fn planned_revision(run: &Run, base: &CommitSha) -> Result<Revision, Halt> {
+    if run.order.is_about_drift() {
+        return Ok(Revision::Commit(run.order.commit.clone()));
+    }
     let pr = run
         .order
         .pr

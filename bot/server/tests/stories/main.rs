@@ -16,6 +16,7 @@ mod configuring;
 mod crashes;
 mod credentials;
 mod deploying;
+mod drift;
 mod faults;
 mod identity;
 mod kustomize;

@@ -296,6 +296,11 @@ impl Model {
                     self.facts.store.holds.retain(|h| h.env != hold.env);
                     self.facts.store.holds.push(hold.clone());
                 }
+                Intent::TakeTurns(turn) => {
+                    self.facts.store.turns.retain(|t| t.env != turn.env);
+                    self.facts.store.turns.push(turn.clone());
+                }
+                Intent::EndTurns(env) => self.facts.store.turns.retain(|t| t.env != *env),
                 Intent::Resume(env) => self.facts.store.holds.retain(|h| h.env != *env),
                 Intent::Disgrace(run) => {
                     for release in &mut self.facts.store.releases {
@@ -532,7 +537,7 @@ fn kept_off(new: &NewRun, facts: &Facts) -> Option<String> {
     let env = config.environment(&new.order.env).unwrap();
     let asked = match new.order.trigger {
         Trigger::Comment(_) | Trigger::Button => Asked::ByPerson,
-        Trigger::PullRequest | Trigger::Merge | Trigger::Run => Asked::ByItself,
+        Trigger::PullRequest | Trigger::Merge | Trigger::Run | Trigger::Schedule => Asked::ByItself,
     };
     let gates = match &new.order.work {
         Work::Plan(_) => {

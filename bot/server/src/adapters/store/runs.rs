@@ -103,12 +103,20 @@ pub(super) async fn list(store: &SqlStore, repo: &RepoRef, which: &RunsOf) -> Re
             "runs.repo = $1 AND runs.state IN ('unconfirmed', 'queued', 'running')",
             "ASC"
         ),
+        RunsOf::Drift(_) => run_list!(
+            "runs.id IN (
+                SELECT id FROM runs
+                WHERE repo = $1 AND env = $2 AND (kind = 'plan' AND pr IS NULL OR kind = 'apply')
+                ORDER BY seq DESC LIMIT 300)",
+            "DESC"
+        ),
     };
     let bound = |sql: &'static str| -> Result<_> {
         let query = sqlx::query(sql).bind(repo.name.as_str());
         Ok(match which {
             RunsOf::Pr(pr) => query.bind(signed(pr.0)?),
             RunsOf::Cause(cause) => query.bind(cause.as_str().to_owned()),
+            RunsOf::Drift(env) => query.bind(env.as_str().to_owned()),
             RunsOf::Active => query,
         })
     };
