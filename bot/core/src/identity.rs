@@ -31,14 +31,14 @@ pub struct PlanIdentity {
     pub base_ref: String,
     /// The tip of the base branch that the head was merged into.
     pub base: CommitSha,
-    /// The version of Terraform.
-    pub terraform: String,
+    /// The program and its version, `terraform 1.11.4` or `opentofu 1.9.0`.
+    pub tool: String,
 }
 
 impl PlanIdentity {
     /// The identity of the plan that a run makes or made.
     #[must_use]
-    pub fn of(run: &Run, work: &PlanWork, account: &str, terraform: &str) -> Self {
+    pub fn of(run: &Run, work: &PlanWork, account: &str, tool: &str) -> Self {
         Self {
             run: run.id.clone(),
             repo: run.order.repo.name.clone(),
@@ -49,7 +49,7 @@ impl PlanIdentity {
             head: run.order.commit.clone(),
             base_ref: work.base_ref.clone(),
             base: work.base.clone(),
-            terraform: terraform.to_owned(),
+            tool: tool.to_owned(),
         }
     }
 
@@ -94,11 +94,8 @@ impl PlanIdentity {
                 self.account, now.account
             ));
         }
-        if self.terraform != now.terraform {
-            all.push(format!(
-                "made by Terraform {}, it is {} now",
-                self.terraform, now.terraform
-            ));
+        if self.tool != now.tool {
+            all.push(format!("made by {}, it is {} now", self.tool, now.tool));
         }
         if all.is_empty() && self != now {
             // Run, repository, pull request or environment.
@@ -144,7 +141,7 @@ mod tests {
         let Work::Plan(work) = &run.order.work else {
             panic!("a plan");
         };
-        PlanIdentity::of(&run, work, "111111111111", "1.11.4")
+        PlanIdentity::of(&run, work, "111111111111", "terraform 1.11.4")
     }
 
     /// Every field but one alone, and what is said of it.
@@ -159,7 +156,7 @@ mod tests {
             ("workspace", |now| now.stack.workspace = "x".to_owned()),
             ("var files", |now| now.stack.var_files.clear()),
             ("account", |now| now.account = "222222222222".to_owned()),
-            ("tool", |now| now.terraform = "1.12.0".to_owned()),
+            ("tool", |now| now.tool = "terraform 1.12.0".to_owned()),
             ("environment", |now| now.env = testing::env("prod")),
             ("run", |now| now.run = testing::run(9)),
             ("pull request", |now| now.pr = None),
@@ -182,7 +179,7 @@ mod tests {
         workspace: made in the workspace `dev`, deploy.toml says `x` now
         var files: made when deploy.toml had other settings for `network`
         account: made in the account 111111111111, it is 222222222222 now
-        tool: made by Terraform 1.11.4, it is 1.12.0 now
+        tool: made by terraform 1.11.4, it is terraform 1.12.0 now
         environment: made for something else
         run: made for something else
         pull request: made for something else

@@ -25,6 +25,7 @@ pub mod session;
 pub mod spec;
 pub mod stacks;
 pub mod summary;
+pub mod tool;
 
 #[cfg(test)]
 mod testing;

@@ -10,6 +10,7 @@ use crate::plan::{Counts, Diagnostic, Plan};
 use crate::report::markdown::time;
 use crate::report::refusal::GateRow;
 use crate::run::StepName;
+use crate::tool::ToolReason;
 
 /// What came of a run, or what can be told of it so far.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -72,6 +73,13 @@ pub struct Planned {
     pub expires_at: Option<Timestamp>,
     /// The base that the head was merged into.
     pub base: CommitSha,
+    /// What made it, `terraform 1.11.4`: only the same may apply it. Empty for a plan of a bot that
+    /// did not note it.
+    #[serde(default)]
+    pub tool_version: String,
+    /// Why it was made by that.
+    #[serde(default)]
+    pub tool_reason: ToolReason,
     /// The role used.
     pub evidence: Evidence,
 }

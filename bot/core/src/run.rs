@@ -410,6 +410,8 @@ pub enum StepName {
     Gates,
     /// Make a worktree of the commit.
     Checkout,
+    /// Find the Terraform or OpenTofu that the stack asks for.
+    Tool,
     /// Assume the role and check the account.
     Credentials,
     /// `terraform init` and workspace.
@@ -432,9 +434,10 @@ pub enum StepName {
 
 impl StepName {
     /// All steps.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Gates,
         Self::Checkout,
+        Self::Tool,
         Self::Credentials,
         Self::Init,
         Self::Plan,
@@ -458,6 +461,7 @@ impl StepName {
         match self {
             Self::Gates => "gates",
             Self::Checkout => "checkout",
+            Self::Tool => "tool",
             Self::Credentials => "credentials",
             Self::Init => "init",
             Self::Plan => "plan",

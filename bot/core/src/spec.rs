@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{AccountId, Environment, Provenance, RoleArn, Service, Stack};
+use crate::config::{AccountId, Environment, Provenance, RoleArn, Service, Stack, ToolVersion};
 use crate::ids::{EnvName, ServiceName, StackName};
 
 /// How to reach one environment's AWS account.
@@ -37,6 +37,9 @@ pub struct StackSpec {
     pub var_files: Vec<String>,
     /// `-backend-config` arguments: `key=value`, or a file relative to `dir`.
     pub backend_config: Vec<String>,
+    /// The program and version that deploy.toml asks for.
+    #[serde(default)]
+    pub tool: Option<ToolVersion>,
 }
 
 /// One service in one environment.
@@ -90,6 +93,7 @@ impl StackSpec {
             workspace: stack.workspace.render(env),
             var_files: render(&stack.var_files),
             backend_config: render(&stack.backend_config),
+            tool: stack.terraform.clone(),
         }
     }
 }

@@ -30,6 +30,7 @@ use crate::run::{
 };
 use crate::spec::{AwsAccess, ServiceSpec, StackSpec};
 use crate::stacks::graph::Modules;
+use crate::tool::ToolReason;
 
 /// The pull request of most tests.
 pub(crate) const PR: PrNumber = PrNumber(42);
@@ -563,6 +564,8 @@ pub(crate) fn planned(number: u32, stack_name: &str, name: &str, creates: usize)
             sha256: "0".repeat(64),
             expires_at: None,
             base: sha('b'),
+            tool_version: "terraform 1.11.4".to_owned(),
+            tool_reason: ToolReason::Settings,
             evidence: evidence("slipway-plan"),
         })))
         .state(RunState::Succeeded)

@@ -23,7 +23,9 @@ use crate::adapters::kubernetes::{KubernetesCluster, KubernetesSettings};
 use crate::adapters::kustomize::{KustomizeCli, KustomizeSettings};
 use crate::adapters::registry::{OciRegistry, RegistryHost, RegistrySettings};
 use crate::adapters::store::SqlStore;
-use crate::adapters::terraform::{CredentialsBy, TerraformCli, TerraformSettings, Timeouts};
+use crate::adapters::terraform::{
+    CredentialsBy, DownloadSettings, TerraformCli, TerraformSettings, Timeouts,
+};
 use crate::bells::Bells;
 use crate::gather::Gather;
 use crate::intake::{self, Intake};
@@ -266,6 +268,8 @@ async fn ports(
     source.clean().await?;
     let terraform = TerraformCli::new(TerraformSettings {
         program: settings.terraform.program.clone(),
+        versions_dir: settings.terraform.versions_dir.clone(),
+        download: downloads(settings, data_dir),
         timeouts: Timeouts {
             init: limits.init_timeout,
             plan: limits.plan_timeout,
@@ -281,8 +285,8 @@ async fn ports(
             TerraformCredentials::Environment => CredentialsBy::Environment,
         },
         extra_env: settings.terraform.env.clone().into_iter().collect(),
-    });
-    let terraform_version = terraform.version().await?;
+    })?;
+    let terraform_version = terraform.version().await?.named();
     tracing::info!(git, terraform = terraform_version, "the tools are there");
     let renderer = renderer(settings, data_dir).await?;
     let artifacts = artifacts::open(settings, secrets, data_dir)?;
@@ -302,6 +306,19 @@ async fn ports(
         })),
         artifacts: Arc::new(artifacts),
         clock: outside.clock,
+    })
+}
+
+/// How versions of Terraform and OpenTofu are downloaded, if they may be.
+fn downloads(settings: &Settings, data_dir: &std::path::Path) -> Option<DownloadSettings> {
+    let terraform = &settings.terraform;
+    terraform.download.then(|| DownloadSettings {
+        terraform: terraform.mirror.terraform.clone(),
+        opentofu: terraform.mirror.opentofu.clone(),
+        sums: terraform.sums.clone(),
+        cache: data_dir.join("tools"),
+        timeout: settings.limits.init_timeout,
+        silence: settings.limits.call_timeout,
     })
 }
 

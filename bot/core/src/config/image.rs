@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::Invalid;
 
 /// A repository of images in a registry, without tag or digest: `ghcr.io/acme/shop`.
@@ -104,8 +106,39 @@ pub enum Tool {
     OpenTofu,
 }
 
-/// A program and the exact version of it that a stack asks for.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+impl Tool {
+    /// The word for it in `deploy.toml`.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Terraform => "terraform",
+            Self::OpenTofu => "opentofu",
+        }
+    }
+
+    /// The file name of its program.
+    #[must_use]
+    pub fn program(self) -> &'static str {
+        match self {
+            Self::Terraform => "terraform",
+            Self::OpenTofu => "tofu",
+        }
+    }
+}
+
+/// How people write its name.
+impl fmt::Display for Tool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Terraform => "Terraform",
+            Self::OpenTofu => "OpenTofu",
+        })
+    }
+}
+
+/// A program and the exact version of it that a stack asks for. Kept as [`ToolVersion::named`].
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct ToolVersion {
     /// The program.
     pub tool: Tool,
@@ -140,6 +173,26 @@ impl ToolVersion {
     #[must_use]
     pub fn version(&self) -> &str {
         &self.version
+    }
+
+    /// Program and version: `terraform 1.11.4`, `opentofu 1.9.0`. [`Self::parse`] reads it back.
+    #[must_use]
+    pub fn named(&self) -> String {
+        format!("{} {}", self.tool.as_str(), self.version)
+    }
+}
+
+impl From<ToolVersion> for String {
+    fn from(version: ToolVersion) -> Self {
+        version.named()
+    }
+}
+
+impl TryFrom<String> for ToolVersion {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).map_err(|invalid| invalid.message)
     }
 }
 
@@ -211,6 +264,13 @@ mod tests {
             ToolVersion::parse("terraform 1.5.7").unwrap().to_string(),
             "1.5.7"
         );
+        for text in ["terraform 1.5.7", "opentofu 1.9.0"] {
+            let version = ToolVersion::parse(text).unwrap();
+            assert_eq!(version.named(), text);
+            let kept = serde_json::to_string(&version).unwrap();
+            assert_eq!(kept, format!("{text:?}"));
+            assert_eq!(serde_json::from_str::<ToolVersion>(&kept).unwrap(), version);
+        }
         for text in [
             "",
             "1.11",

@@ -252,6 +252,8 @@ enum Standing<'f> {
     Fresh(&'f Run),
     /// Nothing is to be done; why, after its name.
     Settled(&'static str),
+    /// Nobody knows whether it differs, and whether looking again is the way out.
+    Unknown(GateRow, bool),
     /// Not to be applied, and whether looking again is the way out.
     Not(GateRow, bool),
 }
@@ -297,15 +299,20 @@ impl<'a> OnIssue<'a> {
                 .map(|stack| (stack, self.standing(stack)))
                 .collect();
         if named.is_empty() {
-            // What a pull request holds is expected to differ: it is left alone, not refused.
-            standings.retain(|(stack, _)| {
-                gates::drift::held(&self.facts.store.locks, &env.name, &stack.name).is_none()
+            // What a pull request holds is expected to differ: it is left alone, not refused. So is
+            // what nobody has seen to differ.
+            standings.retain(|(stack, standing)| {
+                let locks = &self.facts.store.locks;
+                let is_held = gates::drift::held(locks, &env.name, &stack.name).is_some();
+                !is_held && !matches!(standing, Standing::Unknown(..))
             });
         }
         let mut gates = gates::drift::for_drift(env, self.facts, Asked::ByPerson);
         let mut again = BTreeSet::new();
         for (stack, standing) in &standings {
-            if let Standing::Not(row, looking_helps) = standing {
+            if let Standing::Not(row, looking_helps) | Standing::Unknown(row, looking_helps) =
+                standing
+            {
                 gates.push(Gate {
                     row: row.clone(),
                     waits: None,
@@ -377,13 +384,14 @@ impl<'a> OnIssue<'a> {
         };
         let anew = |state: String| Standing::Not(row(state, "a new look"), true);
         let Some(run) = latest_look(&facts.store.runs, env, &stack.name) else {
-            return anew("not looked at yet".to_owned());
+            let row = row("not looked at yet".to_owned(), "a new look");
+            return Standing::Unknown(row, true);
         };
         match looked(run, &facts.store.runs) {
             Looked::UnderWay => {
                 Standing::Not(row("under way".to_owned(), "wait for it to end"), false)
             }
-            Looked::Failed => Standing::Not(
+            Looked::Failed => Standing::Unknown(
                 row(
                     run.state.as_str().to_owned(),
                     "`/plan` once the cause is mended",
@@ -437,9 +445,16 @@ fn why_nothing(env: &Environment, standings: &[(&Stack, Standing<'_>)]) -> Strin
         .iter()
         .filter_map(|(stack, standing)| match standing {
             Standing::Settled(why) => Some(format!("- {} {why}", code(stack.name.as_str()))),
-            Standing::Fresh(_) | Standing::Not(..) => None,
+            Standing::Fresh(_) | Standing::Not(..) | Standing::Unknown(..) => None,
         })
         .collect();
+    if list.is_empty() {
+        return format!(
+            "### Nothing to apply in {}\n\nNo stack is known to differ there. {} looks again.",
+            env.name,
+            code("/plan")
+        );
+    }
     format!(
         "### Nothing to apply in {}\n\n{}",
         env.name,

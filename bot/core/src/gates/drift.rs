@@ -19,8 +19,13 @@ pub fn for_drift(env: &Environment, facts: &Facts, asked: Asked) -> Vec<Gate> {
     }
     gates.extend(window(env, facts.now));
     let actor = facts.actor.as_ref().map(|actor| &actor.login);
-    gates.push(lock(&env.name, actor, facts));
-    gates.push(hold(&env.name, facts));
+    // Both are freed by a command that an issue does not take.
+    for mut gate in [lock(&env.name, actor, facts), hold(&env.name, facts)] {
+        if !gate.is_open() {
+            gate.row.opens.push_str(", said on a pull request");
+        }
+        gates.push(gate);
+    }
     gates
 }
 

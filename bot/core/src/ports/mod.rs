@@ -15,7 +15,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{AccountId, RoleArn};
+use crate::config::{AccountId, RoleArn, ToolVersion};
 use crate::event::RepoRef;
 use crate::facts::{ChangedFiles, Check, Comparison, Permission, PullRequest, Repository, Review};
 use crate::ids::{
@@ -27,6 +27,7 @@ use crate::outcome::{Evidence, PodTrouble};
 use crate::plan::Diagnostic;
 use crate::report::check::CheckOutput;
 use crate::stacks::graph::Sources;
+use crate::tool::ToolReason;
 
 pub use store::*;
 
@@ -452,8 +453,51 @@ pub trait RoleSessions: Send + Sync {
 // ---------------------------------------------------------------------------------------------
 // Terraform
 
+/// Which Terraform or OpenTofu is wanted.
+pub struct ToolRequest<'a> {
+    /// The worktree of the repository, whose files may say so.
+    pub root: &'a Path,
+    /// The stack, for which deploy.toml may say so.
+    pub stack: &'a crate::spec::StackSpec,
+    /// What made the plan that is to be applied: it, or none.
+    pub planned: Option<&'a ToolVersion>,
+    /// Takes what is told while it is downloaded.
+    pub log: &'a dyn RunLog,
+    /// Ends a download early.
+    pub stop: &'a dyn Stop,
+}
+
+/// The Terraform or OpenTofu that a stack is planned and applied with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ChosenTool {
+    /// What it says that it is.
+    pub version: ToolVersion,
+    /// Why it was chosen.
+    pub reason: ToolReason,
+    /// Where it is.
+    pub program: PathBuf,
+}
+
+/// There is no Terraform or OpenTofu to be had as it is wanted.
+#[derive(Debug, thiserror::Error)]
+pub enum ToolError {
+    /// None of those that there are is the one.
+    #[error("{what}")]
+    Missing {
+        /// What was asked for by what, and what there is.
+        what: String,
+        /// What to do.
+        fix: String,
+    },
+    /// It could not be found out, or not be downloaded.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
+
 /// Where and as whom Terraform works.
 pub struct TerraformJob<'a> {
+    /// The program, as [`Terraform::tool`] gave it.
+    pub program: &'a Path,
     /// The worktree of the repository.
     pub root: &'a Path,
     /// The root module, workspace, var files and backend.
@@ -509,8 +553,8 @@ pub struct StateLock {
 /// The Terraform program.
 #[async_trait]
 pub trait Terraform: Send + Sync {
-    /// The version of the program that this job is done with, `1.11.4`.
-    async fn version_for(&self, job: &TerraformJob<'_>) -> Result<String, TerraformError>;
+    /// Finds the program and version that a stack asks for, or fetches it.
+    async fn tool(&self, request: &ToolRequest<'_>) -> Result<ChosenTool, ToolError>;
     /// `init`, and the workspace selected or made.
     async fn init(&self, job: &TerraformJob<'_>) -> Result<(), TerraformError>;
     /// `plan -out` and `show -json`.

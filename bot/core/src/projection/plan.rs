@@ -1,6 +1,6 @@
 //! The plans of a pull request: its comment, and a check run for each environment.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Scene, identifier, identity, plan_check_name, queue};
 use crate::ids::{CommitSha, EnvName, PrNumber, StackName};
@@ -13,6 +13,7 @@ use crate::report::plan_comment::{
     EnvIdentity, Failure, PlanComment, PlanRow, PlanSummary, PolicyState, RowState,
 };
 use crate::run::{PlanToApply, PlanWork, Run, RunState, Work};
+use crate::tool::ToolReason;
 
 /// The comment with the latest plans of the pull request's latest planned head; `None` before the
 /// first.
@@ -101,9 +102,31 @@ fn comment(pr: PrNumber, head: &CommitSha, newest: &PlanWork, scene: &Scene<'_>)
             .filter_map(|env| identities.remove(&env))
             .collect(),
         page: plans(scene).next().and_then(|(run, _)| scene.link(&run.id)),
-        notes: Vec::new(),
+        notes: tools(latest.values().copied()).into_iter().collect(),
         rows,
     }
+}
+
+/// What planned which stack, once any of them asks for a certain program or version.
+fn tools<'r>(plans: impl Iterator<Item = (&'r Run, &'r PlanWork)>) -> Option<String> {
+    let mut stacks: BTreeMap<(&str, ToolReason), BTreeSet<&StackName>> = BTreeMap::new();
+    for (run, work) in plans {
+        if let Some(Outcome::Planned(planned)) = &run.outcome {
+            let tool = (planned.tool_version.as_str(), planned.tool_reason);
+            stacks.entry(tool).or_default().insert(&work.stack.name);
+        }
+    }
+    if stacks
+        .keys()
+        .all(|(_, reason)| *reason == ToolReason::Settings)
+    {
+        return None;
+    }
+    let words = stacks.iter().map(|((tool, reason), stacks)| {
+        let stacks: Vec<&str> = stacks.iter().map(|stack| stack.as_str()).collect();
+        format!("{} by {tool} ({reason})", stacks.join(", "))
+    });
+    Some(format!("planned: {}", words.collect::<Vec<_>>().join("; ")))
 }
 
 /// The environments of the rows, in their order.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use sha2::{Digest as _, Sha256};
+use slipway_core::config::ToolVersion;
 use slipway_core::identity::PlanIdentity;
 use slipway_core::ids::RunId;
 use slipway_core::outcome::{Applied, Outcome, Planned};
@@ -30,11 +31,17 @@ async fn saved(hand: &Hand<'_>, work: &ApplyWork, plan: &RunId) -> Result<RunEnd
     let worktree = hand
         .checkout(planned_revision(hand.run, &plan.identity.base)?)
         .await?;
+    // Terraform would not take the plan of another version.
+    let made_with = ToolVersion::parse(&plan.identity.tool).ok();
+    let tool = hand
+        .tool(&work.stack, &*worktree, made_with.as_ref())
+        .await?;
     let sessions = hand.sessions().await?;
     let place = Workplace {
         hand,
         stack: &work.stack,
         worktree,
+        tool,
         sessions,
         scratch: hand.scratch().await?,
     };
@@ -59,11 +66,13 @@ async fn again(
     let worktree = hand
         .checkout(Revision::Commit(hand.run.order.commit.clone()))
         .await?;
+    let tool = hand.tool(&work.stack, &*worktree, None).await?;
     let sessions = hand.sessions().await?;
     let place = Workplace {
         hand,
         stack: &work.stack,
         worktree,
+        tool,
         sessions,
         scratch: hand.scratch().await?,
     };
@@ -157,12 +166,7 @@ async fn saved_plan(hand: &Hand<'_>, plan: &RunId) -> Result<SavedPlan, Halt> {
     };
     Ok(SavedPlan {
         planned: (**planned).clone(),
-        identity: PlanIdentity::of(
-            &run,
-            work,
-            &planned.evidence.account,
-            &planned.plan.terraform_version,
-        ),
+        identity: PlanIdentity::of(&run, work, &planned.evidence.account, &planned.tool_version),
     })
 }
 
@@ -181,7 +185,7 @@ async fn fetch(
             stack: work.stack.clone(),
             account: place.sessions.evidence().account.clone(),
             head: hand.run.order.commit.clone(),
-            terraform: place.terraform_version().await?,
+            tool: place.tool.version.named(),
             // Run and base: the gates have just compared them with the pull request.
             ..saved.identity.clone()
         };

@@ -13,11 +13,13 @@ pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt
     let worktree = hand
         .checkout(planned_revision(hand.run, &work.base)?)
         .await?;
+    let tool = hand.tool(&work.stack, &*worktree, None).await?;
     let sessions = hand.sessions().await?;
     let place = Workplace {
         hand,
         stack: &work.stack,
         worktree,
+        tool,
         sessions,
         scratch: hand.scratch().await?,
     };
@@ -35,7 +37,7 @@ pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt
         hand.run,
         work,
         &fresh.evidence.account,
-        &fresh.plan.terraform_version,
+        &place.tool.version.named(),
     ))?;
     let ports = &hand.runner.ports;
     ports.artifacts.put(&artifact, &about, bytes).await?;
@@ -48,6 +50,8 @@ pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt
             sha256,
             expires_at,
             base: work.base.clone(),
+            tool_version: place.tool.version.named(),
+            tool_reason: place.tool.reason,
             evidence: fresh.evidence,
         })),
         None,

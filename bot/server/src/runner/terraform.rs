@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use slipway_core::config::ToolVersion;
 use slipway_core::gates;
 use slipway_core::ids::RunId;
 use slipway_core::outcome::Evidence;
 use slipway_core::plan::Plan;
-use slipway_core::ports::{ERRORED_STATE, Stop, TerraformError, TerraformJob, Worktree};
+use slipway_core::ports::{
+    ChosenTool, ERRORED_STATE, Stop, TerraformError, TerraformJob, ToolError, ToolRequest, Worktree,
+};
 use slipway_core::report::refusal::GateRow;
 use slipway_core::run::StepName;
 use slipway_core::spec::StackSpec;
@@ -38,6 +41,7 @@ pub(super) struct Workplace<'a> {
     pub(super) hand: &'a Hand<'a>,
     pub(super) stack: &'a StackSpec,
     pub(super) worktree: Box<dyn Worktree>,
+    pub(super) tool: ChosenTool,
     pub(super) sessions: Arc<RunSessions>,
     pub(super) scratch: Scratch,
 }
@@ -52,6 +56,7 @@ pub(super) struct FreshPlan {
 impl Workplace<'_> {
     fn job<'j>(&'j self, stop: &'j dyn Stop) -> TerraformJob<'j> {
         TerraformJob {
+            program: &self.tool.program,
             root: self.worktree.path(),
             stack: self.stack,
             sessions: self.sessions.clone(),
@@ -76,13 +81,6 @@ impl Workplace<'_> {
                 ))
             })
             .await
-    }
-
-    /// The version of the Terraform that works here.
-    pub(super) async fn terraform_version(&self) -> Result<String, Halt> {
-        let terraform = &self.hand.runner.ports.terraform;
-        let version = terraform.version_for(&self.job(&self.hand.harmless)).await;
-        version.map_err(halt)
     }
 
     /// `terraform plan` and `show`.
@@ -163,6 +161,37 @@ impl Workplace<'_> {
 }
 
 impl Hand<'_> {
+    /// The Terraform or OpenTofu that the stack asks for; for a saved plan, the very one that made it.
+    pub(super) async fn tool(
+        &self,
+        stack: &StackSpec,
+        worktree: &dyn Worktree,
+        planned: Option<&ToolVersion>,
+    ) -> Result<ChosenTool, Halt> {
+        self.step(StepName::Tool, async {
+            let terraform = &self.runner.ports.terraform;
+            let request = ToolRequest {
+                root: worktree.path(),
+                stack,
+                planned,
+                log: &*self.log,
+                stop: &self.harmless,
+            };
+            let chosen = self
+                .patiently(|| async {
+                    match terraform.tool(&request).await {
+                        Err(ToolError::Port(error)) => Err(error),
+                        Err(missing) => Ok(Err(without(missing, planned.is_some()))),
+                        Ok(chosen) => Ok(Ok(chosen)),
+                    }
+                })
+                .await??;
+            let line = format!("{}, as {} says", chosen.version.named(), chosen.reason);
+            Ok((chosen, line))
+        })
+        .await
+    }
+
     pub(super) async fn scratch(&self) -> Result<Scratch, Halt> {
         let parent = self.runner.data_dir.join("scratch");
         let make = || -> std::io::Result<tempfile::TempDir> {
@@ -176,6 +205,20 @@ impl Hand<'_> {
             )
             .into()
         })
+    }
+}
+
+/// A plan that can't be applied by what made it has to be made again.
+fn without(missing: ToolError, is_planned: bool) -> Halt {
+    match missing {
+        ToolError::Missing { what, .. } if is_planned => Halt::Refused(vec![GateRow {
+            gate: gates::PLAN.to_owned(),
+            open: false,
+            state: what,
+            opens: "a new plan, then `/apply` again".to_owned(),
+        }]),
+        ToolError::Missing { what, fix } => Failure::new(what, fix).into(),
+        ToolError::Port(error) => error.into(),
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod pattern;
 mod secret;
+mod tools;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -19,6 +20,7 @@ use url::Url;
 
 pub use self::pattern::RepoPattern;
 pub use self::secret::{AwsSecret, Secret};
+pub use self::tools::Mirror;
 
 /// The settings, as the file has them.
 #[derive(Debug, Deserialize)]
@@ -145,6 +147,14 @@ pub struct RegistrySettings {
 pub struct TerraformSettings {
     /// The program; looked up in `PATH` if it is a bare name.
     pub program: PathBuf,
+    /// Further versions, as `VERSION/terraform` and `VERSION/tofu`.
+    pub versions_dir: Option<PathBuf>,
+    /// Whether versions that are not there are downloaded.
+    pub download: bool,
+    /// Where downloads come from.
+    pub mirror: Mirror,
+    /// SHA-256 of archives by their names; if there is any, no other archive is downloaded.
+    pub sums: BTreeMap<String, String>,
     /// A CLI configuration file (provider mirrors and the like).
     pub cli_config: Option<PathBuf>,
     /// How it comes by the credentials of its role.
@@ -157,6 +167,10 @@ impl Default for TerraformSettings {
     fn default() -> Self {
         Self {
             program: PathBuf::from("terraform"),
+            versions_dir: None,
+            download: false,
+            mirror: Mirror::default(),
+            sums: BTreeMap::new(),
             cli_config: None,
             credentials: TerraformCredentials::default(),
             env: BTreeMap::new(),
@@ -348,6 +362,7 @@ impl Settings {
                  a file or a variable, or better give the bot a role and no key"
             );
         }
+        tools::check(&self.terraform)?;
         for (name, secret) in self.secrets() {
             if let Secret::Aws(secret) = secret
                 && secret.region(self.aws.region.as_deref()).is_none()
@@ -455,6 +470,10 @@ mod tests {
             settings.kubernetes.kustomize,
             KubernetesSettings::default().kustomize
         );
+        let mirror = Mirror::default();
+        assert_eq!(settings.terraform.mirror.terraform, mirror.terraform);
+        assert_eq!(settings.terraform.mirror.opentofu, mirror.opentofu);
+        assert!(!settings.terraform.download);
         assert_eq!(settings.database(), "sqlite:///var/lib/slipway/slipway.db");
     }
 

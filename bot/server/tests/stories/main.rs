@@ -32,4 +32,5 @@ mod rollback;
 mod ship;
 mod summary;
 mod valve;
+mod versions;
 mod webhooks;

@@ -44,7 +44,7 @@ fn a_pull_request_is_planned_where_it_changes_something() {
         insta::assert_snapshot!(story.checks(&head), @"
         plan dev: success, +1
         plan prod: success, Nothing to do
-        slipway: in_progress, Under way
+        slipway: success, All is planned
         ");
         insta::assert_snapshot!(story.settles(pr, "valid until").await?, @r#"
         ### Plan · `COMMIT` onto `main@COMMIT`

@@ -172,7 +172,7 @@ fn a_closed_pull_request_leaves_no_check_pending() {
             .open("ana", "cidr", "Another range", &[(DEV, OTHER_CIDR)])
             .await?;
         // Terraform stands before `plan`, and stays there until it is killed.
-        let waiting = story.valve.reached("plan").await?;
+        let _waiting = story.valve.reached("plan").await?;
         story.world.github.close(REPO, pr, "ana").await?;
         insta::assert_snapshot!(summary(&story, pr).await?, @"
         slipway: action_required

@@ -7,29 +7,33 @@
 //! Nothing is tried a second time here: an apply that failed half-way is for people to look at.
 
 mod credentials;
+mod download;
 mod failure;
 mod places;
 mod settings;
 mod state_lock;
 mod text;
+mod tool;
 mod ui;
 mod work;
 
 use std::path::Path;
-use std::time::Duration;
 
 use async_trait::async_trait;
+use slipway_core::config::ToolVersion;
 use slipway_core::ports::{
-    AppliedPlan, PlanFile, PortResult, Terraform, TerraformError, TerraformJob,
+    AppliedPlan, ChosenTool, PlanFile, PortResult, Terraform, TerraformError, TerraformJob,
+    ToolError, ToolRequest,
 };
 use tokio::sync::Mutex;
 
-use crate::process::{Invocation, LINE_LIMIT, Limits, Redactor, Stdout, Unstoppable};
-
 pub use credentials::CredentialsBy;
+pub use download::DownloadSettings;
 pub use settings::{TerraformSettings, Timeouts};
 
-use failure::{Step, bare, invalid, not_begun, not_run, unmet};
+use download::Downloads;
+use failure::{Step, bare, invalid, not_begun};
+use tool::Toolbox;
 use work::Work;
 
 /// How large the answer of a short question may be.
@@ -39,6 +43,7 @@ const ANSWER_LIMIT: usize = 64 * 1024;
 #[derive(Debug)]
 pub struct TerraformCli {
     settings: TerraformSettings,
+    toolbox: Toolbox,
     /// The plugin cache is not safe for several inits at a time
     /// (Terraform documentation, "Provider Plugin Cache").
     one_init: Mutex<()>,
@@ -46,63 +51,31 @@ pub struct TerraformCli {
 
 impl TerraformCli {
     /// Takes its settings; nothing is run yet.
-    #[must_use]
-    pub fn new(settings: TerraformSettings) -> Self {
-        Self {
-            settings,
-            one_init: Mutex::new(()),
-        }
-    }
-
-    /// The version of the program, `1.11.4`, for a check at start.
     ///
     /// # Errors
-    /// When there is no such program, or it does not answer like Terraform.
-    pub async fn version(&self) -> PortResult<String> {
-        let doing = "asking for its version";
-        let home = tempfile::tempdir().map_err(|error| unmet(doing, &error))?;
-        let mut env = self.settings.base_environment(home.path(), home.path());
-        env.insert("TF_DATA_DIR".into(), home.path().join("data").into());
-        let invocation = Invocation {
-            program: self.settings.find_program(doing)?,
-            args: vec!["version".into(), "-json".into()],
-            dir: home.path().to_owned(),
-            env: env.into_iter().collect(),
-            limits: Limits {
-                timeout: Duration::from_secs(30),
-                grace: Duration::from_secs(5),
-                line: LINE_LIMIT,
-            },
-            stdout: Stdout::Bytes {
-                limit: ANSWER_LIMIT,
-            },
-            redactor: Redactor::default(),
-        };
-        let ended = invocation
-            .run(&Unstoppable, &mut |_, _| {})
-            .await
-            .map_err(|error| not_run(doing, &error))?;
-        serde_json::from_slice::<serde_json::Value>(&ended.stdout)
-            .ok()
-            .and_then(|answer| Some(answer.get("terraform_version")?.as_str()?.to_owned()))
-            .ok_or_else(|| {
-                invalid(
-                    doing,
-                    format!(
-                        "this is no Terraform: {} ({})",
-                        ended.how,
-                        ended.tail.join(" ")
-                    ),
-                )
-            })
+    /// When the directory for downloads can't be made.
+    pub fn new(settings: TerraformSettings) -> PortResult<Self> {
+        let downloads = settings.download.clone().map(Downloads::open).transpose()?;
+        Ok(Self {
+            settings,
+            toolbox: Toolbox::new(downloads),
+            one_init: Mutex::new(()),
+        })
+    }
+
+    /// What the program of the settings is, for a check at start.
+    ///
+    /// # Errors
+    /// When there is no such program, or it does not answer like Terraform or OpenTofu.
+    pub async fn version(&self) -> PortResult<ToolVersion> {
+        self.toolbox.own(&self.settings).await
     }
 }
 
 #[async_trait]
 impl Terraform for TerraformCli {
-    async fn version_for(&self, _job: &TerraformJob<'_>) -> Result<String, TerraformError> {
-        // One program does every job.
-        self.version().await.map_err(bare)
+    async fn tool(&self, request: &ToolRequest<'_>) -> Result<ChosenTool, ToolError> {
+        self.toolbox.choose(&self.settings, request).await
     }
 
     async fn init(&self, job: &TerraformJob<'_>) -> Result<(), TerraformError> {

@@ -32,17 +32,7 @@ pub(super) struct Places {
 impl Places {
     /// Finds the root module and its files in the worktree, and makes the directories in scratch.
     pub(super) fn of(job: &TerraformJob<'_>, doing: &str) -> PortResult<Self> {
-        let root = job
-            .root
-            .canonicalize()
-            .map_err(|error| unmet(doing, &error))?;
-        let dir = inside(&root, &root, &job.stack.dir).map_err(|said| invalid(doing, said))?;
-        if !dir.is_dir() {
-            return Err(invalid(
-                doing,
-                format!("{:?} is no directory", job.stack.dir),
-            ));
-        }
+        let (root, dir) = module(job.root, &job.stack.dir, doing)?;
         let configs = job
             .stack
             .backend_config
@@ -101,6 +91,16 @@ impl Places {
             }
         }
     }
+}
+
+/// The real paths of a worktree and of a root module in it.
+pub(super) fn module(root: &Path, dir: &str, doing: &str) -> PortResult<(PathBuf, PathBuf)> {
+    let root = root.canonicalize().map_err(|error| unmet(doing, &error))?;
+    let module = inside(&root, &root, dir).map_err(|said| invalid(doing, said))?;
+    if !module.is_dir() {
+        return Err(invalid(doing, format!("{dir:?} is no directory")));
+    }
+    Ok((root, module))
 }
 
 /// The real path of something below `base`, if it is there and within `root`.

@@ -8,6 +8,7 @@ use std::time::Duration;
 use slipway_core::ports::{PortError, PortErrorKind, PortResult, Session};
 
 use super::credentials::{self, CredentialsBy, Door, OTHER_IDENTITIES};
+use super::download::DownloadSettings;
 use super::failure::SYSTEM;
 use super::places::Places;
 use crate::process::{SEARCH_PATH, find};
@@ -45,6 +46,10 @@ impl Default for Timeouts {
 pub struct TerraformSettings {
     /// The program: a bare name that is looked up in [`SEARCH_PATH`], or a path.
     pub program: PathBuf,
+    /// Further versions, as `1.11.4/terraform` and `1.9.0/tofu`.
+    pub versions_dir: Option<PathBuf>,
+    /// How versions that are not there are downloaded, if they may be.
+    pub download: Option<DownloadSettings>,
     /// How long each command may take.
     pub timeouts: Timeouts,
     /// How long Terraform may take to end by itself after it was interrupted. It finishes the
@@ -66,6 +71,8 @@ impl Default for TerraformSettings {
     fn default() -> Self {
         Self {
             program: "terraform".into(),
+            versions_dir: None,
+            download: None,
             timeouts: Timeouts::default(),
             grace: Duration::from_secs(300),
             plugin_cache: None,

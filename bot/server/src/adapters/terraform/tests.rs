@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use jiff::Timestamp;
 use slipway_core::ids::StackName;
@@ -115,6 +116,7 @@ impl World {
                 workspace: "dev".to_owned(),
                 var_files: vec![],
                 backend_config: vec![],
+                tool: None,
             },
             sessions: Arc::new(One(Session {
                 access_key_id: "ASIAEXAMPLE".to_owned(),
@@ -150,6 +152,7 @@ impl World {
 
     fn job(&self) -> TerraformJob<'_> {
         TerraformJob {
+            program: terraform(),
             root: self.root.path(),
             stack: &self.stack,
             sessions: self.sessions.clone(),
@@ -165,6 +168,16 @@ impl World {
     }
 }
 
+/// The program that the settings name, where it really is.
+fn terraform() -> &'static Path {
+    static FOUND: std::sync::OnceLock<PathBuf> = std::sync::OnceLock::new();
+    FOUND.get_or_init(|| {
+        TerraformSettings::default()
+            .find_program("testing")
+            .unwrap()
+    })
+}
+
 fn cli() -> TerraformCli {
     TerraformCli::new(TerraformSettings {
         grace: Duration::from_secs(60),
@@ -174,6 +187,7 @@ fn cli() -> TerraformCli {
         },
         ..TerraformSettings::default()
     })
+    .unwrap()
 }
 
 async fn planned(cli: &TerraformCli, world: &World) -> PlanFile {
@@ -351,7 +365,8 @@ async fn environment_with(
         ],
         credentials,
         ..TerraformSettings::default()
-    });
+    })
+    .unwrap();
     let plan = planned(&cli, &world).await;
     cli.apply(&world.job(), &plan.path).await.unwrap();
 
@@ -466,6 +481,7 @@ async fn a_state_lock_held_by_another_is_recognised() {
         button,
     } = world;
     let job = TerraformJob {
+        program: terraform(),
         root: root.path(),
         stack: &stack,
         sessions: sessions.clone(),
@@ -534,6 +550,7 @@ async fn a_stopped_apply_ends_in_order() {
         button,
     } = world;
     let job = TerraformJob {
+        program: terraform(),
         root: root.path(),
         stack: &stack,
         sessions: sessions.clone(),
@@ -598,7 +615,8 @@ async fn a_plan_that_hangs_is_ended() {
             ..Timeouts::default()
         },
         ..TerraformSettings::default()
-    });
+    })
+    .unwrap();
     let error = cli.apply(&world.job(), &plan.path).await.unwrap_err();
     assert!(
         error
@@ -661,12 +679,13 @@ async fn a_state_that_the_backend_refused_is_kept() {
 #[tokio::test]
 async fn the_program_is_probed() {
     let version = cli().version().await.unwrap();
-    assert!(version.starts_with("1."), "{version}");
+    assert!(version.named().starts_with("terraform 1."), "{version}");
 
     let absent = TerraformCli::new(TerraformSettings {
         program: "/opt/no/terraform".into(),
         ..TerraformSettings::default()
-    });
+    })
+    .unwrap();
     let error = absent.version().await.unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -678,13 +697,14 @@ async fn the_program_is_probed() {
     let other = TerraformCli::new(TerraformSettings {
         program: "true".into(),
         ..TerraformSettings::default()
-    });
+    })
+    .unwrap();
     assert!(
         other
             .version()
             .await
             .unwrap_err()
             .said
-            .starts_with("this is no Terraform")
+            .starts_with("this is neither Terraform nor OpenTofu")
     );
 }

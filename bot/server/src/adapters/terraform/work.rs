@@ -29,7 +29,7 @@ pub(super) struct Work<'a> {
 }
 
 impl<'a> Work<'a> {
-    /// Finds the program and the root module, and makes the directories in scratch.
+    /// Finds the root module, and makes the directories in scratch.
     pub(super) fn begin(
         settings: &'a TerraformSettings,
         job: &'a TerraformJob<'a>,
@@ -38,7 +38,7 @@ impl<'a> Work<'a> {
         let doing = step.doing(job.stack);
         Ok(Self {
             settings,
-            program: settings.find_program(&doing)?,
+            program: job.program.to_owned(),
             places: Places::of(job, &doing)?,
             redactor: Redactor::default(),
             job,

@@ -270,9 +270,16 @@ async fn apply_beyond_a_session(credentials: CredentialsBy) -> Story {
         workspace: "default".to_owned(),
         var_files: vec![],
         backend_config: vec![],
+        tool: None,
     };
+    let settings = TerraformSettings {
+        credentials,
+        ..TerraformSettings::default()
+    };
+    let program = settings.find_program("init").unwrap();
     let (tell, mut told) = mpsc::unbounded_channel();
     let job = TerraformJob {
+        program: &program,
         root: root.path(),
         stack: &stack,
         sessions: short.clone(),
@@ -280,10 +287,7 @@ async fn apply_beyond_a_session(credentials: CredentialsBy) -> Story {
         log: &Lines(tell),
         stop: &Unstoppable,
     };
-    let cli = TerraformCli::new(TerraformSettings {
-        credentials,
-        ..TerraformSettings::default()
-    });
+    let cli = TerraformCli::new(settings).unwrap();
     cli.init(&job).await.unwrap();
     let plan = cli.plan(&job).await.unwrap();
     let mut log = Vec::new();
