@@ -294,6 +294,7 @@ pub fn reports_of(id: &RunId, order: &RunOrder) -> Vec<ReportKey> {
                 keys.push(ReportKey::DriftIssue(order.env.clone()));
             }
         }
+        Work::Look(_) => keys.push(ReportKey::DriftIssue(order.env.clone())),
         Work::Apply(_) if order.is_about_drift() => {
             // A check run on the default branch's tip would say that its commit is to blame.
             if let Some(issue) = order.issue {

@@ -92,6 +92,18 @@ pub enum Work {
     Apply(ApplyWork),
     /// Roll one service out in one environment.
     Deploy(DeployWork),
+    /// See what one environment runs of one service.
+    Look(LookWork),
+}
+
+/// What a look at a service is to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LookWork {
+    /// The service, as deploy.toml had it. The run's commit is that of its last release, whose
+    /// manifests name its workloads.
+    pub service: ServiceSpec,
+    /// Roles and account.
+    pub aws: AwsAccess,
 }
 
 /// What a plan run is to do.
@@ -326,16 +338,16 @@ impl RunOrder {
         match &self.work {
             Work::Plan(work) => Some(&work.stack.name),
             Work::Apply(work) => Some(&work.stack.name),
-            Work::Deploy(_) => None,
+            Work::Deploy(_) | Work::Look(_) => None,
         }
     }
 
-    /// The service that the run is about.
+    /// The service that the run rolls out.
     #[must_use]
     pub fn service(&self) -> Option<&ServiceName> {
         match &self.work {
             Work::Deploy(work) => Some(&work.service.name),
-            Work::Plan(_) | Work::Apply(_) => None,
+            Work::Plan(_) | Work::Apply(_) | Work::Look(_) => None,
         }
     }
 
@@ -346,6 +358,7 @@ impl RunOrder {
             Work::Plan(work) => work.stack.name.as_str(),
             Work::Apply(work) => work.stack.name.as_str(),
             Work::Deploy(work) => work.service.name.as_str(),
+            Work::Look(work) => work.service.name.as_str(),
         }
     }
 
@@ -353,6 +366,7 @@ impl RunOrder {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match &self.work {
+            Work::Look(_) => "drift",
             Work::Plan(_) if self.is_about_drift() => "drift",
             Work::Plan(_) => "plan",
             Work::Apply(_) => "apply",
@@ -361,11 +375,14 @@ impl RunOrder {
         }
     }
 
-    /// Whether it looks for drift from the default branch, or mends it: its commit is that branch's
-    /// tip, and no pull request stands behind it.
+    /// Whether it looks for drift, or mends it: no pull request stands behind it.
     #[must_use]
     pub fn is_about_drift(&self) -> bool {
-        self.pr.is_none() && matches!(self.work, Work::Plan(_) | Work::Apply(_))
+        self.pr.is_none()
+            && match self.work {
+                Work::Plan(_) | Work::Apply(_) | Work::Look(_) => true,
+                Work::Deploy(_) => false,
+            }
     }
 
     /// Roles and account of the run.
@@ -375,6 +392,7 @@ impl RunOrder {
             Work::Plan(work) => &work.aws,
             Work::Apply(work) => &work.aws,
             Work::Deploy(work) => &work.aws,
+            Work::Look(work) => &work.aws,
         }
     }
 }
@@ -430,11 +448,13 @@ pub enum StepName {
     Manifests,
     /// Watch the rollout.
     Rollout,
+    /// See which images run.
+    Images,
 }
 
 impl StepName {
     /// All steps.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Gates,
         Self::Checkout,
         Self::Tool,
@@ -447,6 +467,7 @@ impl StepName {
         Self::Cluster,
         Self::Manifests,
         Self::Rollout,
+        Self::Images,
     ];
 
     /// Whether the step changes the world, so that it is never repeated without a person's word.
@@ -471,6 +492,7 @@ impl StepName {
             Self::Cluster => "cluster",
             Self::Manifests => "manifests",
             Self::Rollout => "rollout",
+            Self::Images => "images",
         }
     }
 

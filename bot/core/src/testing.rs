@@ -930,6 +930,7 @@ fn order(order: &RunOrder) -> String {
                 reviewed.as_ref().map_or("none", |run| run.short())
             ),
         },
+        Work::Look(_) => "with what runs".to_owned(),
         Work::Deploy(work) => match &work.image {
             ImageToDeploy::Tag(tag) => format!("tag {}", &tag[..11]),
             ImageToDeploy::Digest(digest) => format!("digest {}", digest.short()),

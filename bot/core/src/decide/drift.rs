@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::runs::{apply_of, planned};
 use super::{Decision, Draft, config};
 use crate::command::{self, Command, Parsed};
-use crate::config::{Config, Environment, Stack};
-use crate::facts::{ActorFacts, ConfigFacts, DriftFacts, DriftTurn, Facts};
+use crate::config::{Config, Environment, Service, Stack};
+use crate::facts::{ActorFacts, ConfigFacts, DriftFacts, DriftTurn, Facts, Release};
 use crate::gates::{self, Asked, Gate, Operation, Verdicts};
 use crate::ids::{CommentId, DeliveryId, EnvName, IssueNumber, StackName};
 use crate::intent::{Intent, ReportKey};
@@ -18,8 +18,10 @@ use crate::ports::Reaction;
 use crate::projection::drift::{Looked, latest_look, looked};
 use crate::report::markdown::code;
 use crate::report::refusal::{GateRow, refusal};
-use crate::run::{ApplyWork, Move, PlanToApply, PlanWork, Run, RunOrder, RunState, Trigger, Work};
-use crate::spec::{AwsAccess, StackSpec};
+use crate::run::{
+    ApplyWork, LookWork, Move, PlanToApply, PlanWork, Run, RunOrder, RunState, Trigger, Work,
+};
+use crate::spec::{AwsAccess, ServiceSpec, StackSpec};
 use crate::stacks;
 
 /// Keeps the turns of environments as deploy.toml has them now.
@@ -75,8 +77,7 @@ pub(super) fn on_due(env: &EnvName, facts: &Facts, cause: &DeliveryId) -> Decisi
         actor,
         trigger: Trigger::Schedule,
     };
-    let all = looker.all();
-    looker.look(&mut draft, &all);
+    looker.look(&mut draft, &looker.all(), &looker.released(facts));
     let because = format!("{} looks for drift in {env}", draft.starts);
     draft.done(because)
 }
@@ -189,14 +190,33 @@ impl Looker<'_> {
         stacks.map(|stack| stack.name.clone()).collect()
     }
 
-    /// Looks at these stacks, each for itself: one that can't be planned hides no other.
-    fn look(&self, draft: &mut Draft<'_>, names: &BTreeSet<StackName>) {
+    /// The services that were ever released there, with their last release.
+    fn released<'f>(&self, facts: &'f Facts) -> Vec<(&Service, &'f Release)> {
+        let env = &self.env.name;
+        let services = self.config.services_in(env);
+        services
+            .filter_map(|service| Some((service, gates::live(facts, env, &service.name)?)))
+            .collect()
+    }
+
+    /// Looks at these stacks and services, each for itself: one that can't be looked at hides no
+    /// other.
+    fn look(
+        &self,
+        draft: &mut Draft<'_>,
+        names: &BTreeSet<StackName>,
+        services: &[(&Service, &Release)],
+    ) {
         let env = &self.env.name;
         for run in &draft.facts.store.active {
+            let is_looked_at_again = match &run.order.work {
+                Work::Plan(work) => names.contains(&work.stack.name),
+                Work::Look(work) => services.iter().any(|(s, _)| s.name == work.service.name),
+                Work::Apply(_) | Work::Deploy(_) => false,
+            };
             let again = run.order.is_about_drift()
-                && matches!(run.order.work, Work::Plan(_))
                 && run.order.env == *env
-                && run.order.stack().is_some_and(|stack| names.contains(stack))
+                && is_looked_at_again
                 && !run.state.is_final();
             if again {
                 draft.end(&run.id, Move::Supersede, "looked at anew", "");
@@ -215,6 +235,18 @@ impl Looker<'_> {
                     .and_then(|lock| lock.pr),
             });
             let order = self.order(draft, work);
+            draft.start(order, RunState::Queued, Vec::new());
+        }
+        for (service, release) in services {
+            let Some(role) = &self.env.aws.deploy_role else {
+                continue;
+            };
+            let work = Work::Look(LookWork {
+                service: ServiceSpec::new(service, env),
+                aws: AwsAccess::new(self.env, role),
+            });
+            let mut order = self.order(draft, work);
+            order.commit = release.commit.clone();
             draft.start(order, RunState::Queued, Vec::new());
         }
         draft.push(Intent::Refresh(ReportKey::DriftIssue(env.clone())));
@@ -280,8 +312,12 @@ impl<'a> OnIssue<'a> {
             return self.answer(body, Reaction::ThumbsDown, "no right to plan");
         }
         let names = self.wanted(named);
+        let services = match named {
+            [] => self.looker.released(self.facts),
+            _ => Vec::new(),
+        };
         let mut draft = Draft::new(self.facts, self.cause);
-        self.looker.look(&mut draft, &names);
+        self.looker.look(&mut draft, &names, &services);
         if draft.starts == 0 {
             let body = format!("### Nothing to plan in {}\n\n{}", env.name, hints(env));
             return self.answer(body, Reaction::ThumbsDown, "nothing to plan");
@@ -359,7 +395,7 @@ impl<'a> OnIssue<'a> {
         let mut body = refusal("applied in", &env.name, rows);
         let mut draft = Draft::new(self.facts, self.cause);
         if !again.is_empty() && gates::may_plan(env, self.looker.actor) {
-            self.looker.look(&mut draft, again);
+            self.looker.look(&mut draft, again, &[]);
             body.truncate(body.trim_end().len());
             body.push_str(
                 "\n\nLooking again now: see what the issue says then, and `/apply` once more.",

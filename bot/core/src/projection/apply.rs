@@ -52,7 +52,7 @@ fn applies<'s>(
         .filter(move |run| run.order.env == *env)
         .filter_map(|run| match &run.order.work {
             Work::Apply(work) => Some((run, work)),
-            Work::Plan(_) | Work::Deploy(_) => None,
+            Work::Plan(_) | Work::Deploy(_) | Work::Look(_) => None,
         })
 }
 
@@ -97,7 +97,7 @@ fn evidence(run: &Run) -> Option<&Evidence> {
         Outcome::Applied(applied) => Some(&applied.evidence),
         Outcome::Stopped(stopped) => stopped.evidence.as_ref(),
         Outcome::Planned(planned) => Some(&planned.evidence),
-        Outcome::Deployed(_) | Outcome::Refused { .. } => None,
+        Outcome::Deployed(_) | Outcome::Seen(_) | Outcome::Refused { .. } => None,
     }
 }
 

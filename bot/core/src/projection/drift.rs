@@ -1,8 +1,10 @@
 //! What differs in an environment from the default branch: the issue that tells it.
 
+mod services;
+
 use super::{Scene, identity, plan};
 use crate::gates;
-use crate::ids::{EnvName, PrNumber, StackName};
+use crate::ids::{CommitSha, EnvName, PrNumber, StackName};
 use crate::intent::ReportKey;
 use crate::outcome::{Evidence, Outcome};
 use crate::report::drift_issue::{DriftIssue, Expected, Over};
@@ -73,7 +75,7 @@ pub fn looked<'r>(look: &Run, runs: &'r [Run]) -> Looked<'r> {
     };
     let of_it = |run: &Run| match &run.order.work {
         Work::Apply(work) => work.plan == PlanToApply::Saved(look.id.clone()),
-        Work::Plan(_) | Work::Deploy(_) => false,
+        Work::Plan(_) | Work::Deploy(_) | Work::Look(_) => false,
     };
     for run in runs.iter().filter(same_stack) {
         match run.state {
@@ -101,15 +103,18 @@ fn applied_since(apply: &Run, look: &Run) -> bool {
 /// What the issue of an environment shows.
 #[must_use]
 pub fn drift_issue(env: &EnvName, scene: &Scene<'_>) -> DriftView {
-    let Some((newest, _)) = looks(scene.runs).find(|(run, _)| run.state != RunState::Superseded)
-    else {
+    let Some(newest) = newest_look(scene) else {
         return DriftView::Nothing;
     };
-    if looks(scene.runs).any(|(run, _)| !run.state.is_final()) {
+    if scene
+        .runs
+        .iter()
+        .any(|run| is_look(run) && !run.state.is_final())
+    {
         return DriftView::Wait;
     }
-    let told = scene.config.and_then(|config| config.environment(env));
-    if scene.config.is_some() && told.is_none_or(|env| env.drift.is_none()) {
+    let in_config = scene.config.and_then(|config| config.environment(env));
+    if scene.config.is_some() && in_config.is_none_or(|env| env.drift.is_none()) {
         return DriftView::Closed(Over::NoLongerLooked { env: env.clone() });
     }
     let mut told = Told::default();
@@ -121,43 +126,52 @@ pub fn drift_issue(env: &EnvName, scene: &Scene<'_>) -> DriftView {
             }
         }
     }
-    let looked_at = told.looked_at.or(newest.ended_at).unwrap_or(scene.now);
-    if told.rows.is_empty() {
+    let services = services::services(env, scene);
+    let looked_at = newest.ended_at.unwrap_or(scene.now);
+    let key = ReportKey::DriftIssue(env.clone()).to_string();
+    if told.rows.is_empty() && services.rows.is_empty() {
         return DriftView::Closed(Over::Same {
-            key: ReportKey::DriftIssue(env.clone()).to_string(),
+            key,
             env: env.clone(),
-            branch: base_ref(newest),
-            commit: newest.order.commit.clone(),
+            branch: told
+                .branch
+                .unwrap_or_else(|| "the default branch".to_owned()),
             looked_at,
             mended: told.mended,
         });
     }
+    let mut identities: Vec<_> = told.evidence.iter().map(identity).collect();
+    identities.extend(services.identity);
     DriftView::Open(Box::new(DriftIssue {
-        key: ReportKey::DriftIssue(env.clone()).to_string(),
+        key,
         env: env.clone(),
-        branch: base_ref(newest),
-        commit: newest.order.commit.clone(),
+        branch: told
+            .branch
+            .unwrap_or_else(|| "the default branch".to_owned()),
+        commit: told.commit,
         looked_at,
         rows: told.rows,
+        services: services.rows,
         expected: told.expected,
-        same: told.same,
-        identity: told.evidence.as_ref().map(identity),
-        next_look: scene.config.and_then(|config| {
-            config
-                .environment(env)?
-                .drift
-                .as_ref()?
-                .next_after(looked_at)
-        }),
+        same: told.same + services.same,
+        identities,
+        next_look: in_config.and_then(|env| env.drift.as_ref()?.next_after(looked_at)),
         page: scene.link(&newest.id),
     }))
 }
 
-fn base_ref(run: &Run) -> String {
-    match &run.order.work {
-        Work::Plan(work) => work.base_ref.clone(),
-        Work::Apply(_) | Work::Deploy(_) => String::new(),
-    }
+/// Whether a run looks for drift, at a stack or a service.
+fn is_look(run: &Run) -> bool {
+    run.order.is_about_drift() && matches!(run.order.work, Work::Plan(_) | Work::Look(_))
+}
+
+/// The look that ended last.
+fn newest_look<'s>(scene: &'s Scene<'_>) -> Option<&'s Run> {
+    scene
+        .runs
+        .iter()
+        .filter(|run| is_look(run) && run.state != RunState::Superseded)
+        .max_by_key(|run| run.ended_at)
 }
 
 /// The stacks of an environment: those of deploy.toml, else those that were looked at.
@@ -182,7 +196,8 @@ struct Told {
     same: usize,
     mended: Vec<StackName>,
     evidence: Option<Evidence>,
-    looked_at: Option<jiff::Timestamp>,
+    branch: Option<String>,
+    commit: Option<CommitSha>,
 }
 
 impl Told {
@@ -194,13 +209,16 @@ impl Told {
         env: &EnvName,
         scene: &Scene<'_>,
     ) {
-        self.looked_at = self.looked_at.max(look.ended_at);
+        if let Work::Plan(work) = &look.order.work {
+            self.branch = Some(work.base_ref.clone());
+            self.commit = Some(look.order.commit.clone());
+        }
         if let Some(evidence) = plan::evidence(look) {
             self.evidence = Some(evidence.clone());
         }
         let held_then = match &look.order.work {
             Work::Plan(work) => work.held_by,
-            Work::Apply(_) | Work::Deploy(_) => None,
+            Work::Apply(_) | Work::Deploy(_) | Work::Look(_) => None,
         };
         let held = held_then
             .or_else(|| gates::drift::held(scene.locks, env, stack).and_then(|lock| lock.pr));

@@ -3,13 +3,13 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::evidence::{Identity, Link};
+use super::evidence::{Identity, Link, ReleaseRef};
 use super::fit::{Section, fit, fits};
-use super::markdown::{code, counted, marker, time};
+use super::markdown::{code, link, marker, prose, table, text, time};
 use super::plan_comment::{PlanRow, RowState, overview};
 use super::plan_remarks::remarks;
 use super::plan_sum::Summed;
-use crate::ids::{CommitSha, EnvName, PrNumber, StackName};
+use crate::ids::{CommitSha, EnvName, PrNumber, ServiceName, StackName};
 
 /// All that an open issue shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -21,21 +21,48 @@ pub struct DriftIssue {
     /// The default branch.
     pub branch: String,
     /// Its tip when it was looked.
-    pub commit: CommitSha,
+    pub commit: Option<CommitSha>,
     /// When it was looked last.
     pub looked_at: Timestamp,
     /// The stacks that differ, and those that could not be looked at.
     pub rows: Vec<PlanRow>,
+    /// The services that differ, and those that could not be looked at.
+    pub services: Vec<ServiceRow>,
     /// The stacks that are expected to differ.
     pub expected: Vec<Expected>,
-    /// How many stacks are as the branch has them.
+    /// How many stacks and services are as they should be.
     pub same: usize,
     /// As whom it was looked.
-    pub identity: Option<Identity>,
+    pub identities: Vec<Identity>,
     /// When it is looked next.
     pub next_look: Option<Timestamp>,
     /// The page of the last look.
     pub page: Option<Link>,
+}
+
+/// A service that does not run what was last released.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ServiceRow {
+    /// The service.
+    pub service: ServiceName,
+    /// Its last release.
+    pub release: ReleaseRef,
+    /// What was seen.
+    pub state: ServiceState,
+    /// The look's page.
+    pub page: Option<Link>,
+}
+
+/// What was seen of a service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ServiceState {
+    /// Its workloads run other images: each with one.
+    Differs(Vec<(String, String)>),
+    /// None of its workloads is there.
+    Gone,
+    /// It could not be looked at, and why.
+    Unseen(String),
 }
 
 /// A stack that differs because a pull request was applied and is not merged.
@@ -59,8 +86,6 @@ pub enum Over {
         env: EnvName,
         /// The default branch.
         branch: String,
-        /// Its tip when it was looked.
-        commit: CommitSha,
         /// When it was looked last.
         looked_at: Timestamp,
         /// The stacks that were put back by `/apply`.
@@ -78,7 +103,9 @@ impl DriftIssue {
     #[must_use]
     pub fn title(&self) -> String {
         const NAMED: usize = 3;
-        let names: Vec<&str> = self.rows.iter().map(|row| row.stack.as_str()).collect();
+        let stacks = self.rows.iter().map(|row| row.stack.as_str());
+        let services = self.services.iter().map(|row| row.service.as_str());
+        let names: Vec<&str> = stacks.chain(services).collect();
         let more = match names.len().saturating_sub(NAMED) {
             0 => String::new(),
             more => format!(" and {more} more"),
@@ -103,7 +130,10 @@ impl DriftIssue {
     fn sections(&self, summed: Summed) -> Vec<Section> {
         let rows: Vec<&PlanRow> = self.rows.iter().collect();
         let mut sections = vec![Section::lines(0, self.heading())];
-        sections.push(Section::lines(0, overview(&rows)));
+        if !rows.is_empty() {
+            sections.push(Section::lines(0, overview(&rows)));
+        }
+        sections.push(Section::lines(0, self.services_table()));
         sections.push(Section::lines(1, remarks(&rows)));
         sections.push(Section::lines(1, self.beside()));
         sections.extend(rows.iter().filter_map(|row| row.diagnostics_section()));
@@ -118,13 +148,33 @@ impl DriftIssue {
     }
 
     fn heading(&self) -> String {
-        let differs = self.rows.iter().any(PlanRow::differs);
-        let what = if differs {
+        let what = if self.rows.iter().any(PlanRow::differs) {
             format!("{} is not as {} has it", self.env, code(&self.branch))
+        } else if self.services.iter().any(ServiceRow::differs) {
+            format!("{} does not run what was released", self.env)
         } else {
-            format!("{} could not be looked at", self.env)
+            format!("{} could not be looked at as a whole", self.env)
         };
         format!("### ⚠️ {what}")
+    }
+
+    fn services_table(&self) -> String {
+        if self.services.is_empty() {
+            return String::new();
+        }
+        let rows: Vec<Vec<String>> = self
+            .services
+            .iter()
+            .map(|row| {
+                let name = row.service.as_str();
+                let name = row
+                    .page
+                    .as_ref()
+                    .map_or_else(|| text(name), |page| link(name, &page.url));
+                vec![name, row.release.with_digest(), row.state.cell()]
+            })
+            .collect();
+        table(&["service", "last release", "runs"], &rows)
     }
 
     /// What is not alarming.
@@ -140,8 +190,12 @@ impl DriftIssue {
             })
             .collect();
         if self.same > 0 {
-            let stacks = counted(self.same, "other stack is", "other stacks are");
-            lines.push_str(&format!("- ✅ {stacks} as {} has it\n", code(&self.branch)));
+            let others = if self.same == 1 {
+                "1 other stack or service is as it".to_owned()
+            } else {
+                format!("{} other stacks and services are as they", self.same)
+            };
+            lines.push_str(&format!("- ✅ {others} should be\n"));
         }
         lines
     }
@@ -161,7 +215,22 @@ impl DriftIssue {
                  changes, and merge it.",
             ));
         }
-        if self.rows.iter().any(|row| !row.differs()) {
+        for row in self.services.iter().filter(|row| row.differs()) {
+            let again = format!(
+                "/deploy {} {} --sha {}",
+                self.env,
+                row.service,
+                row.release.commit.short()
+            );
+            steps.push(format!(
+                "- Roll the last release of {} out again: comment {} on a pull request.",
+                row.service,
+                code(&again)
+            ));
+        }
+        let unseen = self.rows.iter().any(|row| !row.differs())
+            || self.services.iter().any(|row| !row.differs());
+        if unseen {
             steps.push("- Mend what kept it from being looked at.".to_owned());
         }
         let when = self.next_look.map_or_else(String::new, |at| {
@@ -172,13 +241,16 @@ impl DriftIssue {
     }
 
     fn footer(&self) -> String {
-        let mut parts = vec![format!(
-            "looked at {}: {} of {}",
-            time(self.looked_at),
-            code(self.commit.short()),
-            code(&self.branch)
-        )];
-        if let Some(identity) = &self.identity {
+        let mut parts = vec![match &self.commit {
+            Some(commit) => format!(
+                "looked at {}: {} of {}",
+                time(self.looked_at),
+                code(commit.short()),
+                code(&self.branch)
+            ),
+            None => format!("looked at {}", time(self.looked_at)),
+        }];
+        for identity in &self.identities {
             parts.push(format!("as {}", identity.markdown()));
         }
         parts.extend(self.page.as_ref().map(Link::markdown));
@@ -189,6 +261,28 @@ impl DriftIssue {
 impl PlanRow {
     fn differs(&self) -> bool {
         matches!(self.state, RowState::Planned(_))
+    }
+}
+
+impl ServiceRow {
+    fn differs(&self) -> bool {
+        !matches!(self.state, ServiceState::Unseen(_))
+    }
+}
+
+impl ServiceState {
+    fn cell(&self) -> String {
+        match self {
+            Self::Differs(images) => {
+                let list: Vec<String> = images
+                    .iter()
+                    .map(|(workload, image)| format!("{}: {}", text(workload), code(image)))
+                    .collect();
+                list.join(", ")
+            }
+            Self::Gone => "nothing of it".to_owned(),
+            Self::Unseen(why) => format!("❌ {}", prose(why)),
+        }
     }
 }
 
@@ -208,17 +302,11 @@ impl Over {
                 key,
                 env,
                 branch,
-                commit,
                 looked_at,
                 mended,
             } => {
                 let how = match mended.as_slice() {
-                    [] => format!(
-                        "Looked at {}: nothing differs from {} of {}.",
-                        time(*looked_at),
-                        code(commit.short()),
-                        code(branch)
-                    ),
+                    [] => format!("Looked at {}: nothing differs.", time(*looked_at)),
                     stacks => {
                         let names: Vec<String> =
                             stacks.iter().map(|stack| code(stack.as_str())).collect();

@@ -10,6 +10,7 @@ mod gates;
 mod log;
 mod look;
 mod plan;
+mod seen;
 mod sessions;
 mod terraform;
 
@@ -230,6 +231,7 @@ impl Runner {
             Work::Plan(work) => plan::run(&hand, work).await,
             Work::Apply(work) => apply::run(&hand, work).await,
             Work::Deploy(work) => deploy::run(&hand, work).await,
+            Work::Look(work) => seen::run(&hand, work).await,
         };
         let ending = hand.ending(result).await;
         log.finish().await;

@@ -148,7 +148,6 @@ fn a_closed_gate_refuses() {
       | | gate | state | what opens it |
       | | --- | --- | --- |
       | | right | mallory may not apply in dev | somebody with `write` |
-      | | plan of database | not looked at yet | a new look |
     react 👎
     = a gate is closed
     ");
@@ -172,7 +171,7 @@ fn a_closed_gate_refuses() {
       |
       | | gate | state | what opens it |
       | | --- | --- | --- |
-      | | hold | set by cleo: rolled back | `/resume dev` |
+      | | hold | set by cleo: rolled back | `/resume dev`, said on a pull request |
       | | lock of eks | held by #12, which was applied and is not merged | by itself, when #12 is merged or closed |
     react 👎
     = a gate is closed
@@ -182,21 +181,8 @@ fn a_closed_gate_refuses() {
         "",
     ));
     insta::assert_snapshot!(says(&closed, "/apply"), @"
-    start drift eks in dev at bbbbbbb onto main@bbbbbbb, by ana (comment)
-    start drift database in dev at bbbbbbb onto main@bbbbbbb, by ana (comment)
-    refresh drift-issue/dev
-    reply
-      | ### ⛔ Not applied in dev
-      |
-      | | gate | state | what opens it |
-      | | --- | --- | --- |
-      | | window | outside the windows | by itself at 2026-03-07 09:00 UTC |
-      | | plan of eks | not looked at yet | a new look |
-      | | plan of database | not looked at yet | a new look |
-      |
-      | Looking again now: see what the issue says then, and `/apply` once more.
-    react 👎
-    = a gate is closed
+    start apply network in dev at bbbbbbb from plan 00000001, by ana (comment), not before 2026-03-07T09:00:00Z
+    = 1 applies of drift
     ");
 }
 

@@ -9,7 +9,7 @@ use slipway_core::ids::RunId;
 use slipway_core::intent::NewRun;
 use slipway_core::outcome::{Outcome, Progress};
 use slipway_core::ports::{RunEnd, RunsOf, StopRequest, WorkerId};
-use slipway_core::run::{Move, Run, RunState, Work, transition};
+use slipway_core::run::{Move, Run, RunOrder, RunState, Work, transition};
 
 use super::error::{Fault, Result, exactly_one};
 use super::open::{Conn, SqlStore};
@@ -138,9 +138,18 @@ pub(super) async fn list(store: &SqlStore, repo: &RepoRef, which: &RunsOf) -> Re
 /// The word for the kind of work: a rollback is a deploy, they exclude each other.
 fn kind(work: &Work) -> &'static str {
     match work {
-        Work::Plan(_) => "plan",
+        // A look changes nothing and waits for nobody, like a plan.
+        Work::Plan(_) | Work::Look(_) => "plan",
         Work::Apply(_) => "apply",
         Work::Deploy(_) => "deploy",
+    }
+}
+
+/// What a run is about, so that a service is never taken for a stack of its name.
+fn subject(order: &RunOrder) -> String {
+    match order.work {
+        Work::Look(_) => format!("service/{}", order.subject()),
+        Work::Plan(_) | Work::Apply(_) | Work::Deploy(_) => order.subject().to_owned(),
     }
 }
 
@@ -166,7 +175,7 @@ pub(super) async fn insert(
     .bind(order.repo.name.as_str())
     .bind(order.env.as_str())
     .bind(kind(&order.work))
-    .bind(order.subject())
+    .bind(subject(order))
     .bind(signed_pr(order.pr)?)
     .bind(order.commit.as_str())
     .bind(order.cause.as_str())
