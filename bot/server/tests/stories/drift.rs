@@ -5,8 +5,10 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use slipway_sandbox::github::Issue;
 use slipway_sandbox::world::REPO;
+use slipway_sandbox::world::ci::Build;
 
 use crate::bot::{PATIENCE, Story, plain, tell};
+use crate::ship::pinned;
 
 const NETWORK: (&str, &str) = (
     "infra/01-network/dev.tfvars",
@@ -132,7 +134,7 @@ fn what_somebody_changed_by_hand_is_told_and_put_back() {
         | --- | --- | --- |
         | dev | [database](http://HERE/runs/RUN) | \~1 |
 
-        - ✅ 1 other stack is as `main` has it
+        - ✅ 1 other stack or service is as it should be
 
         <details><summary>dev · database: full plan (~1)</summary>
 
@@ -356,15 +358,15 @@ fn moments_that_were_missed_are_made_up_once() {
 fn a_look_that_fails_is_told() {
     tell(|mut story| async {
         applied(&mut story).await?;
-        let broken = "terraform {\n  backend \"s3\" {\n    key = \"network.tfstate\"\n  }\n}\n\n\
-                      resource \"terraform_data\" \"vpc\" {\n  input = var.nothing\n}\n";
-        let files = [("infra/01-network/main.tf", broken)];
+        let good = include_str!("../../../sandbox/src/world/shop/network/main.tf");
+        let broken = good.replace("= var.cidr", "= var.nothing");
+        let files = [("infra/01-network/main.tf", broken.as_str())];
         story.push("ben", "main", "Break it", &files).await?;
         next_look(&story).await?;
         insta::assert_snapshot!(shown(&story)?, @r#"
         Drift in dev: network (open)
 
-        ### ⚠️ dev could not be looked at
+        ### ⚠️ dev could not be looked at as a whole
 
         |  | stack | changes |
         | --- | --- | --- |
@@ -372,7 +374,7 @@ fn a_look_that_fails_is_told() {
 
         - ❌ dev · network failed at `plan`: Reference to undeclared input variable (`main.tf:8`)
 
-        - ✅ 1 other stack is as `main` has it
+        - ✅ 1 other stack or service is as it should be
 
         <details><summary>dev · network: what Terraform says</summary>
 
@@ -383,12 +385,12 @@ fn a_look_that_fails_is_told() {
           An input variable with the name "nothing" has not been declared. This variable can be declared with a variable "nothing" {} block.
 
         Warning: Value for undeclared variable
-          The root module does not declare a variable named "environment" but a value was found in file "dev.tfvars". If you meant to use this value, add a "variable" block to the configuration.
+          The root module does not declare a variable named "cidr" but a value was found in file "dev.tfvars". If you meant to use this value, add a "variable" block to the configuration.
           
           To silence these warnings, use TF_VAR_... environment variables to provide certain "global" settings to all configurations in your organization. To reduce the verbosity of these warnings, use the -compact-warnings option.
 
         Warning: Value for undeclared variable
-          The root module does not declare a variable named "cidr" but a value was found in file "dev.tfvars". If you meant to use this value, add a "variable" block to the configuration.
+          The root module does not declare a variable named "environment" but a value was found in file "dev.tfvars". If you meant to use this value, add a "variable" block to the configuration.
           
           To silence these warnings, use TF_VAR_... environment variables to provide certain "global" settings to all configurations in your organization. To reduce the verbosity of these warnings, use the -compact-warnings option.
         ```
@@ -403,8 +405,7 @@ fn a_look_that_fails_is_told() {
         looked at TIME: `COMMIT` of `main` · as `slipway-plan` in 111111111111 (session `slipway-acme.shop`) · [run](http://HERE/runs/RUN)
         "#);
         // Mended, and asked for before the next moment.
-        let mended = include_str!("../../../sandbox/src/world/shop/network/main.tf");
-        let files = [("infra/01-network/main.tf", mended)];
+        let files = [("infra/01-network/main.tf", good)];
         story.push("ben", "main", "Mend it", &files).await?;
         let number = issue(&story)?.number;
         let said = story.say("ana", number, "/plan").await?;
@@ -415,7 +416,7 @@ fn a_look_that_fails_is_told() {
 
         ### ✅ dev is as `main` has it
 
-        Looked at TIME: nothing differs from `COMMIT` of `main`. This issue is opened again when that changes.
+        Looked at TIME: nothing differs. This issue is opened again when that changes.
         ");
         Ok(story)
     });
@@ -448,7 +449,7 @@ fn a_plan_that_is_out_of_date_is_made_anew_and_not_applied() {
 
         ### ✅ dev is as `main` has it
 
-        Looked at TIME: nothing differs from `COMMIT` of `main`. This issue is opened again when that changes.
+        Looked at TIME: nothing differs. This issue is opened again when that changes.
         ");
         // Who deletes the issue gets another.
         story
@@ -459,6 +460,70 @@ fn a_plan_that_is_out_of_date_is_made_anew_and_not_applied() {
         tamper(&story, "database", "xlarge", "tiny")?;
         next_look(&story).await?;
         assert_ne!(issue(&story)?.number, number);
+        Ok(story)
+    });
+}
+
+#[test]
+fn a_service_that_runs_another_image_is_told() {
+    tell(|mut story| async {
+        applied(&mut story).await?;
+        let (_, first, old) = story.live("one").await?;
+        story.live("two").await?;
+        story.world.github.idle(PATIENCE).await?;
+        // It runs what was released: nothing is said.
+        next_look(&story).await?;
+        assert_eq!(looks(&story).await?, 3);
+        assert!(story.world.github.issues(REPO).is_empty());
+
+        let by_hand = pinned(&old);
+        story
+            .world
+            .dev
+            .cluster
+            .change_object("Deployment", "shop", "shop", |deployment| {
+                deployment["spec"]["template"]["spec"]["containers"][0]["image"] =
+                    serde_json::json!(by_hand);
+            });
+        next_look(&story).await?;
+        insta::assert_snapshot!(shown(&story)?, @"
+        Drift in dev: shop (open)
+
+        ### ⚠️ dev does not run what was released
+
+        | service | last release | runs |
+        | --- | --- | --- |
+        | [shop](http://HERE/runs/RUN) | `COMMIT` (#3), `sha256:DIGEST` | Deployment/shop: `ghcr.io/acme/shop@sha256:DIGEST` |
+
+        - ✅ 2 other stacks and services are as they should be
+
+        **What to do next**
+
+        - Roll the last release of shop out again: comment `/deploy dev shop --sha COMMIT` on a pull request.
+        - Look again: comment `/plan`; the next look is at TIME.
+
+        looked at TIME: `COMMIT` of `main` · as `slipway-plan` in 111111111111 (session `slipway-acme.shop`) · as `slipway-deploy` in 111111111111 (session `slipway-acme.shop`) · [run](http://HERE/runs/RUN)
+        ");
+        let number = issue(&story)?.number;
+        insta::assert_snapshot!(story.ask("ana", number, "/apply").await?, @"
+        (eyes -1)
+        ### Nothing to apply in dev
+
+        - `network` is as the default branch has it
+        - `database` is as the default branch has it
+        ");
+        // A rollout mends it, and the next look sees that.
+        let pr = story.greet("ana", "three", "Three.\n").await?;
+        let head = story.head(pr);
+        story.world.publish(&head, Build::Good).await?;
+        story
+            .say("ana", pr, &format!("/deploy dev shop --sha {first}"))
+            .await?;
+        story.settles(pr, "is live in dev").await?;
+        let said = story.say("ana", number, "/plan").await?;
+        story.quiet().await?;
+        assert_eq!(story.reactions(said), ["eyes", "rocket"]);
+        assert!(issue(&story)?.closed_at.is_some());
         Ok(story)
     });
 }
