@@ -19,6 +19,7 @@ pub mod outcome;
 pub mod plan;
 pub mod ports;
 pub mod projection;
+pub mod provisional;
 pub mod report;
 pub mod run;
 pub mod session;

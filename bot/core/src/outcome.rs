@@ -75,6 +75,9 @@ pub struct Planned {
     pub expires_at: Option<Timestamp>,
     /// The base that the head was merged into.
     pub base: CommitSha,
+    /// Whether the workspace was not there and was made for this plan.
+    #[serde(default)]
+    pub made_workspace: bool,
     /// What made it, `terraform 1.11.4`: only the same may apply it. Empty for a plan of a bot that
     /// did not note it.
     #[serde(default)]

@@ -564,6 +564,7 @@ pub(crate) fn planned(number: u32, stack_name: &str, name: &str, creates: usize)
             sha256: "0".repeat(64),
             expires_at: None,
             base: sha('b'),
+            made_workspace: false,
             tool_version: "terraform 1.11.4".to_owned(),
             tool_reason: ToolReason::Settings,
             evidence: evidence("slipway-plan"),

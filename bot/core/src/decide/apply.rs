@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::runs::{apply_of, environments, latest_plan, planned};
 use super::{Ask, Draft, plan};
-use crate::config::{Environment, Stack};
+use crate::config::{Config, Environment, Stack};
 use crate::facts::{Facts, PullFacts, PullState};
 use crate::gates::{self, Asked, Gate, Verdicts};
 use crate::ids::{CommitSha, EnvName, StackName};
 use crate::intent::Decision;
 use crate::ports::Reaction;
+use crate::provisional::{Footing, changed_outputs, footing};
 use crate::report::markdown::code;
 use crate::report::refusal::{GateRow, refusal};
 use crate::run::{PlanToApply, Run, RunState, Work};
@@ -19,6 +20,8 @@ use crate::stacks;
 enum PlanState<'f> {
     /// Made for this head and base, with changes.
     Fresh(&'f Run),
+    /// The same, but with outputs that applies of these stacks are going to change.
+    Provisional(BTreeMap<StackName, BTreeSet<String>>),
     /// Made, and there is nothing to change.
     Nothing,
     /// Applied already.
@@ -104,13 +107,22 @@ fn apply_in(
 ) -> Option<String> {
     let states: Vec<(&Stack, PlanState<'_>)> = stacks::in_order(ask.config, names)
         .into_iter()
-        .map(|stack| (stack, plan_state(ask.facts, ask.pr, &env.name, &stack.name)))
+        .map(|stack| {
+            let state = plan_state(ask.config, ask.facts, ask.pr, &env.name, &stack.name);
+            (stack, state)
+        })
         .collect();
     let merged = matches!(ask.pr.pull.state, PullState::Merged(_));
     let mut gates = gates::for_apply(env, ask.facts, Asked::ByPerson);
     let mut plan_again = BTreeSet::new();
     for (stack, state) in &states {
         // After the merge a stale plan is no obstacle: see `what_to_apply`.
+        if let PlanState::Provisional(waits_for) = state
+            && !waits_for.keys().all(|needed| names.contains(needed))
+        {
+            let row = provisional_row(env, &stack.name, waits_for);
+            gates.push(Gate { row, waits: None });
+        }
         if let PlanState::Not(row, again) = state
             && !(merged && *again == Again::Yes)
         {
@@ -155,8 +167,42 @@ fn apply_in(
     if env.aws.apply_role.is_none() {
         return Some(no_role(env));
     }
+    start(draft, ask, env, &states, not_before)
+}
+
+/// Starts the applies, dependencies first. A stack whose plan is provisional is planned again once
+/// what it reads is applied; it, and what comes after it, is for the next word to apply.
+fn start(
+    draft: &mut Draft<'_>,
+    ask: Ask<'_>,
+    env: &Environment,
+    states: &[(&Stack, PlanState<'_>)],
+    not_before: Option<jiff::Timestamp>,
+) -> Option<String> {
     let mut places = BTreeMap::new();
-    for (stack, state) in &states {
+    let mut put_off: BTreeSet<&StackName> = BTreeSet::new();
+    for (stack, state) in states {
+        let after: Vec<usize> = stack
+            .depends_on
+            .iter()
+            .filter_map(|needed| places.get(needed).copied())
+            .collect();
+        if let PlanState::Provisional(_) = state {
+            put_off.insert(&stack.name);
+            if let Some(order) = draft.plan_order(env, stack, ask.pr, ask.into()) {
+                let place = draft.start(order, RunState::Queued, after);
+                places.insert(stack.name.clone(), place);
+            }
+            continue;
+        }
+        if stack
+            .depends_on
+            .iter()
+            .any(|needed| put_off.contains(needed))
+        {
+            put_off.insert(&stack.name);
+            continue;
+        }
         let Some((commit, plan)) = what_to_apply(ask, env, stack, state) else {
             continue;
         };
@@ -165,15 +211,10 @@ fn apply_in(
             continue;
         };
         order.not_before = not_before;
-        let after = stack
-            .depends_on
-            .iter()
-            .filter_map(|needed| places.get(needed).copied())
-            .collect();
         let place = draft.start(order, RunState::Queued, after);
         places.insert(stack.name.clone(), place);
     }
-    places.is_empty().then(|| why_nothing(env, &states))
+    places.is_empty().then(|| why_nothing(env, states))
 }
 
 /// The plan to apply and the commit that the run is about. A fresh plan is applied as it was saved.
@@ -217,6 +258,7 @@ pub(super) fn reviewed<'f>(
 }
 
 fn plan_state<'f>(
+    config: &Config,
     facts: &'f Facts,
     pr: &PullFacts,
     env: &EnvName,
@@ -290,7 +332,14 @@ fn plan_state<'f>(
         _ if planned.is_expired(facts.now) => {
             PlanState::Not(row(planned.expiry(), "a new plan"), Again::Yes)
         }
-        _ => PlanState::Fresh(run),
+        _ => match footing(config, &facts.store.runs, run) {
+            Footing::Firm => PlanState::Fresh(run),
+            Footing::Provisional(waits_for) => PlanState::Provisional(waits_for),
+            Footing::Overtaken(by) => {
+                let state = format!("made before {by} was applied, whose outputs it reads");
+                PlanState::Not(row(state, "a new plan"), Again::Yes)
+            }
+        },
     }
 }
 
@@ -318,6 +367,7 @@ fn applied_after_merge<'f>(
 
 /// The gates of an apply with those of its plans, for `/explain`.
 pub(super) fn explain(
+    config: &Config,
     facts: &Facts,
     pr: &PullFacts,
     env: &Environment,
@@ -325,9 +375,10 @@ pub(super) fn explain(
 ) -> Vec<GateRow> {
     let mut rows = gates::rows(&gates::for_apply(env, facts, Asked::ByPerson));
     for stack in names {
-        rows.push(match plan_state(facts, pr, &env.name, stack) {
+        rows.push(match plan_state(config, facts, pr, &env.name, stack) {
             PlanState::Not(row, _) => row,
             PlanState::Fresh(_) => open_row(stack, "fresh"),
+            PlanState::Provisional(waits_for) => provisional_row(env, stack, &waits_for),
             PlanState::Nothing => open_row(stack, "no changes"),
             PlanState::Applied => open_row(stack, "applied"),
             PlanState::Applying => open_row(stack, "being applied"),
@@ -343,6 +394,24 @@ pub(super) fn explain(
         }
     }
     rows
+}
+
+/// What is in the way of a plan made with outputs that change, unless these stacks come with it.
+fn provisional_row(
+    env: &Environment,
+    stack: &StackName,
+    waits_for: &BTreeMap<StackName, BTreeSet<String>>,
+) -> GateRow {
+    let names: Vec<&str> = waits_for.keys().map(StackName::as_str).collect();
+    GateRow {
+        gate: format!("plan of {stack}"),
+        open: false,
+        state: format!("provisional: {}", changed_outputs(waits_for)),
+        opens: format!(
+            "{} first; then it is planned again",
+            code(&format!("/apply {} {}", env.name, names.join(" ")))
+        ),
+    }
 }
 
 fn open_row(stack: &StackName, state: &str) -> GateRow {

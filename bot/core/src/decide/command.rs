@@ -197,7 +197,7 @@ fn apply_rows(ask: Ask<'_>, env: &Environment) -> Vec<GateRow> {
         return Vec::new();
     }
     let mut rows = Vec::new();
-    for row in apply::explain(ask.facts, ask.pr, env, &planned) {
+    for row in apply::explain(ask.config, ask.facts, ask.pr, env, &planned) {
         push_row(&mut rows, row, "apply");
     }
     rows

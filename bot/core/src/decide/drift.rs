@@ -16,6 +16,7 @@ use crate::intent::{Intent, ReportKey};
 use crate::outcome::Planned;
 use crate::ports::Reaction;
 use crate::projection::drift::{Looked, latest_look, looked};
+use crate::provisional::{Footing, changed_outputs, footing};
 use crate::report::markdown::code;
 use crate::report::refusal::{GateRow, refusal};
 use crate::run::{
@@ -438,12 +439,17 @@ impl<'a> OnIssue<'a> {
             Looked::Mended(_) => Standing::Settled("was put back already"),
             Looked::Mending(_) => Standing::Settled("is being put back right now"),
             Looked::Overtaken(_) => anew("older than an apply".to_owned()),
-            Looked::Differs => self.fresh(run, anew),
+            Looked::Differs => self.fresh(run, row, anew),
         }
     }
 
     /// Whether the plan of a look is good for an apply.
-    fn fresh(&self, run: &'a Run, anew: impl Fn(String) -> Standing<'a>) -> Standing<'a> {
+    fn fresh(
+        &self,
+        run: &'a Run,
+        row: impl Fn(String, &str) -> GateRow,
+        anew: impl Fn(String) -> Standing<'a>,
+    ) -> Standing<'a> {
         let facts = self.facts;
         let Some(planned): Option<&Planned> = planned(run) else {
             return anew("without a plan".to_owned());
@@ -458,6 +464,15 @@ impl<'a> OnIssue<'a> {
         }
         if planned.is_expired(facts.now) {
             return anew(planned.expiry());
+        }
+        match footing(self.looker.config, &facts.store.runs, run) {
+            Footing::Firm => {}
+            Footing::Overtaken(by) => return anew(format!("{by} was applied since")),
+            // Left alone by a word about all: it is looked at again after those.
+            Footing::Provisional(waits_for) => {
+                let row = row(changed_outputs(&waits_for), "those first, then a new look");
+                return Standing::Unknown(row, false);
+            }
         }
         // A plan file whose apply was begun is spent: Terraform itself would call it stale.
         match apply_of(facts, run) {

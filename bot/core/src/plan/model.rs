@@ -25,6 +25,9 @@ pub struct Plan {
     pub deferred: Vec<Deferred>,
     /// `check` blocks, pre- and postconditions that don't hold.
     pub failed_checks: Vec<FailedCheck>,
+    /// Whether it was made with outputs of other stacks, by `terraform_remote_state`.
+    #[serde(default)]
+    pub reads_outputs: bool,
     pub(super) fingerprint: String,
 }
 
@@ -320,6 +323,12 @@ impl Plan {
     /// The resources that an apply changes, in the plan's order.
     pub fn changes(&self) -> impl Iterator<Item = &ResourceChange> {
         self.resources.iter().filter(|r| r.is_change())
+    }
+
+    /// The names of the outputs that an apply changes.
+    pub fn changed_outputs(&self) -> impl Iterator<Item = &str> {
+        let changes = self.outputs.iter().filter(|o| o.action != Action::NoOp);
+        changes.map(|output| output.name.as_str())
     }
 }
 

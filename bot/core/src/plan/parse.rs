@@ -73,6 +73,7 @@ impl Plan {
             .into_iter()
             .map(|r| r.read(&secrets).0)
             .collect();
+        let reads_outputs = raw.configuration.root_module.reads_outputs();
         Ok(Self {
             terraform_version: raw.terraform_version,
             complete: raw.complete.unwrap_or(true),
@@ -86,6 +87,7 @@ impl Plan {
                 .into_iter()
                 .filter_map(|check| check.failed(&secrets))
                 .collect(),
+            reads_outputs,
             fingerprint: fingerprint(hashed),
         })
     }

@@ -50,6 +50,35 @@ pub(super) struct RawConfiguration {
 pub(super) struct RawModule {
     #[serde(default)]
     pub(super) variables: BTreeMap<String, RawVariableBlock>,
+    #[serde(default)]
+    pub(super) resources: Vec<RawBlock>,
+    #[serde(default)]
+    pub(super) module_calls: BTreeMap<String, RawModuleCall>,
+}
+
+impl RawModule {
+    /// Whether it, or a module that it calls, reads the outputs of another state
+    /// (<https://developer.hashicorp.com/terraform/language/state/remote-state-data>).
+    pub(super) fn reads_outputs(&self) -> bool {
+        let reads =
+            |block: &RawBlock| block.mode == "data" && block.kind == "terraform_remote_state";
+        let called = |call: &RawModuleCall| call.module.reads_outputs();
+        self.resources.iter().any(reads) || self.module_calls.values().any(called)
+    }
+}
+
+#[derive(Deserialize)]
+pub(super) struct RawBlock {
+    #[serde(default)]
+    pub(super) mode: String,
+    #[serde(default, rename = "type")]
+    pub(super) kind: String,
+}
+
+#[derive(Deserialize)]
+pub(super) struct RawModuleCall {
+    #[serde(default)]
+    pub(super) module: RawModule,
 }
 
 #[derive(Deserialize)]

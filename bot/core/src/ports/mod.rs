@@ -516,6 +516,13 @@ pub struct TerraformJob<'a> {
 /// would not take it. Whoever loses it loses track of what was made.
 pub const ERRORED_STATE: &str = "errored.tfstate";
 
+/// What `terraform init` and the choice of the workspace came to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Initialised {
+    /// The workspace was not there, and was made.
+    pub made_workspace: bool,
+}
+
 /// What `terraform plan` left behind.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanFile {
@@ -556,7 +563,7 @@ pub trait Terraform: Send + Sync {
     /// Finds the program and version that a stack asks for, or fetches it.
     async fn tool(&self, request: &ToolRequest<'_>) -> Result<ChosenTool, ToolError>;
     /// `init`, and the workspace selected or made.
-    async fn init(&self, job: &TerraformJob<'_>) -> Result<(), TerraformError>;
+    async fn init(&self, job: &TerraformJob<'_>) -> Result<Initialised, TerraformError>;
     /// `plan -out` and `show -json`.
     async fn plan(&self, job: &TerraformJob<'_>) -> Result<PlanFile, TerraformError>;
     /// `apply` of exactly this plan file; the lines of its `-json` output are told to the log.

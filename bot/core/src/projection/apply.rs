@@ -87,6 +87,7 @@ fn comment(key: &ReportKey, env: &EnvName, scene: &Scene<'_>) -> Option<ApplyCom
             .map(identity),
         page: scene.link(&first.id),
         locked: kept_locks(env, scene),
+        planned_again: planned_again(env, scene),
         next,
     })
 }
@@ -201,6 +202,16 @@ fn sentence(stopped: &Stopped) -> String {
         .filter(|part| !part.is_empty())
         .collect::<Vec<_>>()
         .join(" — ")
+}
+
+/// The stacks that the same word has planned again, since they read what was applied here.
+fn planned_again(env: &EnvName, scene: &Scene<'_>) -> Vec<StackName> {
+    let here = |run: &&Run| run.order.env == *env && run.state != RunState::Skipped;
+    let of_plan = |run: &Run| match &run.order.work {
+        Work::Plan(work) => Some(work.stack.name.clone()),
+        Work::Apply(_) | Work::Deploy(_) | Work::Look(_) => None,
+    };
+    scene.runs.iter().filter(here).filter_map(of_plan).collect()
 }
 
 /// The stacks applied here that stay locked for the pull request.

@@ -7,7 +7,9 @@ use crate::ids::{CommitSha, EnvName, PrNumber, StackName};
 use crate::intent::ReportKey;
 use crate::outcome::{Evidence, Outcome, Planned};
 use crate::plan::diff::DiffLimits;
+use crate::provisional::{Footing, changed_outputs, footing};
 use crate::report::check::{Button, Buttons, CheckOutput};
+use crate::report::markdown::code;
 use crate::report::plan_check::StackDir;
 use crate::report::plan_comment::{
     EnvIdentity, Failure, PlanComment, PlanRow, PlanSummary, PolicyState, RowState,
@@ -102,9 +104,26 @@ fn comment(pr: PrNumber, head: &CommitSha, newest: &PlanWork, scene: &Scene<'_>)
             .filter_map(|env| identities.remove(&env))
             .collect(),
         page: plans(scene).next().and_then(|(run, _)| scene.link(&run.id)),
-        notes: tools(latest.values().copied()).into_iter().collect(),
+        notes: workspaces(&latest)
+            .chain(tools(latest.values().copied()))
+            .collect(),
         rows,
     }
+}
+
+/// The workspaces that were not there.
+fn workspaces(
+    latest: &BTreeMap<(EnvName, StackName), (&Run, &PlanWork)>,
+) -> impl Iterator<Item = String> {
+    let made = latest.iter().filter(|(_, (run, _))| {
+        matches!(&run.outcome, Some(Outcome::Planned(planned)) if planned.made_workspace)
+    });
+    made.map(|((env, stack), (_, work))| {
+        format!(
+            "{env} · {stack}: the Terraform workspace {} was not there and has been made",
+            work.stack.workspace
+        )
+    })
 }
 
 /// What planned which stack, once any of them asks for a certain program or version.
@@ -174,11 +193,29 @@ fn succeeded(run: &Run, work: &PlanWork, newest: &PlanWork, scene: &Scene<'_>) -
             by: Some(apply.order.actor.clone()),
         };
     }
-    let summary = summary(planned, scene);
+    let mut summary = summary(planned, scene);
+    summary.provisional = provisional(run, scene);
     if work.base == newest.base {
         RowState::Planned(summary)
     } else {
         RowState::Stale(summary)
+    }
+}
+
+/// Why a plan is made again after an apply, and how that comes about.
+fn provisional(run: &Run, scene: &Scene<'_>) -> Option<String> {
+    let (env, stack) = (&run.order.env, run.order.subject());
+    match footing(scene.config?, scene.runs, run) {
+        Footing::Firm => None,
+        Footing::Provisional(waits_for) => Some(format!(
+            "{}. {} applies those first and plans {stack} again",
+            changed_outputs(&waits_for),
+            code(&format!("/apply {env}")),
+        )),
+        Footing::Overtaken(by) => Some(format!(
+            "{by} was applied since, whose outputs it reads: {}",
+            code(&format!("/plan {env} {stack}")),
+        )),
     }
 }
 

@@ -35,6 +35,9 @@ pub struct ApplyComment {
     pub page: Option<Link>,
     /// The stacks that stay locked for the pull request until it is merged or closed.
     pub locked: Vec<StackName>,
+    /// Stacks that read outputs of these and are planned again.
+    #[serde(default)]
+    pub planned_again: Vec<StackName>,
     /// Commands that make sense next.
     pub next: Vec<String>,
 }
@@ -286,6 +289,14 @@ impl ApplyComment {
         const NAMED: usize = 5;
         let mut lines = String::new();
         let mut said: Vec<&Vec<GateRow>> = Vec::new();
+        for stack in &self.planned_again {
+            let apply = code(&format!("/apply {} {stack}", self.env));
+            let _ = writeln!(
+                lines,
+                "- ℹ️ {stack} reads outputs that change here, and is planned again after it: look at \
+                 its new plan, then {apply}"
+            );
+        }
         for stack in &self.stacks {
             let name = &stack.stack;
             if let ApplyState::Failed {

@@ -116,6 +116,9 @@ pub struct PlanSummary {
     pub by_type: Vec<TypeCount>,
     /// Conditions of the configuration that don't hold, as plain text.
     pub failed_checks: Vec<String>,
+    /// Why it is made again after an apply of another stack, as Markdown; `None` if it is not.
+    #[serde(default)]
+    pub provisional: Option<String>,
 }
 
 /// What the policies say about a plan.
@@ -158,6 +161,7 @@ impl PlanSummary {
                 .iter()
                 .map(|check| format!("{}: {}", check.address, check.problems.join("; ")))
                 .collect(),
+            provisional: None,
         }
     }
 
@@ -226,12 +230,11 @@ impl PlanComment {
             .collect();
         let under_way =
             |row: &PlanRow| matches!(row.state, RowState::Pending(_) | RowState::Running);
-        if self
-            .rows
-            .iter()
-            .any(|row| matches!(row.state, RowState::Planned(_)))
-            && !self.rows.iter().any(under_way)
-        {
+        let is_planned = |row: &PlanRow| matches!(row.state, RowState::Planned(_));
+        if self.rows.iter().any(under_way) {
+            // It is not written for each of them.
+            parts.push("told here once all is planned".to_owned());
+        } else if self.rows.iter().any(is_planned) {
             parts.push("valid until head or base moves".to_owned());
         }
         if !self.next.is_empty() {
@@ -345,6 +348,9 @@ impl RowState {
             Self::Pending(None) => "⏳ queued".to_owned(),
             Self::Pending(Some(why)) => format!("⏳ queued: {why}"),
             Self::Running => "🔄 planning".to_owned(),
+            Self::Planned(plan) if plan.provisional.is_some() => {
+                format!("{}, provisional", counts_markdown(&plan.counts))
+            }
             Self::Planned(plan) => counts_markdown(&plan.counts),
             Self::Failed(failure) => format!("❌ failed at {}", code(&failure.step)),
             Self::Skipped(why) => format!("skipped: {}", text(why)),

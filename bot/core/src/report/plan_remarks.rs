@@ -68,6 +68,9 @@ fn plan_remarks(lines: &mut String, place: &str, plan: &PlanSummary) {
         };
         let _ = writeln!(lines, "- ℹ️ {place}: {what}: plan again after its apply");
     }
+    if let Some(why) = &plan.provisional {
+        let _ = writeln!(lines, "- ℹ️ {place} is provisional: {why}");
+    }
     if plan.drifted > 0 {
         let resources = counted(plan.drifted, "resource", "resources");
         let _ = writeln!(

@@ -23,7 +23,7 @@ pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt
         sessions,
         scratch: hand.scratch().await?,
     };
-    place.init().await?;
+    let initialised = place.init().await?;
     let fresh = place.plan().await?;
     let bytes = tokio::fs::read(&fresh.path).await.map_err(|error| {
         Failure::new(
@@ -50,6 +50,7 @@ pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt
             sha256,
             expires_at,
             base: work.base.clone(),
+            made_workspace: initialised.made_workspace,
             tool_version: place.tool.version.named(),
             tool_reason: place.tool.reason,
             evidence: fresh.evidence,

@@ -9,7 +9,8 @@ use slipway_core::ids::RunId;
 use slipway_core::outcome::Evidence;
 use slipway_core::plan::Plan;
 use slipway_core::ports::{
-    ChosenTool, ERRORED_STATE, Stop, TerraformError, TerraformJob, ToolError, ToolRequest, Worktree,
+    ChosenTool, ERRORED_STATE, Initialised, Stop, TerraformError, TerraformJob, ToolError,
+    ToolRequest, Worktree,
 };
 use slipway_core::report::refusal::GateRow;
 use slipway_core::run::StepName;
@@ -67,18 +68,20 @@ impl Workplace<'_> {
     }
 
     /// `terraform init` and the workspace.
-    pub(super) async fn init(&self) -> Result<(), Halt> {
+    pub(super) async fn init(&self) -> Result<Initialised, Halt> {
         self.hand
             .step(StepName::Init, async {
                 let terraform = &self.hand.runner.ports.terraform;
-                terraform
+                let initialised = terraform
                     .init(&self.job(&self.hand.harmless))
                     .await
                     .map_err(halt)?;
-                Ok((
-                    (),
-                    format!("initialised, workspace {}", self.stack.workspace),
-                ))
+                let made = match initialised.made_workspace {
+                    true => ", made now",
+                    false => "",
+                };
+                let line = format!("initialised, workspace {}{made}", self.stack.workspace);
+                Ok((initialised, line))
             })
             .await
     }

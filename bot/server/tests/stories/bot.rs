@@ -446,28 +446,31 @@ impl Story {
     }
 
     /// Waits until every delivery is worked off, no run can go on and every report is written.
-    /// What happens after that was caused by nothing that was done before it.
+    /// What happens after that was caused by nothing that was done before it. As long as it becomes
+    /// less, there is patience.
     pub(crate) async fn quiet(&self) -> anyhow::Result<()> {
         self.world.github.idle(PATIENCE).await?;
         let store = self.store().await?;
-        let waiting = async {
-            loop {
-                let (deliveries, runs, reports): (i64, i64, i64) = sqlx::query_as(
-                    "SELECT (SELECT COUNT(*) FROM inbox WHERE state = 'stored'),
-                            (SELECT COUNT(*) FROM runs WHERE state IN ('queued', 'running')),
-                            (SELECT COUNT(*) FROM reports WHERE sent_version < version)",
-                )
-                .fetch_one(&store)
-                .await?;
-                if deliveries + runs + reports == 0 {
-                    return anyhow::Ok(());
-                }
-                tokio::time::sleep(Duration::from_millis(10)).await;
+        let mut last = (-1, -1, -1);
+        let mut patience_ends = tokio::time::Instant::now();
+        loop {
+            let left: (i64, i64, i64) = sqlx::query_as(
+                "SELECT (SELECT COUNT(*) FROM inbox WHERE state = 'stored'),
+                        (SELECT COUNT(*) FROM runs WHERE state IN ('queued', 'running')),
+                        (SELECT COUNT(*) FROM reports WHERE sent_version < version)",
+            )
+            .fetch_one(&store)
+            .await?;
+            if left == (0, 0, 0) {
+                return Ok(());
             }
-        };
-        tokio::time::timeout(PATIENCE, waiting)
-            .await
-            .map_err(|_| anyhow::anyhow!("the bot never came to rest"))?
+            let now = tokio::time::Instant::now();
+            if left != last {
+                (last, patience_ends) = (left, now + PATIENCE);
+            }
+            anyhow::ensure!(now < patience_ends, "the bot never came to rest: {left:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// The bot's database, to look at.
@@ -584,8 +587,11 @@ impl Story {
             return Ok(None);
         };
         let state: serde_json::Value = serde_json::from_slice(&bytes)?;
-        Ok(state
-            .pointer("/resources/0/instances/0/attributes/input/value")
+        let resources = state["resources"].as_array();
+        let managed = |resource: &&serde_json::Value| resource["mode"] == "managed";
+        Ok(resources
+            .and_then(|resources| resources.iter().find(managed))
+            .and_then(|first| first.pointer("/instances/0/attributes/input/value"))
             .cloned())
     }
 

@@ -389,3 +389,43 @@ workspace      = "default""#;
         Ok(story)
     });
 }
+
+#[test]
+fn a_workspace_that_is_not_there_is_made_by_a_role_that_may_and_told() {
+    tell(|mut story| async {
+        let role = "arn:aws:iam::111111111111:role/slipway-plan";
+        let bucket = story.world.place("dev")?.bucket.clone();
+        story
+            .world
+            .aws
+            .grant(role, aws::Grant::WriteBucket(bucket))?;
+        let default = r#"dir            = "infra/01-network"
+var_files      = ["{environment}.tfvars"]
+backend_config = ["{environment}.s3.tfbackend"]
+workspace      = "default""#;
+        let own = default.replace("\"default\"", "\"{environment}\"");
+        story.configure(&[(default, &own)]).await?;
+        let files = [(
+            "infra/01-network/dev.tfvars",
+            "environment = \"dev\"\ncidr = \"10.9.0.0/16\"\n",
+        )];
+        let pr = story
+            .open("ana", "wider", "A wider network", &files)
+            .await?;
+        let told = story.settles(pr, "Plan ·").await?;
+        insta::assert_snapshot!(told.split("<details>").next().unwrap_or_default(), @"
+        ### Plan · `COMMIT` onto `main@COMMIT`
+
+        |  | stack | changes |
+        | --- | --- | --- |
+        | dev | [network](http://HERE/runs/RUN) | +1 |
+
+        - ℹ️ dev · network: the Terraform workspace dev was not there and has been made
+        ");
+        // It is there now.
+        story.say("ana", pr, "/plan").await?;
+        let told = story.settles(pr, "Plan ·").await?;
+        assert!(!told.contains("workspace"), "{told}");
+        Ok(story)
+    });
+}

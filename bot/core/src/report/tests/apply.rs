@@ -24,6 +24,7 @@ fn apply(stacks: Vec<(&str, ApplyState)>) -> ApplyComment {
         identity: Some(identity("slipway-apply")),
         page: Some(page()),
         locked: Vec::new(),
+        planned_again: Vec::new(),
         next: vec!["/deploy dev".to_owned()],
     }
 }

@@ -36,6 +36,7 @@ fn small(add: usize) -> PlanSummary {
         drift: String::new(),
         incomplete: None,
         by_type: Vec::new(),
+        provisional: None,
         failed_checks: Vec::new(),
     }
 }
@@ -302,7 +303,7 @@ fn every_state_of_a_row_is_told() {
 
     </details>
 
-    dev as `slipway-plan` in 111111111111 (session `slipway-1a2b3c4d`) · next: `/apply dev` · blocked? `/explain dev` · [run](https://slipway.example.com/runs/1a2b3c4d)
+    dev as `slipway-plan` in 111111111111 (session `slipway-1a2b3c4d`) · told here once all is planned · next: `/apply dev` · blocked? `/explain dev` · [run](https://slipway.example.com/runs/1a2b3c4d)
     "#);
 }
 

@@ -11,10 +11,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use slipway_core::event::RepoRef;
-use slipway_core::ids::{InstallationId, RepoName};
+use slipway_core::ids::{CommitSha, EnvName, InstallationId, RepoName};
 use slipway_core::intent::{Content, ReportKey, reports_of};
 use slipway_core::ports::{SentReport, TakenReport, WorkerId};
-use slipway_core::run::Run;
+use slipway_core::run::{Run, Work};
 use sqlx::{Row, SqlitePool};
 
 use super::error::{Fault, Result, exactly_one};
@@ -56,16 +56,49 @@ pub(super) async fn touch(
 
 /// Makes the reports due that show a run.
 pub(super) async fn touch_run(conn: &mut Conn, run: &Run, now: Timestamp) -> Result<()> {
-    let keys = reports_of(&run.id, &run.order);
+    let keys = stirred_by(conn, run).await?;
     touch(conn, &run.order.repo, &keys, now).await
 }
 
 /// Makes the reports due that show a run, at once: it ended, and people wait to hear how.
 pub(super) async fn hurry_run(conn: &mut Conn, run: &Run, now: Timestamp) -> Result<()> {
-    for key in reports_of(&run.id, &run.order) {
+    for key in stirred_by(conn, run).await? {
         refresh(conn, &run.order.repo, &key, now).await?;
     }
     Ok(())
+}
+
+/// The reports that a move of a run makes due. What shows several plans is written when they are
+/// asked for and once the last of them has ended, not for each on its way: a pull request that
+/// touches fifty stacks must cost no more of GitHub's limits than one that touches two.
+async fn stirred_by(conn: &mut Conn, run: &Run) -> Result<Vec<ReportKey>> {
+    let mut keys = reports_of(&run.id, &run.order);
+    if !matches!(run.order.work, Work::Plan(_)) {
+        return Ok(keys);
+    }
+    let rows = sqlx::query(
+        "SELECT id, commit_sha, env FROM runs
+         WHERE repo = $1 AND pr = $2 AND kind = 'plan' AND state IN ('queued', 'running')",
+    )
+    .bind(run.order.repo.name.as_str())
+    .bind(rows::signed_pr(run.order.pr)?)
+    .fetch_all(&mut *conn)
+    .await?;
+    let mut under_way = Vec::new();
+    for row in &rows {
+        let row = Reading::named(row, "run", "id")?;
+        let plan: (CommitSha, EnvName) = (row.parsed("commit_sha")?, row.parsed("env")?);
+        under_way.push(plan);
+    }
+    keys.retain(|key| {
+        !under_way.iter().any(|(commit, env)| match key {
+            ReportKey::PlanComment(_) => true,
+            ReportKey::PlanCheck(_, sha, of) => sha == commit && of == env,
+            ReportKey::SummaryCheck(_, sha) => sha == commit,
+            _ => false,
+        })
+    });
+    Ok(keys)
 }
 
 /// Makes the reports due of all runs that wait in an environment: they show their place in line.

@@ -186,7 +186,7 @@ async fn start(
          WHERE id = $5 AND state = $6",
     )
     .bind(to.as_str())
-    .bind(ms(now))
+    .bind(ms(now).max(end_of_needs(conn, id).await?))
     .bind(&worker.0)
     .bind(lease_end(now, lease))
     .bind(id.as_str())
@@ -197,6 +197,20 @@ async fn start(
     lock_stack(conn, &queued, now).await?;
     reports::touch_run(conn, &queued, now).await?;
     taken(conn, id).await
+}
+
+/// When the last of the runs that a run comes after ended. The worker looked at its clock before
+/// it had the store to itself: a run must not seem to have begun before what it waited for.
+async fn end_of_needs(conn: &mut Conn, id: &RunId) -> Result<i64> {
+    let row = sqlx::query(
+        "SELECT COALESCE(MAX(needed.ended_at), 0) AS ended_at
+         FROM run_after JOIN runs AS needed ON needed.id = run_after.needs
+         WHERE run_after.run = $1",
+    )
+    .bind(id.as_str())
+    .fetch_one(conn)
+    .await?;
+    Reading::new(&row, "the end of what a run needs").get("ended_at")
 }
 
 /// Takes the lock on the stack of an apply for its pull request, which keeps it until it is merged

@@ -22,8 +22,8 @@ use std::path::Path;
 use async_trait::async_trait;
 use slipway_core::config::ToolVersion;
 use slipway_core::ports::{
-    AppliedPlan, ChosenTool, PlanFile, PortResult, Terraform, TerraformError, TerraformJob,
-    ToolError, ToolRequest,
+    AppliedPlan, ChosenTool, Initialised, PlanFile, PortResult, Terraform, TerraformError,
+    TerraformJob, ToolError, ToolRequest,
 };
 use tokio::sync::Mutex;
 
@@ -78,7 +78,7 @@ impl Terraform for TerraformCli {
         self.toolbox.choose(&self.settings, request).await
     }
 
-    async fn init(&self, job: &TerraformJob<'_>) -> Result<(), TerraformError> {
+    async fn init(&self, job: &TerraformJob<'_>) -> Result<Initialised, TerraformError> {
         let work = Work::begin(&self.settings, job, Step::Init).map_err(bare)?;
         let _turn = match self.settings.plugin_cache {
             Some(_) => tokio::select! {
@@ -88,7 +88,8 @@ impl Terraform for TerraformCli {
             None => None,
         };
         work.init().await?;
-        work.select_workspace().await
+        let made_workspace = work.select_workspace().await?;
+        Ok(Initialised { made_workspace })
     }
 
     async fn plan(&self, job: &TerraformJob<'_>) -> Result<PlanFile, TerraformError> {

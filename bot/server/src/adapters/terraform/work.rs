@@ -56,18 +56,24 @@ impl<'a> Work<'a> {
         for config in &self.job.stack.backend_config {
             args.push(format!("-backend-config={config}").into());
         }
-        self.tell(args, Step::Init).await
+        self.tell(args, Step::Init, &mut |_| {}).await
     }
 
-    /// Selects the workspace, and makes it if there is none.
-    pub(super) async fn select_workspace(&self) -> Result<(), TerraformError> {
+    /// Selects the workspace, and makes it if there is none; true if it was made.
+    pub(super) async fn select_workspace(&self) -> Result<bool, TerraformError> {
         let name = self.job.stack.workspace.as_str();
         // It always exists, and not every backend has others.
         if name == "default" {
-            return Ok(());
+            return Ok(false);
         }
         let select = ["workspace", "select", "-no-color", "-or-create", "--", name];
-        self.tell(words(&select), Step::Workspace).await
+        let mut is_made = false;
+        // Both Terraform and OpenTofu say so (`command/workspace_select.go`, `envCreated`).
+        let mut look =
+            |line: &str| is_made |= line.starts_with("Created and switched to workspace");
+        self.tell(words(&select), Step::Workspace, &mut look)
+            .await?;
+        Ok(is_made)
     }
 
     /// A saved plan is applied in whatever workspace is current, so this is asked every time.
@@ -162,10 +168,17 @@ impl<'a> Work<'a> {
         Err(failure)
     }
 
-    /// Runs it with its lines going to the log as they are, and reads its diagnostics from them.
-    async fn tell(&self, args: Vec<OsString>, step: Step) -> Result<(), TerraformError> {
+    /// Runs it with its lines going to the log as they are, and reads its diagnostics from them;
+    /// whoever has something else to find in them gets a look.
+    async fn tell(
+        &self,
+        args: Vec<OsString>,
+        step: Step,
+        look: &mut (dyn FnMut(&str) + Send),
+    ) -> Result<(), TerraformError> {
         let mut errors = text::ErrorText::default();
         let mut on_line = |stream, line: &str| {
+            look(line);
             if !line.trim().is_empty() {
                 self.job.log.line(line);
             }

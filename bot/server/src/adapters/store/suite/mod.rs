@@ -85,6 +85,7 @@ mod sqlite {
         reporting:
             a_report_is_written_once_for_many_changes,
             changes_during_a_write_stay_due,
+            many_plans_are_told_twice,
             what_is_said_twice_is_written_once,
             failures_are_counted_and_given_up,
             what_github_has_is_remembered,

@@ -52,11 +52,7 @@ pub(super) async fn changes_during_a_write_stay_due(world: World) {
     let third = world.take_report(at(2)).await.unwrap();
     assert_eq!(world.take_report(at(2)).await, None, "all are in hand");
 
-    let progress = Progress::default();
-    store
-        .progress(&world.worker, &id(1), &progress)
-        .await
-        .unwrap();
+    world.end(1, Move::Succeed, at(3)).await;
     for report in [&first, &second, &third] {
         store
             .finish_report(&world.worker, report, &sent("h"), at(5))
@@ -79,6 +75,38 @@ pub(super) async fn changes_during_a_write_stay_due(world: World) {
     let soon = world.write_reports(at(8)).await;
     assert!(!soon.contains(&report.key), "{soon:?}");
     assert_eq!(world.write_reports(at(9)).await, [report.key]);
+}
+
+pub(super) async fn many_plans_are_told_twice(world: World) {
+    let pending = async || world.store.pending_reports().await.unwrap();
+    let intents = [start(plan(1, "eks")), start(plan(1, "db"))];
+    world.decide(at(0), &intents, &[1, 2]).await;
+    assert_eq!(
+        world.write_reports(at(1)).await,
+        plan_reports(1),
+        "as asked"
+    );
+    world.take_all(at(2)).await;
+    let progress = Progress::default();
+    let store = &world.store;
+    store
+        .progress(&world.worker, &id(1), &progress)
+        .await
+        .unwrap();
+    world.end(1, Move::Succeed, at(3)).await;
+    assert_eq!(pending().await, 0, "one is left");
+    world.end(2, Move::Fail, at(4)).await;
+    assert_eq!(
+        world.write_reports(at(4)).await,
+        plan_reports(1),
+        "as planned"
+    );
+
+    // What is no plan is told on its way.
+    world.decide(at(5), &[start(apply(1, "eks"))], &[3]).await;
+    let reports = world.write_reports(at(9)).await;
+    world.take_all(at(9)).await;
+    assert_eq!(world.write_reports(at(20)).await, reports);
 }
 
 pub(super) async fn what_is_said_twice_is_written_once(world: World) {

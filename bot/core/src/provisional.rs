@@ -1,0 +1,131 @@
+//! Plans that were made with outputs of other stacks.
+//!
+//! A stack that reads the outputs of another one by `terraform_remote_state` is planned with what
+//! they are now. If the plan of that other stack is going to change them, the plan shows something
+//! else than what an apply would do: it is provisional until the other one is applied, and is made
+//! again after that. Stacks that merely come after others, and read nothing of them, are not.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::config::{Config, Stack};
+use crate::ids::StackName;
+use crate::outcome::{Outcome, Planned};
+use crate::report::markdown::code;
+use crate::run::{PlanToApply, Run, RunState, Work};
+
+/// Whether the outputs that a plan was made with are the ones that it would be applied with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Footing {
+    /// It reads none, or none that change.
+    Firm,
+    /// The plans of these stacks change outputs, by name, and are not applied yet.
+    Provisional(BTreeMap<StackName, BTreeSet<String>>),
+    /// This stack was applied since, and its outputs changed by that.
+    Overtaken(StackName),
+}
+
+/// On what a plan of a pull request stands, from the runs of that pull request, newest first.
+#[must_use]
+pub fn footing(config: &Config, runs: &[Run], plan: &Run) -> Footing {
+    let reads_outputs = planned(plan).is_some_and(|planned| planned.plan.reads_outputs);
+    let Some(stack) = plan.order.stack().filter(|_| reads_outputs) else {
+        return Footing::Firm;
+    };
+    let mut waits_for = BTreeMap::new();
+    for needed in needed_by(config, stack) {
+        let mut plans = runs.iter().filter(|run| {
+            matches!(run.order.work, Work::Plan(_))
+                && run.order.stack() == Some(&needed)
+                && run.order.env == plan.order.env
+                && run.order.commit == plan.order.commit
+        });
+        let overtaken = plans.clone().any(|run| {
+            !outputs_changed_by(run).is_empty()
+                && applied_by(runs, run).is_some_and(|apply| apply.ended_at > plan.started_at)
+        });
+        if overtaken {
+            return Footing::Overtaken(needed);
+        }
+        if let Some(latest) = plans.next()
+            && applied_by(runs, latest).is_none()
+        {
+            let changed = outputs_changed_by(latest);
+            if !changed.is_empty() {
+                waits_for.insert(needed, changed);
+            }
+        }
+    }
+    if waits_for.is_empty() {
+        Footing::Firm
+    } else {
+        Footing::Provisional(waits_for)
+    }
+}
+
+/// "it reads outputs that are to change: `vpc` of network", for people.
+#[must_use]
+pub fn changed_outputs(of: &BTreeMap<StackName, BTreeSet<String>>) -> String {
+    /// Of one stack, as many as anybody reads.
+    const NAMED: usize = 5;
+    let told: Vec<String> = of
+        .iter()
+        .map(|(stack, outputs)| {
+            let mut names: Vec<String> = outputs.iter().take(NAMED).map(|o| code(o)).collect();
+            let more = outputs.len().saturating_sub(NAMED);
+            if more > 0 {
+                names.push(format!("{more} more"));
+            }
+            format!("{} of {stack}", names.join(", "))
+        })
+        .collect();
+    format!("it reads outputs that are to change: {}", told.join("; "))
+}
+
+/// All stacks that a stack comes after, those that these come after included.
+fn needed_by(config: &Config, stack: &StackName) -> BTreeSet<StackName> {
+    let find = |name: &StackName| -> Option<&Stack> {
+        config.stacks.iter().find(|stack| stack.name == *name)
+    };
+    let mut all = BTreeSet::new();
+    let mut left: Vec<&StackName> = vec![stack];
+    while let Some(name) = left.pop() {
+        for needed in find(name).into_iter().flat_map(|stack| &stack.depends_on) {
+            if all.insert(needed.clone()) {
+                left.push(needed);
+            }
+        }
+    }
+    all
+}
+
+fn planned(run: &Run) -> Option<&Planned> {
+    match (&run.state, &run.outcome) {
+        (RunState::Succeeded, Some(Outcome::Planned(planned))) => Some(planned),
+        _ => None,
+    }
+}
+
+fn outputs_changed_by(plan: &Run) -> BTreeSet<String> {
+    planned(plan)
+        .into_iter()
+        .flat_map(|planned| planned.plan.changed_outputs())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// The apply of a plan, if it succeeded.
+fn applied_by<'r>(runs: &'r [Run], plan: &Run) -> Option<&'r Run> {
+    runs.iter().find(|run| {
+        let Work::Apply(work) = &run.order.work else {
+            return false;
+        };
+        let of_it = match &work.plan {
+            PlanToApply::Saved(saved) => *saved == plan.id,
+            PlanToApply::Again { reviewed } => reviewed.as_ref() == Some(&plan.id),
+        };
+        of_it && run.state == RunState::Succeeded
+    })
+}
+
+#[cfg(test)]
+mod tests;
