@@ -4,6 +4,7 @@
 //! `/explain` and the last look right before an effect, so that none can say what another doesn't.
 
 mod codeowners;
+pub mod drift;
 
 use std::collections::{BTreeMap, BTreeSet};
 

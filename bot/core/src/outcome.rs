@@ -25,6 +25,8 @@ pub enum Outcome {
     Applied(Box<Applied>),
     /// A service runs.
     Deployed(Box<Deployed>),
+    /// What runs of a service was seen.
+    Seen(Box<Seen>),
     /// Gates were closed right before the effect.
     Refused {
         /// The closed gates.
@@ -138,6 +140,15 @@ pub struct Deployed {
     pub evidence: Evidence,
     /// When all was ready.
     pub at: Timestamp,
+}
+
+/// What runs of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Workloads, each with an image that it runs.
+    pub images: Vec<(String, String)>,
+    /// The role used.
+    pub evidence: Evidence,
 }
 
 /// The release that was live before.

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::RepoRef;
 use crate::ids::{
-    CommentId, CommitSha, DeliveryId, Digest, EnvName, Login, PrNumber, RunId, ServiceName,
-    StackName,
+    CommentId, CommitSha, DeliveryId, Digest, EnvName, IssueNumber, Login, PrNumber, RunId,
+    ServiceName, StackName,
 };
 use crate::outcome::Outcome;
 use crate::spec::{AwsAccess, ServiceSpec, StackSpec};
@@ -44,9 +44,13 @@ pub struct RunOrder {
     pub repo: RepoRef,
     /// In which environment.
     pub env: EnvName,
-    /// The pull request that it belongs to.
+    /// The pull request that it belongs to; none where it is about drift.
     pub pr: Option<PrNumber>,
-    /// The commit that it is about: a pull request's head, or the merge commit.
+    /// The issue about drift that it was asked for on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issue: Option<IssueNumber>,
+    /// The commit that it is about: a pull request's head, or the merge commit; for drift the tip of
+    /// the default branch.
     pub commit: CommitSha,
     /// Who asked, or whose merge led to it.
     pub actor: Login,
@@ -74,6 +78,8 @@ pub enum Trigger {
     Merge,
     /// By another run (a rollback after a failed rollout).
     Run,
+    /// By the clock (a look for drift).
+    Schedule,
 }
 
 /// The work of a run.
@@ -86,6 +92,18 @@ pub enum Work {
     Apply(ApplyWork),
     /// Roll one service out in one environment.
     Deploy(DeployWork),
+    /// See what one environment runs of one service.
+    Look(LookWork),
+}
+
+/// What a look at a service is to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LookWork {
+    /// The service, as deploy.toml had it. The run's commit is that of its last release, whose
+    /// manifests name its workloads.
+    pub service: ServiceSpec,
+    /// Roles and account.
+    pub aws: AwsAccess,
 }
 
 /// What a plan run is to do.
@@ -99,6 +117,10 @@ pub struct PlanWork {
     pub base_ref: String,
     /// The tip of the base branch that the head is merged into.
     pub base: CommitSha,
+    /// The pull request that holds the stack while it is looked at for drift: what was applied of it
+    /// and is not merged is expected to differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<PrNumber>,
 }
 
 /// What an apply run is to do.
@@ -316,16 +338,16 @@ impl RunOrder {
         match &self.work {
             Work::Plan(work) => Some(&work.stack.name),
             Work::Apply(work) => Some(&work.stack.name),
-            Work::Deploy(_) => None,
+            Work::Deploy(_) | Work::Look(_) => None,
         }
     }
 
-    /// The service that the run is about.
+    /// The service that the run rolls out.
     #[must_use]
     pub fn service(&self) -> Option<&ServiceName> {
         match &self.work {
             Work::Deploy(work) => Some(&work.service.name),
-            Work::Plan(_) | Work::Apply(_) => None,
+            Work::Plan(_) | Work::Apply(_) | Work::Look(_) => None,
         }
     }
 
@@ -336,6 +358,7 @@ impl RunOrder {
             Work::Plan(work) => work.stack.name.as_str(),
             Work::Apply(work) => work.stack.name.as_str(),
             Work::Deploy(work) => work.service.name.as_str(),
+            Work::Look(work) => work.service.name.as_str(),
         }
     }
 
@@ -343,11 +366,23 @@ impl RunOrder {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match &self.work {
+            Work::Look(_) => "drift",
+            Work::Plan(_) if self.is_about_drift() => "drift",
             Work::Plan(_) => "plan",
             Work::Apply(_) => "apply",
             Work::Deploy(work) if work.rollback.is_some() => "rollback",
             Work::Deploy(_) => "deploy",
         }
+    }
+
+    /// Whether it looks for drift, or mends it: no pull request stands behind it.
+    #[must_use]
+    pub fn is_about_drift(&self) -> bool {
+        self.pr.is_none()
+            && match self.work {
+                Work::Plan(_) | Work::Apply(_) | Work::Look(_) => true,
+                Work::Deploy(_) => false,
+            }
     }
 
     /// Roles and account of the run.
@@ -357,6 +392,7 @@ impl RunOrder {
             Work::Plan(work) => &work.aws,
             Work::Apply(work) => &work.aws,
             Work::Deploy(work) => &work.aws,
+            Work::Look(work) => &work.aws,
         }
     }
 }
@@ -414,11 +450,13 @@ pub enum StepName {
     Manifests,
     /// Watch the rollout.
     Rollout,
+    /// See which images run.
+    Images,
 }
 
 impl StepName {
     /// All steps.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Gates,
         Self::Checkout,
         Self::Tool,
@@ -432,6 +470,7 @@ impl StepName {
         Self::Cluster,
         Self::Manifests,
         Self::Rollout,
+        Self::Images,
     ];
 
     /// Whether the step changes the world, so that it is never repeated without a person's word.
@@ -457,6 +496,7 @@ impl StepName {
             Self::Cluster => "cluster",
             Self::Manifests => "manifests",
             Self::Rollout => "rollout",
+            Self::Images => "images",
         }
     }
 

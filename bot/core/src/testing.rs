@@ -206,6 +206,7 @@ pub(crate) fn situation() -> Situation {
             pr: Some(pr),
             store: StoreFacts::default(),
             named_commit: None,
+            drift: None,
         },
     }
 }
@@ -510,6 +511,7 @@ fn kit(number: u32, name: &str, work: Work) -> RunKit {
             repo: repo(),
             env: env(name),
             pr: Some(PR),
+            issue: None,
             commit: sha('a'),
             actor: login("ana"),
             trigger: Trigger::Comment(COMMENT),
@@ -549,6 +551,7 @@ pub(crate) fn plan(number: u32, stack_name: &str, name: &str) -> RunKit {
         aws: access(name, "plan"),
         base_ref: "main".to_owned(),
         base: sha('b'),
+        held_by: None,
     });
     kit(number, name, work)
 }
@@ -859,6 +862,11 @@ fn line(intent: &Intent) -> String {
             word.sentence()
         ),
         Intent::DropPlans(pr) => format!("drop the plans of #{pr}"),
+        Intent::TakeTurns(turn) => format!(
+            "look for drift in {} {}, next at {}",
+            turn.env, turn.schedule, turn.due_at
+        ),
+        Intent::EndTurns(env) => format!("no longer look for drift in {env}"),
         Intent::Refresh(key) => format!("refresh {key}"),
         Intent::LookForImages => "look for images".to_owned(),
         Intent::Say(key, content) => said(key, content),
@@ -923,6 +931,7 @@ fn order(order: &RunOrder) -> String {
         Trigger::PullRequest => "pull request",
         Trigger::Merge => "merge",
         Trigger::Run => "run",
+        Trigger::Schedule => "schedule",
     };
     let work = match &order.work {
         Work::Plan(work) => format!("onto {}@{}", work.base_ref, work.base.short()),
@@ -933,6 +942,7 @@ fn order(order: &RunOrder) -> String {
                 reviewed.as_ref().map_or("none", |run| run.short())
             ),
         },
+        Work::Look(_) => "with what runs".to_owned(),
         Work::Deploy(work) => match &work.image {
             ImageToDeploy::Tag(tag) => format!("tag {}", &tag[..11]),
             ImageToDeploy::Digest(digest) => format!("digest {}", digest.short()),

@@ -198,6 +198,14 @@ fn told(run: &Run) -> (String, String) {
             format!("{} ready, {}", deployed.ready, deployed.digest),
             String::new(),
         ),
+        Some(Outcome::Seen(seen)) => {
+            let list: Vec<String> = seen
+                .images
+                .iter()
+                .map(|(workload, image)| format!("{workload} runs {image}"))
+                .collect();
+            (list.join("; "), String::new())
+        }
         Some(Outcome::Refused { gates }) => {
             let list: Vec<String> = gates
                 .iter()
@@ -215,6 +223,7 @@ fn evidence(run: &Run) -> String {
         Some(Outcome::Planned(planned)) => Some(&planned.evidence),
         Some(Outcome::Applied(applied)) => Some(&applied.evidence),
         Some(Outcome::Deployed(deployed)) => Some(&deployed.evidence),
+        Some(Outcome::Seen(seen)) => Some(&seen.evidence),
         Some(Outcome::Stopped(stopped)) => stopped.evidence.as_ref(),
         Some(Outcome::Refused { .. }) | None => None,
     };

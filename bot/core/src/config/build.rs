@@ -16,6 +16,7 @@ use super::raw::{
     Located, Named, RawAllow, RawAws, RawEnvironment, RawHazards, RawProvenance, RawService,
     RawStack, Texts, WordOrList,
 };
+use super::schedule::Schedule;
 use super::template::{TagTemplate, Template};
 use super::values::{
     parse_backend_config, parse_cluster, parse_external_id, parse_manifests, parse_namespace,
@@ -104,6 +105,7 @@ fn environment(
         None => Some(Checks::None),
     };
     let windows = findings.parse_list(raw.windows.as_ref(), Window::parse);
+    let drift = findings.parse_optional(raw.drift.as_ref(), Schedule::parse);
     let allow = raw
         .allow
         .as_ref()
@@ -133,6 +135,7 @@ fn environment(
             .as_ref()
             .map_or(Outside::Queue, |outside| *outside.value()),
         on_failure: raw.on_failure.unwrap_or(OnFailure::Rollback),
+        drift,
         aws: aws?,
         allow,
     })

@@ -13,6 +13,7 @@ use crate::plan::TypePattern;
 use super::aws::Aws;
 use super::image::{ImageRepository, ToolVersion};
 use super::path::{Globs, RepoPath};
+use super::schedule::Schedule;
 use super::template::{TagTemplate, Template};
 use super::who::Allow;
 use super::window::Window;
@@ -103,6 +104,8 @@ pub struct Environment {
     pub outside: Outside,
     /// What happens after a failed rollout.
     pub on_failure: OnFailure,
+    /// When it is looked at for drift; never by itself without.
+    pub drift: Option<Schedule>,
     /// Where it lives, and the roles that act there.
     pub aws: Aws,
     /// Who may do what.

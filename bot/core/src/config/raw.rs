@@ -149,6 +149,9 @@ pub(super) struct RawEnvironment {
     pub(super) outside: Option<Located<Outside>>,
     /// What happens after a failed rollout. Default: "rollback".
     pub(super) on_failure: Option<OnFailure>,
+    /// When what runs there is compared with the default branch, like "daily 06:00 Europe/Berlin",
+    /// "Mon-Fri 06:00 Europe/Berlin" or "hourly"; what differs is told in an issue. Default: never.
+    pub(super) drift: Option<Located<String>>,
     /// Where it lives, and the roles that act there.
     #[schemars(required)]
     pub(super) aws: Option<RawAws>,

@@ -97,6 +97,9 @@ fn the_shipped_example_is_valid() {
         ],
         outside: Queue,
         on_failure: Rollback,
+        drift: Some(
+            Schedule(daily 06:00 Europe/Berlin),
+        ),
         aws: Aws {
             region: Region(eu-central-1),
             account: AccountId(222222222222),
@@ -208,6 +211,7 @@ fn what_is_left_out_is_filled_in() {
                 windows: [],
                 outside: Queue,
                 on_failure: Rollback,
+                drift: None,
                 aws: Aws {
                     region: Region(eu-central-1),
                     account: AccountId(111111111111),

@@ -232,7 +232,7 @@ pub(super) fn cancel(ask: Ask<'_>, runs: &[Run]) -> Decision {
 /// The closed gate of somebody who may not do what the run does.
 fn right_for(ask: Ask<'_>, run: &Run) -> Option<GateRow> {
     let operation = match run.order.work {
-        Work::Plan(_) => Operation::Plan,
+        Work::Plan(_) | Work::Look(_) => Operation::Plan,
         Work::Apply(_) => Operation::Apply,
         Work::Deploy(_) => Operation::Deploy,
     };
@@ -323,6 +323,8 @@ fn again(ask: Ask<'_>, run: &Run, within: Option<&EnvName>) -> Decision {
         }
     }
     match &run.order.work {
+        // Asked for on the issue that it belongs to.
+        Work::Look(_) => Decision::ignore("a look at a service is not tried again here"),
         Work::Plan(_) => plan::on_targets(ask, &targets),
         Work::Apply(work) => match &work.plan {
             // A plan file is spent once its apply was begun: the new plan is what is to be looked at.

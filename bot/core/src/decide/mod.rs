@@ -8,6 +8,7 @@ mod button;
 mod command;
 mod dependencies;
 pub mod deploy;
+mod drift;
 mod ended;
 pub mod explain;
 mod lock;
@@ -24,7 +25,7 @@ mod waited;
 use crate::config::Config;
 use crate::event::{Event, EventKind, PullRequestAction};
 use crate::facts::{ActorFacts, ConfigFacts, Facts, PullFacts, PullState};
-use crate::ids::{CommentId, DeliveryId, RunId};
+use crate::ids::{CommentId, DeliveryId, PrNumber, RunId};
 use crate::intent::{Content, Decision, Intent, NewRun, ReportKey};
 use crate::outcome::{Outcome, Stopped};
 use crate::ports::Reaction;
@@ -34,7 +35,19 @@ use crate::run::{Move, RunOrder, RunState, Trigger};
 /// What an event leads to.
 #[must_use]
 pub fn decide(event: &Event, facts: &Facts, cause: &DeliveryId) -> Decision {
+    let mut decision = of_event(event, facts, cause);
+    decision.intents.extend(drift::turns(facts));
+    decision
+}
+
+fn of_event(event: &Event, facts: &Facts, cause: &DeliveryId) -> Decision {
     match &event.kind {
+        EventKind::IssueComment {
+            issue,
+            comment,
+            body,
+        } => drift::on_comment(*issue, *comment, body, facts, cause),
+        EventKind::DriftDue { env } => drift::on_due(env, facts, cause),
         EventKind::Comment { comment, body, .. } => {
             command::on_comment(*comment, body, facts, cause)
         }
@@ -132,7 +145,12 @@ impl<'a> Draft<'a> {
 
     /// Answers the delivery with a comment on the pull request.
     fn reply(&mut self, pr: &PullFacts, body: String) {
-        let key = ReportKey::Reply(pr.pull.number, self.cause.clone());
+        self.reply_in(pr.pull.number, body);
+    }
+
+    /// Answers the delivery with a comment in a thread.
+    fn reply_in(&mut self, thread: PrNumber, body: String) {
+        let key = ReportKey::Reply(thread, self.cause.clone());
         self.push(Intent::Say(key, Content::Comment { body }));
     }
 

@@ -41,6 +41,7 @@ impl Draft<'_> {
             repo: self.facts.repo.clone(),
             env: env.clone(),
             pr: pr.map(|pr| pr.pull.number),
+            issue: None,
             commit: commit.clone(),
             actor: asker.login.clone(),
             trigger: asker.trigger,
@@ -64,6 +65,7 @@ impl Draft<'_> {
             aws: AwsAccess::new(env, role),
             base_ref: pr.pull.base_ref.clone(),
             base: pr.base.clone(),
+            held_by: None,
         });
         Some(self.order(&env.name, Some(pr), &pr.pull.head, asker, work))
     }

@@ -21,7 +21,7 @@ use crate::event::RepoRef;
 use crate::facts::{ChangedFiles, Check, Comparison, Permission, PullRequest, Repository, Review};
 use crate::ids::{
     CheckRunId, CommentId, CommitSha, DeliveryId, DeploymentId, Digest, EnvName, InstallationId,
-    Login, PrNumber,
+    IssueNumber, Login, PrNumber,
 };
 use crate::manifests::kustomization::Kustomization;
 use crate::outcome::{Evidence, PodTrouble};
@@ -241,6 +241,17 @@ pub struct DeploymentStatus {
     pub environment_url: Option<String>,
 }
 
+/// An issue as it is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssueText {
+    /// Its title.
+    pub title: String,
+    /// Its text.
+    pub body: String,
+    /// Whether it is open.
+    pub open: bool,
+}
+
 /// Writes to GitHub. Only the reporter holds one.
 #[async_trait]
 pub trait ForgeWriter: Send + Sync {
@@ -262,6 +273,17 @@ pub trait ForgeWriter: Send + Sync {
     async fn update_comment(&self, repo: &RepoRef, id: CommentId, body: &str) -> PortResult<()>;
     /// Adds a reaction to a comment; a no-op if it is there.
     async fn react(&self, repo: &RepoRef, id: CommentId, reaction: Reaction) -> PortResult<()>;
+    /// Finds the bot's own issue that carries a marker, open or closed; the newest of several.
+    async fn find_issue(&self, repo: &RepoRef, marker: &str) -> PortResult<Option<IssueNumber>>;
+    /// Opens an issue.
+    async fn create_issue(&self, repo: &RepoRef, issue: &IssueText) -> PortResult<IssueNumber>;
+    /// Replaces title, text and state of an issue. [`PortErrorKind::NotFound`] if somebody deleted it.
+    async fn update_issue(
+        &self,
+        repo: &RepoRef,
+        number: IssueNumber,
+        issue: &IssueText,
+    ) -> PortResult<()>;
     /// Finds the bot's own check run of a commit by the key it gave it.
     async fn find_check(
         &self,

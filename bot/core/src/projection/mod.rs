@@ -6,6 +6,7 @@
 mod apply;
 mod config;
 mod deploy;
+pub mod drift;
 mod lock;
 mod plan;
 mod queue;

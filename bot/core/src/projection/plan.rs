@@ -52,7 +52,7 @@ pub fn plan_check(
 fn plans<'s>(scene: &'s Scene<'_>) -> impl Iterator<Item = (&'s Run, &'s PlanWork)> {
     scene.runs.iter().filter_map(|run| match &run.order.work {
         Work::Plan(work) => Some((run, work)),
-        Work::Apply(_) | Work::Deploy(_) => None,
+        Work::Apply(_) | Work::Deploy(_) | Work::Look(_) => None,
     })
 }
 
@@ -229,7 +229,7 @@ fn provisional(run: &Run, scene: &Scene<'_>) -> Option<String> {
     }
 }
 
-fn summary(run: &Run, planned: &Planned, scene: &Scene<'_>) -> PlanSummary {
+pub(super) fn summary(run: &Run, planned: &Planned, scene: &Scene<'_>) -> PlanSummary {
     let stateful = scene.config.map(|config| config.stateful_types.as_slice());
     let policy = match (&planned.policy, run.order.stack()) {
         (Some(ruling), Some(stack)) => {
@@ -273,7 +273,7 @@ fn applied<'s>(
 }
 
 /// As whom a plan was made, or was tried to be.
-fn evidence(run: &Run) -> Option<&Evidence> {
+pub(super) fn evidence(run: &Run) -> Option<&Evidence> {
     match &run.outcome {
         Some(Outcome::Planned(planned)) => Some(&planned.evidence),
         Some(Outcome::Stopped(stopped)) => stopped.evidence.as_ref(),
@@ -288,7 +288,7 @@ fn stopped(run: &Run) -> Option<&crate::outcome::Stopped> {
     }
 }
 
-fn failure(run: &Run) -> Failure {
+pub(super) fn failure(run: &Run) -> Failure {
     let Some(stopped) = stopped(run) else {
         return Failure {
             step: "plan".to_owned(),

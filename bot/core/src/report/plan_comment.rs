@@ -297,7 +297,7 @@ pub(super) fn overview(rows: &[&PlanRow]) -> String {
 }
 
 impl PlanRow {
-    fn diff_section(&self) -> Option<Section> {
+    pub(super) fn diff_section(&self) -> Option<Section> {
         let RowState::Planned(plan) = &self.state else {
             return None;
         };
@@ -306,7 +306,7 @@ impl PlanRow {
     }
 
     /// The changes by module and type, where the plan is too long to be read at a glance.
-    fn sum_section(&self, summed: Summed) -> Option<Section> {
+    pub(super) fn sum_section(&self, summed: Summed) -> Option<Section> {
         let RowState::Planned(plan) = &self.state else {
             return None;
         };
@@ -315,7 +315,7 @@ impl PlanRow {
         Some(Section::folded_lines(3, summary, table))
     }
 
-    fn drift_section(&self) -> Option<Section> {
+    pub(super) fn drift_section(&self) -> Option<Section> {
         let RowState::Planned(plan) = &self.state else {
             return None;
         };
@@ -327,7 +327,7 @@ impl PlanRow {
         Some(Section::folded(6, summary, "diff", plan.drift.clone()))
     }
 
-    fn diagnostics_section(&self) -> Option<Section> {
+    pub(super) fn diagnostics_section(&self) -> Option<Section> {
         let RowState::Failed(failure) = &self.state else {
             return None;
         };

@@ -80,6 +80,15 @@ impl Reporter {
             ReportKey::DeployComment(id)
             | ReportKey::DeployCheck(id)
             | ReportKey::Deployment(id) => self.project_deploy(repo, &report.key, id).await,
+            ReportKey::DriftIssue(env) => {
+                let runs = self.store.runs(repo, &RunsOf::Drift(env.clone())).await?;
+                self.on_stage(repo, &runs, |scene| {
+                    Some(Shown::Issue(Box::new(projection::drift::drift_issue(
+                        env, scene,
+                    ))))
+                })
+                .await
+            }
             ReportKey::ConfigCheck(..)
             | ReportKey::GroupCheck(..)
             | ReportKey::Reply(..)

@@ -14,7 +14,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::gates::{Asking, void};
 use super::terraform::{FreshPlan, Workplace};
-use super::{Failure, Halt, Hand, merged, policy, succeeded};
+use super::{Failure, Halt, Hand, planned_revision, policy, succeeded};
 
 pub(super) async fn run(hand: &Hand<'_>, work: &ApplyWork) -> Result<RunEnd, Halt> {
     let _slot = hand.slot().await?;
@@ -31,7 +31,7 @@ async fn saved(hand: &Hand<'_>, work: &ApplyWork, plan: &RunId) -> Result<RunEnd
     hand.gates_of_apply(Some(&plan), Asking::Done(ruling))
         .await?;
     let worktree = hand
-        .checkout(merged(hand.run, &plan.identity.base)?)
+        .checkout(planned_revision(hand.run, &plan.identity.base)?)
         .await?;
     // Terraform would not take the plan of another version.
     let made_with = ToolVersion::parse(&plan.identity.tool).ok();

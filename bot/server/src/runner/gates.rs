@@ -1,7 +1,7 @@
 //! The last look at every gate, right before an effect, with live data.
 
 use slipway_core::config::Environment;
-use slipway_core::facts::{ConfigFacts, Facts, PullState};
+use slipway_core::facts::{ConfigFacts, Facts, PullFacts, PullState};
 use slipway_core::gates::{self, Asked, Candidate, Verdicts};
 use slipway_core::identity::PlanIdentity;
 use slipway_core::ids::ServiceName;
@@ -34,7 +34,15 @@ impl Hand<'_> {
         self.step(StepName::Gates, async {
             let facts = self.facts().await?;
             let env = self.environment(&facts)?;
-            let mut rows = closed(gates::for_apply(env, &facts, self.asked()));
+            let order = &self.run.order;
+            let mut rows = if order.is_about_drift() {
+                let mut rows = closed(gates::drift::for_drift(env, &facts, self.asked()));
+                let stack = order.stack();
+                rows.extend(stack.and_then(|s| gates::drift::held_row(&facts, &env.name, s)));
+                rows
+            } else {
+                closed(gates::for_apply(env, &facts, self.asked()))
+            };
             if let Some(saved) = saved {
                 rows.extend(moved(&facts, saved));
                 if saved.planned.is_expired(facts.now) {
@@ -95,7 +103,9 @@ impl Hand<'_> {
     fn asked(&self) -> Asked {
         match self.run.order.trigger {
             Trigger::Comment(_) | Trigger::Button => Asked::ByPerson,
-            Trigger::PullRequest | Trigger::Merge | Trigger::Run => Asked::ByItself,
+            Trigger::PullRequest | Trigger::Merge | Trigger::Run | Trigger::Schedule => {
+                Asked::ByItself
+            }
         }
     }
 
@@ -153,15 +163,22 @@ pub(super) fn void(state: String) -> GateRow {
 /// What moved since a plan was made: pull request and deploy.toml, as they are now.
 fn moved(facts: &Facts, saved: &SavedPlan) -> Vec<GateRow> {
     let made = &saved.identity;
-    let Some(pr) = &facts.pr else {
-        return vec![void("the pull request is gone".to_owned())];
-    };
-    let mut now = PlanIdentity {
-        pr: Some(pr.pull.number),
-        head: pr.pull.head.clone(),
-        base_ref: pr.pull.base_ref.clone(),
-        base: pr.base.clone(),
-        ..made.clone()
+    let mut now = match (&facts.pr, &facts.drift) {
+        (Some(pr), _) => PlanIdentity {
+            pr: Some(pr.pull.number),
+            head: pr.pull.head.clone(),
+            base_ref: pr.pull.base_ref.clone(),
+            base: pr.base.clone(),
+            ..made.clone()
+        },
+        (None, Some(drift)) => PlanIdentity {
+            pr: None,
+            head: drift.tip.clone(),
+            base_ref: facts.default_branch.clone(),
+            base: drift.tip.clone(),
+            ..made.clone()
+        },
+        (None, None) => return vec![void("the pull request is gone".to_owned())],
     };
     let mut rows = Vec::new();
     if let ConfigFacts::Valid(config) = &facts.config
@@ -181,7 +198,8 @@ fn moved(facts: &Facts, saved: &SavedPlan) -> Vec<GateRow> {
         }
     }
     rows.extend(made.differences(&now).into_iter().map(void));
-    if pr.pull.state == PullState::Closed {
+    let closed = |pr: &PullFacts| pr.pull.state == PullState::Closed;
+    if facts.pr.as_ref().is_some_and(closed) {
         rows.push(void("the pull request was closed".to_owned()));
     }
     rows

@@ -42,7 +42,9 @@ impl Runner {
                     work.stack.name
                 ),
             ),
-            Work::Plan(_) => ("the plan was cut off".to_owned(), "`/plan`".to_owned()),
+            Work::Plan(_) | Work::Look(_) => {
+                ("the plan was cut off".to_owned(), "`/plan`".to_owned())
+            }
         };
         RunEnd {
             mv: Move::Interrupt,

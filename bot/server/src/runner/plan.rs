@@ -6,11 +6,13 @@ use slipway_core::ports::RunEnd;
 use slipway_core::run::PlanWork;
 
 use super::terraform::Workplace;
-use super::{Failure, Halt, Hand, merged, policy, succeeded};
+use super::{Failure, Halt, Hand, planned_revision, policy, succeeded};
 
 pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt> {
     let _slot = hand.slot().await?;
-    let worktree = hand.checkout(merged(hand.run, &work.base)?).await?;
+    let worktree = hand
+        .checkout(planned_revision(hand.run, &work.base)?)
+        .await?;
     let tool = hand.tool(&work.stack, &*worktree, None).await?;
     let sessions = hand.sessions().await?;
     let place = Workplace {

@@ -18,6 +18,7 @@ mod configuring;
 mod crashes;
 mod credentials;
 mod deploying;
+mod drift;
 mod explaining;
 mod faults;
 mod identity;

@@ -111,6 +111,7 @@ pub(super) fn changed(was: &Environment, is: &Environment) -> Vec<Change> {
         windows: _,
         outside: _,
         on_failure: _,
+        drift: _,
     } = is;
     let mut findings = Findings::of(Subject::Environment(is.name.clone()));
     rights::changed(&was.allow, &is.allow, &mut findings);
@@ -121,6 +122,8 @@ pub(super) fn changed(was: &Environment, is: &Environment) -> Vec<Change> {
     switches(was, is, &mut findings);
     let pair = (was.url.as_ref(), is.url.as_ref());
     findings.optional("url", pair, Effect::Alters);
+    let pair = (was.drift.as_ref(), is.drift.as_ref());
+    findings.optional("drift", pair, Effect::Alters);
     findings.list
 }
 

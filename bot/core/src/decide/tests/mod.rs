@@ -3,6 +3,7 @@
 mod apply;
 mod button;
 mod deploy;
+mod drift;
 mod ended;
 mod merge;
 mod merge_group;

@@ -9,6 +9,7 @@
 //! in its `WHERE`, changes no row if somebody else has the work now, and is told `Conflict`. The
 //! end only says from when on somebody else may take it.
 
+mod drift;
 mod error;
 mod inbox;
 mod intents;
@@ -33,8 +34,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use slipway_core::event::{Event, RepoRef};
-use slipway_core::facts::{Hold, Lock, Release};
-use slipway_core::ids::{CommitSha, DeliveryId, EnvName, PrNumber, RunId, ServiceName};
+use slipway_core::facts::{DriftTurn, Hold, Lock, Release};
+use slipway_core::ids::{
+    CommitSha, DeliveryId, EnvName, IssueNumber, PrNumber, RunId, ServiceName,
+};
 use slipway_core::intent::{Content, Intent, ReportKey};
 use slipway_core::outcome::{Outcome, Progress};
 use slipway_core::policy::Override;
@@ -287,6 +290,24 @@ impl Store for SqlStore {
         locks::holds(self, repo)
             .await
             .doing(|| format!("reading the holds of {}", repo.name))
+    }
+
+    async fn drift_turns(&self, repo: &RepoRef) -> PortResult<Vec<DriftTurn>> {
+        drift::turns(self, repo)
+            .await
+            .doing(|| format!("reading the turns of {}", repo.name))
+    }
+
+    async fn begin_drift_turns(&self, now: Timestamp) -> PortResult<u64> {
+        drift::begin(self, now)
+            .await
+            .doing(|| "beginning the looks for drift".to_owned())
+    }
+
+    async fn drift_issue(&self, repo: &RepoRef, issue: IssueNumber) -> PortResult<Option<EnvName>> {
+        drift::issue(self, repo, issue)
+            .await
+            .doing(|| format!("looking up the issue {}#{issue}", repo.name))
     }
 
     async fn releases(&self, repo: &RepoRef) -> PortResult<Vec<Release>> {

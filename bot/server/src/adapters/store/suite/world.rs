@@ -101,6 +101,7 @@ fn stack(name: &str) -> StackSpec {
 
 fn order(pr: u64, work: Work) -> RunOrder {
     RunOrder {
+        issue: None,
         repo: repo("shop"),
         env: env("dev"),
         pr: Some(PrNumber(pr)),
@@ -128,6 +129,7 @@ pub(super) fn plan(pr: u64, name: &str) -> NewRun {
             stack: stack(name),
             aws: access(),
             base_ref: "main".into(),
+            held_by: None,
             base: commit('b'),
         }),
     ))
