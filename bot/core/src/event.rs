@@ -6,7 +6,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::ids::{
-    CheckRunId, CommentId, CommitSha, InstallationId, Login, PrNumber, RepoName, RunId,
+    CheckRunId, CommentId, CommitSha, EnvName, InstallationId, IssueNumber, Login, PrNumber,
+    RepoName, RunId,
 };
 
 /// A repository as one installation of the App reaches it.
@@ -56,6 +57,20 @@ pub enum EventKind {
         comment: CommentId,
         /// Its text.
         body: String,
+    },
+    /// A person wrote a new comment on an issue that the bot may have opened.
+    IssueComment {
+        /// On which issue.
+        issue: IssueNumber,
+        /// The comment.
+        comment: CommentId,
+        /// Its text.
+        body: String,
+    },
+    /// The moment has come to look for drift.
+    DriftDue {
+        /// In which environment.
+        env: EnvName,
     },
     /// A review was submitted or dismissed.
     Review {

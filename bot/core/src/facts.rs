@@ -11,7 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::codeowners::{CodeOwners, Fault, TeamName};
 use crate::config::{Checked, Config, Diagnostic};
 use crate::event::RepoRef;
-use crate::ids::{CommitSha, Digest, EnvName, Login, PrNumber, RunId, ServiceName, StackName};
+use crate::ids::{
+    CommitSha, Digest, EnvName, IssueNumber, Login, PrNumber, RunId, ServiceName, StackName,
+};
+use crate::policy::Override;
 use crate::run::Run;
 use crate::stacks::graph::Modules;
 
@@ -42,6 +45,30 @@ pub struct Facts {
     pub store: StoreFacts,
     /// What a named commit stands for, where a command names one.
     pub named_commit: Option<NamedCommit>,
+    /// What an event about drift is about.
+    pub drift: Option<DriftFacts>,
+}
+
+/// What is compared with an environment, and where what differs is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DriftFacts {
+    /// The environment.
+    pub env: EnvName,
+    /// The tip of the default branch.
+    pub tip: CommitSha,
+    /// The issue that somebody comments on.
+    pub issue: Option<IssueNumber>,
+}
+
+/// When an environment is to be looked at for drift next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DriftTurn {
+    /// The environment.
+    pub env: EnvName,
+    /// The schedule, as deploy.toml writes it.
+    pub schedule: String,
+    /// When it is its turn.
+    pub due_at: Timestamp,
 }
 
 /// deploy.toml as it was found.
@@ -285,7 +312,7 @@ pub struct NamedCommit {
 /// What the store knows about a repository.
 #[derive(Clone, Debug, Default)]
 pub struct StoreFacts {
-    /// The runs of the pull request, newest first.
+    /// The runs of the pull request, newest first; for drift those about the environment.
     pub runs: Vec<Run>,
     /// Runs of the whole repository that are not over, oldest first.
     pub active: Vec<Run>,
@@ -302,8 +329,12 @@ pub struct StoreFacts {
     pub subject: Option<Run>,
     /// The active runs whose commit the merge commit of the event's pull request contains.
     pub contained: BTreeSet<RunId>,
+    /// What was said over policies on the event's pull request, newest first.
+    pub overrides: Vec<Override>,
     /// By how many commits the default branch is ahead of each live commit.
     pub behind: BTreeMap<CommitSha, u64>,
+    /// When environments are looked at for drift next, as far as that is kept.
+    pub turns: Vec<DriftTurn>,
 }
 
 /// What a lock is a claim on.

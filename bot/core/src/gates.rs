@@ -4,6 +4,7 @@
 //! `/explain` and the last look right before an effect, so that none can say what another doesn't.
 
 mod codeowners;
+pub mod drift;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,6 +35,8 @@ pub enum Operation {
     Deploy,
     /// Have a state lock forced open.
     ForceUnlock,
+    /// Have a plan applied although policies deny it.
+    Override,
 }
 
 /// Why a closed gate needs no refusal: it opens by itself.
@@ -173,6 +176,7 @@ pub fn right(operation: Operation, env: &Environment, actor: Option<&ActorFacts>
         Operation::Apply => ("apply", &env.allow.apply),
         Operation::Deploy => ("deploy", &env.allow.deploy),
         Operation::ForceUnlock => ("force-unlock", &env.allow.force_unlock),
+        Operation::Override => ("override policies", &env.allow.overrides),
     };
     let Some(actor) = actor else {
         return Gate::closed("right", "nobody is known to ask", "ask by a comment");

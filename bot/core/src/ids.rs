@@ -219,6 +219,10 @@ number_id!(
     PrNumber
 );
 number_id!(
+    /// The number of an issue within its repository.
+    IssueNumber
+);
+number_id!(
     /// The id of one installation of the App.
     InstallationId
 );
@@ -234,6 +238,15 @@ number_id!(
     /// The id of a GitHub deployment.
     DeploymentId
 );
+
+impl IssueNumber {
+    /// The thread of comments on it. GitHub counts issues and pull requests together and takes
+    /// comments on either in the same way.
+    #[must_use]
+    pub fn thread(self) -> PrNumber {
+        PrNumber(self.0)
+    }
+}
 
 impl CommitSha {
     /// The first seven digits, as people and GitHub write them.

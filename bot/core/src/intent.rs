@@ -5,9 +5,10 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use crate::facts::{Hold, Lock, LockTarget};
+use crate::facts::{DriftTurn, Hold, Lock, LockTarget};
 use crate::ids::{CommentId, CommitSha, DeliveryId, EnvName, PrNumber, RunId};
 use crate::outcome::Outcome;
+use crate::policy::Override;
 use crate::ports::Reaction;
 use crate::report::check::CheckOutput;
 use crate::run::{Move, RunOrder, RunState};
@@ -81,8 +82,14 @@ pub enum Intent {
     Disgrace(RunId),
     /// Let the plans of this head commit run although its author may not plan.
     Bless(CommitSha),
+    /// Let a plan be applied although policies deny it; its reports are due again.
+    Override(Override),
     /// Let the files of all plans made for a pull request so far go: it is closed.
     DropPlans(PrNumber),
+    /// Look for drift in an environment from a moment on, by a schedule.
+    TakeTurns(DriftTurn),
+    /// No longer look for drift in an environment.
+    EndTurns(EnvName),
     /// Say something on GitHub once.
     Say(ReportKey, Content),
     /// Project the store onto GitHub anew.
@@ -130,11 +137,16 @@ pub enum ReportKey {
     SummaryCheck(PrNumber, CommitSha),
     /// The same of a merge queue's commit, by the pull request whose place it is.
     GroupCheck(PrNumber, CommitSha),
+    /// The issue with what differs in an environment from the default branch.
+    DriftIssue(EnvName),
     /// The answer to a delivery.
     Reply(PrNumber, DeliveryId),
     /// A sign on a comment.
     Reaction(CommentId, Reaction),
 }
+
+/// What the keys of issues about drift begin with, and a `/`.
+pub const DRIFT_ISSUE: &str = "drift-issue";
 
 impl fmt::Display for ReportKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -150,6 +162,7 @@ impl fmt::Display for ReportKey {
             Self::ConfigCheck(pr, sha) => write!(f, "config-check/{pr}/{sha}"),
             Self::SummaryCheck(pr, sha) => write!(f, "summary-check/{pr}/{sha}"),
             Self::GroupCheck(pr, sha) => write!(f, "group-check/{pr}/{sha}"),
+            Self::DriftIssue(env) => write!(f, "{DRIFT_ISSUE}/{env}"),
             Self::Reply(pr, cause) => write!(f, "reply/{pr}/{cause}"),
             Self::Reaction(comment, reaction) => write!(f, "reaction/{comment}/{reaction:?}"),
         }
@@ -207,6 +220,7 @@ impl ReportKey {
             ["group-check", number, sha] => {
                 Self::GroupCheck(pr(number)?, CommitSha::parse(sha).ok()?)
             }
+            [DRIFT_ISSUE, env] => Self::DriftIssue(EnvName::parse(env).ok()?),
             ["reply", number, cause] => Self::Reply(pr(number)?, DeliveryId::parse(cause).ok()?),
             ["reaction", comment, word] => {
                 let reaction = [
@@ -283,7 +297,21 @@ pub fn reports_of(id: &RunId, order: &RunOrder) -> Vec<ReportKey> {
                     order.env.clone(),
                 ));
                 keys.push(ReportKey::SummaryCheck(pr, order.commit.clone()));
+            } else {
+                keys.push(ReportKey::DriftIssue(order.env.clone()));
             }
+        }
+        Work::Look(_) => keys.push(ReportKey::DriftIssue(order.env.clone())),
+        Work::Apply(_) if order.is_about_drift() => {
+            // A check run on the default branch's tip would say that its commit is to blame.
+            if let Some(issue) = order.issue {
+                keys.push(ReportKey::ApplyComment(
+                    issue.thread(),
+                    order.cause.clone(),
+                    order.env.clone(),
+                ));
+            }
+            keys.push(ReportKey::DriftIssue(order.env.clone()));
         }
         Work::Apply(work) => {
             if let Some(pr) = order.pr {
@@ -347,6 +375,7 @@ mod tests {
             ReportKey::ConfigCheck(pr, sha.clone()),
             ReportKey::SummaryCheck(pr, sha.clone()),
             ReportKey::GroupCheck(pr, sha),
+            ReportKey::DriftIssue(EnvName::parse("prod").unwrap()),
             ReportKey::Reply(pr, cause),
             ReportKey::Reaction(CommentId(9), Reaction::ThumbsDown),
         ] {

@@ -19,6 +19,7 @@ pub mod intent;
 pub mod manifests;
 pub mod outcome;
 pub mod plan;
+pub mod policy;
 pub mod ports;
 pub mod projection;
 pub mod provisional;

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{CommitSha, Digest, PrNumber};
 use crate::plan::{Counts, Diagnostic, Plan};
+use crate::policy::Ruling;
 use crate::ports::StateLock;
 use crate::report::markdown::time;
 use crate::report::refusal::GateRow;
@@ -27,6 +28,8 @@ pub enum Outcome {
     Deployed(Box<Deployed>),
     /// A state lock was forced open.
     Unlocked(Box<Unlocked>),
+    /// What runs of a service was seen.
+    Seen(Box<Seen>),
     /// Gates were closed right before the effect.
     Refused {
         /// The closed gates.
@@ -74,6 +77,9 @@ pub struct Planned {
     /// From when on the plan file is gone; plans of an older Slipway do not say.
     #[serde(default)]
     pub expires_at: Option<Timestamp>,
+    /// What the stack's policies say of it; none where the stack has no policies.
+    #[serde(default)]
+    pub policy: Option<Ruling>,
     /// The base that the head was merged into.
     pub base: CommitSha,
     /// Whether the workspace was not there and was made for this plan.
@@ -144,6 +150,15 @@ pub struct Deployed {
     pub evidence: Evidence,
     /// When all was ready.
     pub at: Timestamp,
+}
+
+/// What runs of a service.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Workloads, each with an image that it runs.
+    pub images: Vec<(String, String)>,
+    /// The role used.
+    pub evidence: Evidence,
 }
 
 /// The release that was live before.

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::RepoRef;
 use crate::ids::{
-    CommentId, CommitSha, DeliveryId, Digest, EnvName, Login, PrNumber, RunId, ServiceName,
-    StackName,
+    CommentId, CommitSha, DeliveryId, Digest, EnvName, IssueNumber, Login, PrNumber, RunId,
+    ServiceName, StackName,
 };
 use crate::outcome::Outcome;
 use crate::ports::StateLock;
@@ -45,9 +45,13 @@ pub struct RunOrder {
     pub repo: RepoRef,
     /// In which environment.
     pub env: EnvName,
-    /// The pull request that it belongs to.
+    /// The pull request that it belongs to; none where it is about drift.
     pub pr: Option<PrNumber>,
-    /// The commit that it is about: a pull request's head, or the merge commit.
+    /// The issue about drift that it was asked for on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issue: Option<IssueNumber>,
+    /// The commit that it is about: a pull request's head, or the merge commit; for drift the tip of
+    /// the default branch.
     pub commit: CommitSha,
     /// Who asked, or whose merge led to it.
     pub actor: Login,
@@ -75,6 +79,8 @@ pub enum Trigger {
     Merge,
     /// By another run (a rollback after a failed rollout).
     Run,
+    /// By the clock (a look for drift).
+    Schedule,
 }
 
 /// The work of a run.
@@ -89,6 +95,18 @@ pub enum Work {
     Deploy(DeployWork),
     /// Force the state lock of one stack in one environment open.
     ForceUnlock(ForceUnlockWork),
+    /// See what one environment runs of one service.
+    Look(LookWork),
+}
+
+/// What a look at a service is to do.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LookWork {
+    /// The service, as deploy.toml had it. The run's commit is that of its last release, whose
+    /// manifests name its workloads.
+    pub service: ServiceSpec,
+    /// Roles and account.
+    pub aws: AwsAccess,
 }
 
 /// What a plan run is to do.
@@ -102,6 +120,10 @@ pub struct PlanWork {
     pub base_ref: String,
     /// The tip of the base branch that the head is merged into.
     pub base: CommitSha,
+    /// The pull request that holds the stack while it is looked at for drift: what was applied of it
+    /// and is not merged is expected to differ.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held_by: Option<PrNumber>,
 }
 
 /// What an apply run is to do.
@@ -334,16 +356,16 @@ impl RunOrder {
             Work::Plan(work) => Some(&work.stack.name),
             Work::Apply(work) => Some(&work.stack.name),
             Work::ForceUnlock(work) => Some(&work.stack.name),
-            Work::Deploy(_) => None,
+            Work::Deploy(_) | Work::Look(_) => None,
         }
     }
 
-    /// The service that the run is about.
+    /// The service that the run rolls out.
     #[must_use]
     pub fn service(&self) -> Option<&ServiceName> {
         match &self.work {
             Work::Deploy(work) => Some(&work.service.name),
-            Work::Plan(_) | Work::Apply(_) | Work::ForceUnlock(_) => None,
+            Work::Plan(_) | Work::Apply(_) | Work::Look(_) | Work::ForceUnlock(_) => None,
         }
     }
 
@@ -355,6 +377,7 @@ impl RunOrder {
             Work::Apply(work) => work.stack.name.as_str(),
             Work::Deploy(work) => work.service.name.as_str(),
             Work::ForceUnlock(work) => work.stack.name.as_str(),
+            Work::Look(work) => work.service.name.as_str(),
         }
     }
 
@@ -362,12 +385,24 @@ impl RunOrder {
     #[must_use]
     pub fn kind(&self) -> &'static str {
         match &self.work {
+            Work::Look(_) => "drift",
+            Work::Plan(_) if self.is_about_drift() => "drift",
             Work::Plan(_) => "plan",
             Work::Apply(_) => "apply",
             Work::Deploy(work) if work.rollback.is_some() => "rollback",
             Work::Deploy(_) => "deploy",
             Work::ForceUnlock(_) => "force-unlock",
         }
+    }
+
+    /// Whether it looks for drift, or mends it: no pull request stands behind it.
+    #[must_use]
+    pub fn is_about_drift(&self) -> bool {
+        self.pr.is_none()
+            && match self.work {
+                Work::Plan(_) | Work::Apply(_) | Work::Look(_) => true,
+                Work::Deploy(_) | Work::ForceUnlock(_) => false,
+            }
     }
 
     /// Roles and account of the run.
@@ -378,6 +413,7 @@ impl RunOrder {
             Work::Apply(work) => &work.aws,
             Work::Deploy(work) => &work.aws,
             Work::ForceUnlock(work) => &work.aws,
+            Work::Look(work) => &work.aws,
         }
     }
 }
@@ -421,6 +457,8 @@ pub enum StepName {
     Init,
     /// `terraform plan` and `show`.
     Plan,
+    /// Hold the plan against the stack's policies.
+    Policy,
     /// `terraform apply`: an effect.
     Apply,
     /// `terraform force-unlock`: an effect.
@@ -435,17 +473,20 @@ pub enum StepName {
     Manifests,
     /// Watch the rollout.
     Rollout,
+    /// See which images run.
+    Images,
 }
 
 impl StepName {
     /// All steps.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Gates,
         Self::Checkout,
         Self::Tool,
         Self::Credentials,
         Self::Init,
         Self::Plan,
+        Self::Policy,
         Self::Apply,
         Self::ForceUnlock,
         Self::Image,
@@ -453,6 +494,7 @@ impl StepName {
         Self::Cluster,
         Self::Manifests,
         Self::Rollout,
+        Self::Images,
     ];
 
     /// Whether the step changes the world, so that it is never repeated without a person's word.
@@ -471,6 +513,7 @@ impl StepName {
             Self::Credentials => "credentials",
             Self::Init => "init",
             Self::Plan => "plan",
+            Self::Policy => "policy",
             Self::Apply => "apply",
             Self::ForceUnlock => "force-unlock",
             Self::Image => "image",
@@ -478,6 +521,7 @@ impl StepName {
             Self::Cluster => "cluster",
             Self::Manifests => "manifests",
             Self::Rollout => "rollout",
+            Self::Images => "images",
         }
     }
 

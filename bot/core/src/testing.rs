@@ -206,6 +206,7 @@ pub(crate) fn situation() -> Situation {
             pr: Some(pr),
             store: StoreFacts::default(),
             named_commit: None,
+            drift: None,
         },
     }
 }
@@ -510,6 +511,7 @@ fn kit(number: u32, name: &str, work: Work) -> RunKit {
             repo: repo(),
             env: env(name),
             pr: Some(PR),
+            issue: None,
             commit: sha('a'),
             actor: login("ana"),
             trigger: Trigger::Comment(COMMENT),
@@ -549,6 +551,7 @@ pub(crate) fn plan(number: u32, stack_name: &str, name: &str) -> RunKit {
         aws: access(name, "plan"),
         base_ref: "main".to_owned(),
         base: sha('b'),
+        held_by: None,
     });
     kit(number, name, work)
 }
@@ -562,6 +565,7 @@ pub(crate) fn planned(number: u32, stack_name: &str, name: &str, creates: usize)
             artifact: format!("plans/{number}"),
             sha256: "0".repeat(64),
             expires_at: None,
+            policy: None,
             base: sha('b'),
             made_workspace: false,
             tool_version: "terraform 1.11.4".to_owned(),
@@ -849,7 +853,20 @@ fn line(intent: &Intent) -> String {
         Intent::Resume(name) => format!("resume {name}"),
         Intent::Disgrace(run) => format!("disgrace {}", run.short()),
         Intent::Bless(head) => format!("bless {}", head.short()),
+        Intent::Override(word) => format!(
+            "override {} in {} at {}, {}: {}",
+            word.stack,
+            word.env,
+            word.head.short(),
+            word.digest,
+            word.sentence()
+        ),
         Intent::DropPlans(pr) => format!("drop the plans of #{pr}"),
+        Intent::TakeTurns(turn) => format!(
+            "look for drift in {} {}, next at {}",
+            turn.env, turn.schedule, turn.due_at
+        ),
+        Intent::EndTurns(env) => format!("no longer look for drift in {env}"),
         Intent::Refresh(key) => format!("refresh {key}"),
         Intent::LookForImages => "look for images".to_owned(),
         Intent::Say(key, content) => said(key, content),
@@ -914,6 +931,7 @@ fn order(order: &RunOrder) -> String {
         Trigger::PullRequest => "pull request",
         Trigger::Merge => "merge",
         Trigger::Run => "run",
+        Trigger::Schedule => "schedule",
     };
     let work = match &order.work {
         Work::Plan(work) => format!("onto {}@{}", work.base_ref, work.base.short()),
@@ -924,6 +942,7 @@ fn order(order: &RunOrder) -> String {
                 reviewed.as_ref().map_or("none", |run| run.short())
             ),
         },
+        Work::Look(_) => "with what runs".to_owned(),
         Work::Deploy(work) => match &work.image {
             ImageToDeploy::Tag(tag) => format!("tag {}", &tag[..11]),
             ImageToDeploy::Digest(digest) => format!("digest {}", digest.short()),

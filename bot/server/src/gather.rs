@@ -4,6 +4,7 @@
 //! can't be read becomes an [`Unread`], which closes that gate. What everything hangs on (the pull
 //! request itself, deploy.toml) is an error, and the delivery is tried again later.
 
+mod drift;
 mod modules;
 mod owners;
 
@@ -14,8 +15,8 @@ use slipway_core::command::{self, Command, Parsed};
 use slipway_core::config::{Config, Who};
 use slipway_core::event::{Event, EventKind, RepoRef};
 use slipway_core::facts::{
-    ActorFacts, ChangedFiles, ConfigFacts, Facts, NamedCommit, Permission, ProposedConfig,
-    PullFacts, PullRequest, PullState, Read, Review, StoreFacts, Unread,
+    ActorFacts, ChangedFiles, ConfigFacts, DriftFacts, Facts, NamedCommit, Permission,
+    ProposedConfig, PullFacts, PullRequest, PullState, Read, Review, StoreFacts, Unread,
 };
 use slipway_core::ids::{CommitSha, Login, PrNumber, RunId};
 use slipway_core::intent::ReportKey;
@@ -68,11 +69,24 @@ impl Gather {
     /// # Errors
     /// When something that everything hangs on can't be read.
     pub async fn facts(&self, event: &Event) -> PortResult<Facts> {
-        if matches!(
-            event.kind,
-            EventKind::Review { .. } | EventKind::Push { .. } | EventKind::ImageMaybe
-        ) {
-            return Ok(self.bare(&event.repo));
+        match &event.kind {
+            EventKind::Review { .. } | EventKind::ImageMaybe => return Ok(self.bare(&event.repo)),
+            EventKind::Push { branch, .. } => return self.for_push(&event.repo, branch).await,
+            EventKind::DriftDue { env } => {
+                let app = self.forge.app().await?.login;
+                return self.for_drift(&event.repo, env, None, &app).await;
+            }
+            EventKind::IssueComment { issue, .. } => {
+                let env = self.store.drift_issue(&event.repo, *issue).await?;
+                return match (env, &event.actor) {
+                    (Some(env), Some(actor)) => {
+                        self.for_drift(&event.repo, &env, Some(*issue), &actor.login)
+                            .await
+                    }
+                    _ => Ok(self.bare(&event.repo)),
+                };
+            }
+            _ => {}
         }
         let subject = self.subject(event).await?;
         let actor = event.actor.as_ref().map(|actor| actor.login.clone());
@@ -95,8 +109,17 @@ impl Gather {
             run: Some(run.clone()),
             depth: Depth::Gates,
         };
-        self.of(&run.order.repo, subject, Some(&run.order.actor))
-            .await
+        let repo = &run.order.repo;
+        let mut facts = self.of(repo, subject, Some(&run.order.actor)).await?;
+        if run.order.is_about_drift() {
+            let tip = self.forge.branch_tip(repo, &facts.default_branch).await?;
+            facts.drift = Some(DriftFacts {
+                env: run.order.env.clone(),
+                tip,
+                issue: run.order.issue,
+            });
+        }
+        Ok(facts)
     }
 
     /// deploy.toml of the default branch.
@@ -118,6 +141,7 @@ impl Gather {
             pr: None,
             store: StoreFacts::default(),
             named_commit: None,
+            drift: None,
         }
     }
 
@@ -149,7 +173,10 @@ impl Gather {
                     depth: Depth::State,
                 }
             }
-            EventKind::Push { .. } | EventKind::ImageMaybe => gates(None),
+            EventKind::Push { .. }
+            | EventKind::ImageMaybe
+            | EventKind::DriftDue { .. }
+            | EventKind::IssueComment { .. } => gates(None),
         })
     }
 
@@ -219,10 +246,15 @@ impl Gather {
             pr,
             store,
             named_commit: None,
+            drift: None,
         })
     }
 
-    async fn config_at(&self, repo: &RepoRef, at: &str) -> PortResult<ConfigFacts> {
+    /// deploy.toml of a commit or branch.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub async fn config_at(&self, repo: &RepoRef, at: &str) -> PortResult<ConfigFacts> {
         Ok(match self.forge.file(repo, CONFIG_PATH, at).await? {
             None => ConfigFacts::Missing,
             Some(text) => match Config::parse(&text) {
@@ -353,8 +385,14 @@ impl Gather {
         let mut named = BTreeSet::new();
         for env in config.iter().flat_map(|config| &config.environments) {
             let allow = &env.allow;
-            let others = allow.deploy.iter().chain(&allow.force_unlock);
-            for who in allow.plan.iter().chain(&allow.apply).chain(others) {
+            let lists = [
+                &allow.plan,
+                &allow.apply,
+                &allow.deploy,
+                &allow.overrides,
+                &allow.force_unlock,
+            ];
+            for who in lists.into_iter().flatten() {
                 if let Who::Team { org, slug } = who {
                     named.insert((org.to_ascii_lowercase(), slug.to_ascii_lowercase()));
                 }
@@ -395,6 +433,11 @@ impl Gather {
             locks: self.store.locks(repo, self.clock.now()).await?,
             holds: self.store.holds(repo).await?,
             releases: self.store.releases(repo).await?,
+            overrides: match pr {
+                Some(pr) => self.store.overrides(repo, pr).await?,
+                None => Vec::new(),
+            },
+            turns: self.store.drift_turns(repo).await?,
             subject,
             ..StoreFacts::default()
         })

@@ -8,8 +8,8 @@ use url::Url;
 
 /// What the App may do, by GitHub's names in the link, and what for.
 ///
-/// `issues` is only there because GitHub ties the event `issue_comment` to it: comments on pull
-/// requests are read and written by `pull_requests`.
+/// GitHub ties the event `issue_comment` to `issues`; comments on pull requests are read and written
+/// by `pull_requests` all the same.
 pub const PERMISSIONS: [(&str, &str, &str); 11] = [
     ("contents", "read", "clone, read `deploy.toml`"),
     (
@@ -21,7 +21,11 @@ pub const PERMISSIONS: [(&str, &str, &str); 11] = [
     ("deployments", "write", "GitHub's deployments"),
     ("statuses", "read", "the checks that gates wait for"),
     ("merge_queues", "read", "receive the event `merge_group`"),
-    ("issues", "read", "receive the event `issue_comment`"),
+    (
+        "issues",
+        "write",
+        "receive the event `issue_comment`, the issues about drift",
+    ),
     ("packages", "read", "receive the event `registry_package`"),
     ("actions", "read", "receive the event `workflow_run`"),
     ("metadata", "read", "GitHub grants it to every App"),
@@ -137,7 +141,7 @@ mod tests {
         &deployments=write
         &statuses=read
         &merge_queues=read
-        &issues=read
+        &issues=write
         &packages=read
         &actions=read
         &metadata=read

@@ -19,7 +19,7 @@ pub fn names(order: &RunOrder) -> Names {
         Trigger::Comment(_) | Trigger::Button | Trigger::PullRequest | Trigger::Merge => {
             Some(&order.actor)
         }
-        Trigger::Run => None,
+        Trigger::Run | Trigger::Schedule => None,
     };
     let repo = &order.repo.name;
     Names {

@@ -199,6 +199,14 @@ fn told(run: &Run) -> (String, String) {
             String::new(),
         ),
         Some(Outcome::Unlocked(_)) => ("the state lock is gone".to_owned(), String::new()),
+        Some(Outcome::Seen(seen)) => {
+            let list: Vec<String> = seen
+                .images
+                .iter()
+                .map(|(workload, image)| format!("{workload} runs {image}"))
+                .collect();
+            (list.join("; "), String::new())
+        }
         Some(Outcome::Refused { gates }) => {
             let list: Vec<String> = gates
                 .iter()
@@ -217,6 +225,7 @@ fn evidence(run: &Run) -> String {
         Some(Outcome::Applied(applied)) => Some(&applied.evidence),
         Some(Outcome::Deployed(deployed)) => Some(&deployed.evidence),
         Some(Outcome::Unlocked(unlocked)) => Some(&unlocked.evidence),
+        Some(Outcome::Seen(seen)) => Some(&seen.evidence),
         Some(Outcome::Stopped(stopped)) => stopped.evidence.as_ref(),
         Some(Outcome::Refused { .. }) | None => None,
     };

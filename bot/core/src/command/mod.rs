@@ -122,6 +122,13 @@ pub enum Command {
         /// Which lock.
         id: LockId,
     },
+    /// Let plans be applied although policies deny them.
+    Override {
+        /// Where.
+        env: EnvName,
+        /// Why. A person's words: to be shown, never to be interpreted.
+        reason: String,
+    },
     /// Show the board.
     Where,
     /// Show every gate of an environment.
@@ -159,6 +166,7 @@ impl Command {
             Self::Lock { .. } => "lock",
             Self::Unlock { .. } => "unlock",
             Self::ForceUnlock { .. } => "force-unlock",
+            Self::Override { .. } => "override",
             Self::Where => "where",
             Self::Explain { .. } => "explain",
             Self::Confirm { .. } => "confirm",
@@ -192,6 +200,7 @@ impl Command {
             | Self::Lock { env, .. }
             | Self::Unlock { env }
             | Self::ForceUnlock { env, .. }
+            | Self::Override { env, .. }
             | Self::Explain { env } => Some(env),
             Self::Where | Self::Confirm { .. } | Self::Cancel { .. } | Self::Retry | Self::Help => {
                 None
@@ -228,6 +237,7 @@ impl fmt::Display for Command {
                 flag(f, "--for", ttl.map(format_duration))?;
                 word(f, reason.as_deref().map(parse::quote))
             }
+            Self::Override { env, reason } => write!(f, " {env} {}", parse::quote(reason)),
             Self::Resume { env } | Self::Unlock { env } | Self::Explain { env } => {
                 write!(f, " {env}")
             }

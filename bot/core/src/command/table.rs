@@ -44,6 +44,8 @@ pub enum Arity {
     Optional,
     /// Any number of times. Only the last argument.
     Many,
+    /// Any number of times, but once at least. Only the last argument.
+    Some,
 }
 
 /// A named option with a value.
@@ -93,6 +95,8 @@ pub enum Right {
     Deploy,
     /// To force the state locks of the environment open.
     ForceUnlock,
+    /// To override policies in the environment.
+    Override,
     /// The one that the run took which it is about.
     OfTheRun,
 }
@@ -302,6 +306,29 @@ pub const COMMANDS: &[Spec] = &[
         },
     },
     Spec {
+        name: "override",
+        arguments: &[
+            ENV,
+            Argument {
+                name: "REASON",
+                kind: Kind::Text,
+                arity: Arity::Some,
+            },
+        ],
+        flags: &[],
+        right: Right::Override,
+        summary: "let the plans of this pull request be applied although policies deny them",
+        help: "It covers what is denied in that environment at the head commit it was said about, and nothing else: \
+               another commit, or another denial, needs another word. The reason is kept and shown.",
+        example: "/override prod the bucket was emptied in #41",
+        build: |values| {
+            Some(Command::Override {
+                env: values.environment()?,
+                reason: values.text()?,
+            })
+        },
+    },
+    Spec {
         name: "where",
         arguments: &[],
         flags: &[],
@@ -406,6 +433,7 @@ impl Spec {
                 Arity::One => format!(" {name}"),
                 Arity::Optional => format!(" [{name}]"),
                 Arity::Many => format!(" [{name}…]"),
+                Arity::Some => format!(" {name}…"),
             });
         }
         for flag in self.flags {

@@ -16,10 +16,11 @@ use super::raw::{
     Located, Named, RawAllow, RawAws, RawEnvironment, RawHazards, RawProvenance, RawService,
     RawStack, Texts, WordOrList,
 };
+use super::schedule::Schedule;
 use super::template::{TagTemplate, Template};
 use super::values::{
     parse_backend_config, parse_cluster, parse_external_id, parse_manifests, parse_namespace,
-    parse_path_template, parse_type_pattern, parse_url, parse_workspace,
+    parse_path_template, parse_policies, parse_type_pattern, parse_url, parse_workspace,
 };
 use super::who::{Allow, Who};
 use super::window::Window;
@@ -104,6 +105,7 @@ fn environment(
         None => Some(Checks::None),
     };
     let windows = findings.parse_list(raw.windows.as_ref(), Window::parse);
+    let drift = findings.parse_optional(raw.drift.as_ref(), Schedule::parse);
     let allow = raw
         .allow
         .as_ref()
@@ -133,6 +135,7 @@ fn environment(
             .as_ref()
             .map_or(Outside::Queue, |outside| *outside.value()),
         on_failure: raw.on_failure.unwrap_or(OnFailure::Rollback),
+        drift,
         aws: aws?,
         allow,
     })
@@ -196,9 +199,9 @@ fn aws(raw: &RawAws, findings: &mut Findings<'_>) -> Option<Aws> {
 }
 
 fn allow(raw: &RawAllow, findings: &mut Findings<'_>) -> Allow {
-    let mut list = |written: Option<&Texts>, usual: Who| {
+    let mut list = |written: Option<&Texts>, otherwise: &[Who]| {
         let Some(written) = written else {
-            return vec![usual];
+            return otherwise.to_vec();
         };
         let mut list: Vec<Who> = Vec::new();
         for text in written {
@@ -217,10 +220,11 @@ fn allow(raw: &RawAllow, findings: &mut Findings<'_>) -> Allow {
         list
     };
     Allow {
-        plan: list(raw.plan.as_ref(), Who::Write),
-        apply: list(raw.apply.as_ref(), Who::Write),
-        deploy: list(raw.deploy.as_ref(), Who::Write),
-        force_unlock: list(raw.force_unlock.as_ref(), Who::Admin),
+        plan: list(raw.plan.as_ref(), &[Who::Write]),
+        apply: list(raw.apply.as_ref(), &[Who::Write]),
+        deploy: list(raw.deploy.as_ref(), &[Who::Write]),
+        overrides: list(raw.overrides.as_ref(), &[]),
+        force_unlock: list(raw.force_unlock.as_ref(), &[Who::Admin]),
     }
 }
 
@@ -248,6 +252,7 @@ fn stack(
         None => Globs::parse(&WHEN_MODIFIED).ok(),
     };
     let terraform = findings.parse_optional(raw.terraform.as_ref(), ToolVersion::parse);
+    let policies = findings.parse_list(raw.policies.as_ref(), parse_policies);
     Some(Stack {
         name: name?,
         dir: dir?,
@@ -258,6 +263,7 @@ fn stack(
         depends_on,
         when_modified: when_modified?,
         terraform,
+        policies,
     })
 }
 

@@ -20,6 +20,7 @@ pub(super) fn check(tables: &Tables<'_>, config: &Config, findings: &mut Finding
     check_environments(tables, findings);
     check_plan_roles(tables, findings);
     check_deploys(tables, findings);
+    check_drift(tables, findings);
     if !findings.has_errors() {
         check_states(tables, config, findings);
     }
@@ -284,6 +285,30 @@ fn check_deploys(tables: &Tables<'_>, findings: &mut Findings<'_>) {
                     before.text()
                 )),
             );
+        }
+    }
+}
+
+/// Looking for drift where nothing is planned and nothing deployed finds none, ever.
+fn check_drift(tables: &Tables<'_>, findings: &mut Findings<'_>) {
+    for (name, environment) in &tables.environments {
+        let Some(drift) = &environment.drift else {
+            continue;
+        };
+        let planned = tables.stacks.iter().any(|(_, stack)| {
+            stack.environments.is_none()
+                || texts(stack.environments.as_ref())
+                    .iter()
+                    .any(|named| named.text() == name.text())
+        });
+        let deploys = |aws: &super::raw::RawAws| aws.deploy_role.is_some();
+        let deployed = !tables.services.is_empty() && environment.aws.as_ref().is_some_and(deploys);
+        if !planned && !deployed {
+            let warning = format!(
+                "no stack is planned in {} and no service deployed there: there is nothing to look at",
+                name.text()
+            );
+            findings.warning(drift.span(), Invalid::new(warning));
         }
     }
 }

@@ -17,6 +17,7 @@ mod parse;
 mod path;
 mod raw;
 mod read;
+mod schedule;
 mod schema;
 mod template;
 mod unenforced;
@@ -36,6 +37,7 @@ pub use model::{
 };
 pub use parse::{Checked, LONGEST_FILE};
 pub use path::{Globs, RepoPath};
+pub use schedule::Schedule;
 pub use schema::schema;
 pub use template::{TagTemplate, Template};
 pub use who::{Allow, Who};

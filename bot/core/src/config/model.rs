@@ -13,6 +13,7 @@ use crate::plan::TypePattern;
 use super::aws::Aws;
 use super::image::{ImageRepository, ToolVersion};
 use super::path::{Globs, RepoPath};
+use super::schedule::Schedule;
 use super::template::{TagTemplate, Template};
 use super::who::Allow;
 use super::window::Window;
@@ -103,6 +104,8 @@ pub struct Environment {
     pub outside: Outside,
     /// What happens after a failed rollout.
     pub on_failure: OnFailure,
+    /// When it is looked at for drift; never by itself without.
+    pub drift: Option<Schedule>,
     /// Where it lives, and the roles that act there.
     pub aws: Aws,
     /// Who may do what.
@@ -193,6 +196,8 @@ pub struct Stack {
     pub when_modified: Globs,
     /// The program and version that plans it, where the file says so.
     pub terraform: Option<ToolVersion>,
+    /// The policies that its plans are held against: patterns of files of the default branch.
+    pub policies: Vec<String>,
 }
 
 /// One image and the manifests that run it.

@@ -149,6 +149,9 @@ pub(super) struct RawEnvironment {
     pub(super) outside: Option<Located<Outside>>,
     /// What happens after a failed rollout. Default: "rollback".
     pub(super) on_failure: Option<OnFailure>,
+    /// When what runs there is compared with the default branch, like "daily 06:00 Europe/Berlin",
+    /// "Mon-Fri 06:00 Europe/Berlin" or "hourly"; what differs is told in an issue. Default: never.
+    pub(super) drift: Option<Located<String>>,
     /// Where it lives, and the roles that act there.
     #[schemars(required)]
     pub(super) aws: Option<RawAws>,
@@ -190,6 +193,9 @@ pub(super) struct RawAllow {
     pub(super) deploy: Option<Texts>,
     /// Who may force state locks open. Default: ["admin"].
     pub(super) force_unlock: Option<Texts>,
+    /// Who may have a plan applied although a policy denies it. Default: nobody.
+    #[serde(rename = "override")]
+    pub(super) overrides: Option<Texts>,
 }
 
 /// One Terraform root module.
@@ -217,8 +223,9 @@ pub(super) struct RawStack {
     /// What plans it: "1.11.4" or "opentofu 1.9.0". Default: what its required_version asks for,
     /// else what is installed.
     pub(super) terraform: Option<Located<String>>,
-    /// Rego policies over its plans. Not enforced by this version, and refused until then.
-    pub(super) policies: Option<Located<Vec<String>>>,
+    /// The Rego policies that its plans are held against: patterns of files, relative to the root of
+    /// the repository, read from the default branch. Default: none.
+    pub(super) policies: Option<Texts>,
 }
 
 /// One image and the manifests that run it.

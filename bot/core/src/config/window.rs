@@ -24,7 +24,7 @@ const DAYS: [(&str, Weekday); 7] = [
 
 /// How far ahead an opening is looked for: a weekly window whose next turn falls into the hour
 /// that daylight saving skips opens only in the week after.
-const DAYS_AHEAD: i32 = 15;
+pub(super) const DAYS_AHEAD: i32 = 15;
 
 /// The minutes of a day and of a week.
 const DAY: usize = 24 * 60;
@@ -174,26 +174,26 @@ impl Window {
             shift(day, 1)?
         };
         let (opens, closes) = (
-            self.moment(day, self.from)?,
-            self.moment(last_day, self.to)?,
+            moment(&self.time_zone, day, self.from)?,
+            moment(&self.time_zone, last_day, self.to)?,
         );
         (opens < closes).then_some((opens, closes))
     }
+}
 
-    /// The moment of a reading of the clock: the jump itself for a skipped one, the first of two.
-    fn moment(&self, day: Date, time: Time) -> Option<Timestamp> {
-        let reading = self.time_zone.to_ambiguous_timestamp(day.to_datetime(time));
-        match reading.offset() {
-            AmbiguousOffset::Gap { .. } => {
-                let before = reading.earlier().ok()?;
-                self.time_zone
-                    .following(before)
-                    .next()
-                    .map(|transition| transition.timestamp())
-            }
-            AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => {
-                reading.earlier().ok()
-            }
+/// The moment of a reading of the clock: the jump itself for a skipped one, the first of two.
+pub(super) fn moment(time_zone: &TimeZone, day: Date, time: Time) -> Option<Timestamp> {
+    let reading = time_zone.to_ambiguous_timestamp(day.to_datetime(time));
+    match reading.offset() {
+        AmbiguousOffset::Gap { .. } => {
+            let before = reading.earlier().ok()?;
+            time_zone
+                .following(before)
+                .next()
+                .map(|transition| transition.timestamp())
+        }
+        AmbiguousOffset::Unambiguous { .. } | AmbiguousOffset::Fold { .. } => {
+            reading.earlier().ok()
         }
     }
 }
@@ -210,12 +210,12 @@ impl fmt::Debug for Window {
     }
 }
 
-fn shift(day: Date, days: i32) -> Option<Date> {
+pub(super) fn shift(day: Date, days: i32) -> Option<Date> {
     let span: Span = days.days();
     day.checked_add(span).ok()
 }
 
-fn parse_days(text: &str) -> Result<[bool; 7], String> {
+pub(super) fn parse_days(text: &str) -> Result<[bool; 7], String> {
     let index = |name: &str| {
         DAYS.iter()
             .position(|(day, _)| day.eq_ignore_ascii_case(name))
@@ -250,7 +250,7 @@ fn parse_hours(text: &str) -> Result<(Time, Time), String> {
     Ok((from, to))
 }
 
-fn parse_time(text: &str) -> Result<Time, String> {
+pub(super) fn parse_time(text: &str) -> Result<Time, String> {
     let invalid = || format!("{text:?} is not a time of day like 09:00");
     let (hour, minute) = text.split_once(':').ok_or_else(invalid)?;
     let number = |part: &str| -> Result<i8, String> {
@@ -263,7 +263,7 @@ fn parse_time(text: &str) -> Result<Time, String> {
     Time::new(number(hour)?, number(minute)?, 0, 0).map_err(|_| invalid())
 }
 
-fn parse_time_zone(name: &str) -> Result<TimeZone, String> {
+pub(super) fn parse_time_zone(name: &str) -> Result<TimeZone, String> {
     let unknown = || format!("{name:?} is not a time zone of the IANA database");
     // Places and UTC only: `CET` or `EST` say less than they seem to.
     if name != "UTC" && !name.contains('/') {

@@ -9,6 +9,7 @@ use crate::facts::{Facts, PullFacts, PullState};
 use crate::gates::{self, Asked, Gate, Verdicts};
 use crate::ids::{CommitSha, EnvName, StackName};
 use crate::intent::Decision;
+use crate::policy;
 use crate::ports::Reaction;
 use crate::provisional::{Footing, changed_outputs, footing};
 use crate::report::markdown::code;
@@ -116,6 +117,11 @@ fn apply_in(
     let mut gates = gates::for_apply(env, ask.facts, Asked::ByPerson);
     let mut plan_again = BTreeSet::new();
     for (stack, state) in &states {
+        if let PlanState::Fresh(run) = state
+            && let Some(row) = policy_row(ask.facts, ask.pr, env, stack, run)
+        {
+            gates.push(Gate { row, waits: None });
+        }
         // After the merge a stale plan is no obstacle: see `what_to_apply`.
         if let PlanState::Provisional(waits_for) = state
             && !waits_for.keys().all(|needed| names.contains(needed))
@@ -392,7 +398,12 @@ pub(super) fn explain(
                 facts, config, pr, &env.name, stack, names,
             ));
         }
-        rows.push(match plan_state(facts, config, pr, &env.name, stack) {
+        let state = plan_state(facts, config, pr, &env.name, stack);
+        let policy = match (&state, config.stack(stack)) {
+            (PlanState::Fresh(run), Some(stack)) => policy_row(facts, pr, env, stack, run),
+            _ => None,
+        };
+        rows.push(match state {
             PlanState::Not(row, _) => row,
             PlanState::Fresh(_) => open_row(stack, "fresh"),
             PlanState::Provisional(waits_for) => provisional_row(env, stack, &waits_for),
@@ -400,6 +411,7 @@ pub(super) fn explain(
             PlanState::Applied => open_row(stack, "applied"),
             PlanState::Applying => open_row(stack, "being applied"),
         });
+        rows.extend(policy);
         if let Some(lock) = gates::stack_lock(facts, &env.name, stack) {
             let view = crate::report::locks::LockView::of(lock, facts.now);
             rows.push(GateRow {
@@ -411,6 +423,19 @@ pub(super) fn explain(
         }
     }
     rows
+}
+
+/// What policies say of a plan, as a gate.
+fn policy_row(
+    facts: &Facts,
+    pr: &PullFacts,
+    env: &Environment,
+    stack: &Stack,
+    run: &Run,
+) -> Option<GateRow> {
+    let ruling = planned(run)?.policy.as_ref();
+    let overrides = &facts.store.overrides;
+    policy::gate(env, stack, &pr.pull.head, ruling, overrides)
 }
 
 /// What is in the way of a plan made with outputs that change, unless these stacks come with it.

@@ -1,7 +1,9 @@
 //! Comments: from text to the flow that it asks for.
 
 use super::runs::active_of;
-use super::{Ask, Draft, apply, config, deploy, explain, force_unlock, lock, plan, rollback};
+use super::{
+    Ask, Draft, apply, config, deploy, explain, force_unlock, lock, overriding, plan, rollback,
+};
 use crate::command::{self, Command, LockId, Parsed, RunPrefix};
 use crate::facts::{ConfigFacts, Facts, Permission};
 use crate::gates::{self, Operation};
@@ -88,6 +90,7 @@ pub(super) fn run(ask: Ask<'_>, command: &Command) -> Decision {
         Command::Lock { env, ttl, reason } => lock::on_lock(ask, env, *ttl, reason.as_deref()),
         Command::Unlock { env } => lock::on_unlock(ask, env),
         Command::ForceUnlock { env, stack, id } => force_unlock::on_command(ask, env, stack, id),
+        Command::Override { env, reason } => overriding::on_command(ask, env, reason),
         Command::Where => on_where(ask),
         Command::Explain { env } => explain::on_command(ask, env),
         Command::Confirm { code } => deploy::on_confirm(ask, code),
@@ -232,7 +235,7 @@ pub(super) fn cancel(ask: Ask<'_>, runs: &[Run]) -> Decision {
 /// The closed gate of somebody who may not do what the run does.
 fn right_for(ask: Ask<'_>, run: &Run) -> Option<GateRow> {
     let operation = match run.order.work {
-        Work::Plan(_) => Operation::Plan,
+        Work::Plan(_) | Work::Look(_) => Operation::Plan,
         Work::Apply(_) => Operation::Apply,
         Work::Deploy(_) => Operation::Deploy,
         Work::ForceUnlock(_) => Operation::ForceUnlock,
@@ -324,6 +327,8 @@ fn again(ask: Ask<'_>, run: &Run, within: Option<&EnvName>) -> Decision {
         }
     }
     match &run.order.work {
+        // Asked for on the issue that it belongs to.
+        Work::Look(_) => Decision::ignore("a look at a service is not tried again here"),
         Work::Plan(_) => plan::on_targets(ask, &targets),
         Work::Apply(work) => match &work.plan {
             // A plan file is spent once its apply was begun: the new plan is what is to be looked at.

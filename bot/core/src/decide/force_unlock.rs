@@ -51,7 +51,10 @@ fn last_seen<'a>(ask: Ask<'a>, env: &EnvName, stack: &StackName) -> Option<&'a S
     runs.find_map(|run| match run.outcome.as_ref()? {
         Outcome::Planned(_) | Outcome::Applied(_) | Outcome::Unlocked(_) => Some(None),
         Outcome::Stopped(stopped) => stopped.state_lock.as_ref().map(Some),
-        Outcome::Progress(_) | Outcome::Deployed(_) | Outcome::Refused { .. } => None,
+        Outcome::Progress(_)
+        | Outcome::Deployed(_)
+        | Outcome::Seen(_)
+        | Outcome::Refused { .. } => None,
     })
     .flatten()
 }

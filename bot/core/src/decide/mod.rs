@@ -8,12 +8,14 @@ mod button;
 mod command;
 mod dependencies;
 pub mod deploy;
+mod drift;
 mod ended;
 pub mod explain;
 mod force_unlock;
 mod lock;
 mod merge;
 mod merge_group;
+mod overriding;
 mod plan;
 mod proposal;
 mod rollback;
@@ -24,7 +26,7 @@ mod waited;
 use crate::config::Config;
 use crate::event::{Event, EventKind, PullRequestAction};
 use crate::facts::{ActorFacts, ConfigFacts, Facts, PullFacts, PullState};
-use crate::ids::{CommentId, DeliveryId, RunId};
+use crate::ids::{CommentId, DeliveryId, PrNumber, RunId};
 use crate::intent::{Content, Decision, Intent, NewRun, ReportKey};
 use crate::outcome::{Outcome, Stopped};
 use crate::ports::Reaction;
@@ -34,7 +36,19 @@ use crate::run::{Move, RunOrder, RunState, Trigger};
 /// What an event leads to.
 #[must_use]
 pub fn decide(event: &Event, facts: &Facts, cause: &DeliveryId) -> Decision {
+    let mut decision = of_event(event, facts, cause);
+    decision.intents.extend(drift::turns(facts));
+    decision
+}
+
+fn of_event(event: &Event, facts: &Facts, cause: &DeliveryId) -> Decision {
     match &event.kind {
+        EventKind::IssueComment {
+            issue,
+            comment,
+            body,
+        } => drift::on_comment(*issue, *comment, body, facts, cause),
+        EventKind::DriftDue { env } => drift::on_due(env, facts, cause),
         EventKind::Comment { comment, body, .. } => {
             command::on_comment(*comment, body, facts, cause)
         }
@@ -132,7 +146,12 @@ impl<'a> Draft<'a> {
 
     /// Answers the delivery with a comment on the pull request.
     fn reply(&mut self, pr: &PullFacts, body: String) {
-        let key = ReportKey::Reply(pr.pull.number, self.cause.clone());
+        self.reply_in(pr.pull.number, body);
+    }
+
+    /// Answers the delivery with a comment in a thread.
+    fn reply_in(&mut self, thread: PrNumber, body: String) {
+        let key = ReportKey::Reply(thread, self.cause.clone());
         self.push(Intent::Say(key, Content::Comment { body }));
     }
 

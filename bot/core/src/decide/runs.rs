@@ -43,6 +43,7 @@ impl Draft<'_> {
             repo: self.facts.repo.clone(),
             env: env.clone(),
             pr: pr.map(|pr| pr.pull.number),
+            issue: None,
             commit: commit.clone(),
             actor: asker.login.clone(),
             trigger: asker.trigger,
@@ -66,6 +67,7 @@ impl Draft<'_> {
             aws: AwsAccess::new(env, role),
             base_ref: pr.pull.base_ref.clone(),
             base: pr.base.clone(),
+            held_by: None,
         });
         Some(self.order(&env.name, Some(pr), &pr.pull.head, asker, work))
     }

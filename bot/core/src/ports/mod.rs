@@ -6,6 +6,7 @@
 mod shelf;
 mod store;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,12 +17,12 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{AccountId, RoleArn, ToolVersion};
+use crate::config::{AccountId, Globs, RoleArn, ToolVersion};
 use crate::event::RepoRef;
 use crate::facts::{ChangedFiles, Check, Comparison, Permission, PullRequest, Repository, Review};
 use crate::ids::{
     CheckRunId, CommentId, CommitSha, DeliveryId, DeploymentId, Digest, EnvName, InstallationId,
-    Login, PrNumber,
+    IssueNumber, Login, PrNumber,
 };
 use crate::manifests::kustomization::Kustomization;
 use crate::outcome::{Evidence, PodTrouble};
@@ -242,6 +243,17 @@ pub struct DeploymentStatus {
     pub environment_url: Option<String>,
 }
 
+/// An issue as it is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IssueText {
+    /// Its title.
+    pub title: String,
+    /// Its text.
+    pub body: String,
+    /// Whether it is open.
+    pub open: bool,
+}
+
 /// Writes to GitHub. Only the reporter holds one.
 #[async_trait]
 pub trait ForgeWriter: Send + Sync {
@@ -263,6 +275,17 @@ pub trait ForgeWriter: Send + Sync {
     async fn update_comment(&self, repo: &RepoRef, id: CommentId, body: &str) -> PortResult<()>;
     /// Adds a reaction to a comment; a no-op if it is there.
     async fn react(&self, repo: &RepoRef, id: CommentId, reaction: Reaction) -> PortResult<()>;
+    /// Finds the bot's own issue that carries a marker, open or closed; the newest of several.
+    async fn find_issue(&self, repo: &RepoRef, marker: &str) -> PortResult<Option<IssueNumber>>;
+    /// Opens an issue.
+    async fn create_issue(&self, repo: &RepoRef, issue: &IssueText) -> PortResult<IssueNumber>;
+    /// Replaces title, text and state of an issue. [`PortErrorKind::NotFound`] if somebody deleted it.
+    async fn update_issue(
+        &self,
+        repo: &RepoRef,
+        number: IssueNumber,
+        issue: &IssueText,
+    ) -> PortResult<()>;
     /// Finds the bot's own check run of a commit by the key it gave it.
     async fn find_check(
         &self,
@@ -357,7 +380,23 @@ pub trait Source: Send + Sync {
         revision: &Revision,
         stop: &dyn Stop,
     ) -> PortResult<Vec<Sources>>;
+    /// Reads the files of a commit that match one of the patterns, by path, without a worktree.
+    /// [`PortErrorKind::Invalid`] if they are more or larger than [`MOST_POLICY_FILES`] and
+    /// [`MOST_POLICY_BYTES`], or one is a symbolic link.
+    async fn policies(
+        &self,
+        repo: &RepoRef,
+        access: &CloneAccess,
+        commit: &CommitSha,
+        patterns: &Globs,
+        stop: &dyn Stop,
+    ) -> PortResult<BTreeMap<String, String>>;
 }
+
+/// How many files of policies a stack may have.
+pub const MOST_POLICY_FILES: usize = 200;
+/// How large they may be together, in bytes.
+pub const MOST_POLICY_BYTES: u64 = 2 * 1024 * 1024;
 
 // ---------------------------------------------------------------------------------------------
 // AWS

@@ -12,10 +12,11 @@ use jiff::Timestamp;
 
 use super::PortResult;
 use crate::event::{Event, RepoRef};
-use crate::facts::{Hold, Lock, Release};
-use crate::ids::{CommitSha, DeliveryId, EnvName, PrNumber, RunId, ServiceName};
+use crate::facts::{DriftTurn, Hold, Lock, Release};
+use crate::ids::{CommitSha, DeliveryId, EnvName, IssueNumber, PrNumber, RunId, ServiceName};
 use crate::intent::{Content, Intent, ReportKey};
 use crate::outcome::{Outcome, Progress};
+use crate::policy::Override;
 use crate::run::{Move, Run, Step, StepName, StepResult};
 
 /// One process that works; ids are never used again.
@@ -118,6 +119,9 @@ pub enum RunsOf {
     Cause(DeliveryId),
     /// All of the repository that are not over, oldest first.
     Active,
+    /// Those that looked for drift in an environment, and all that may have changed what they saw:
+    /// the newest few hundred, newest first.
+    Drift(EnvName),
 }
 
 /// A piece of a run's log.
@@ -279,8 +283,21 @@ pub trait Store: Send + Sync {
         service: &ServiceName,
         run: &RunId,
     ) -> PortResult<Option<Release>>;
+    /// What was said over policies on a pull request, newest first.
+    async fn overrides(&self, repo: &RepoRef, pr: PrNumber) -> PortResult<Vec<Override>>;
     /// Whether somebody with the right to plan has said `/plan` about this head commit.
     async fn is_blessed(&self, repo: &RepoRef, head: &CommitSha) -> PortResult<bool>;
+
+    // --- drift
+
+    /// When the environments of a repository are looked at for drift next.
+    async fn drift_turns(&self, repo: &RepoRef) -> PortResult<Vec<DriftTurn>>;
+    /// Puts [`DriftDue`](crate::event::EventKind) into the inbox for every environment whose turn
+    /// has come, and gives each its next turn: turns that were missed are taken once together, and
+    /// by one process. Gives how many.
+    async fn begin_drift_turns(&self, now: Timestamp) -> PortResult<u64>;
+    /// The environment whose issue about drift this is, if it is one that was written here.
+    async fn drift_issue(&self, repo: &RepoRef, issue: IssueNumber) -> PortResult<Option<EnvName>>;
 
     // --- reports
 

@@ -52,7 +52,7 @@ fn applies<'s>(
         .filter(move |run| run.order.env == *env)
         .filter_map(|run| match &run.order.work {
             Work::Apply(work) => Some((run, work)),
-            Work::Plan(_) | Work::Deploy(_) | Work::ForceUnlock(_) => None,
+            Work::Plan(_) | Work::Deploy(_) | Work::Look(_) | Work::ForceUnlock(_) => None,
         })
 }
 
@@ -66,7 +66,9 @@ fn comment(key: &ReportKey, env: &EnvName, scene: &Scene<'_>) -> Option<ApplyCom
         .collect();
     let over = applies(env, scene).all(|(run, _)| run.state.is_final());
     let done = applies(env, scene).all(|(run, _)| run.state == RunState::Succeeded);
-    let next = if over && !done {
+    let next = if over && !done && first.order.is_about_drift() {
+        vec!["/plan".to_owned()]
+    } else if over && !done {
         vec!["/retry".to_owned(), format!("/explain {env}")]
     } else {
         Vec::new()
@@ -77,7 +79,7 @@ fn comment(key: &ReportKey, env: &EnvName, scene: &Scene<'_>) -> Option<ApplyCom
         commit: first.order.commit.clone(),
         by: match first.order.trigger {
             Trigger::Comment(_) | Trigger::Button => Some(first.order.actor.clone()),
-            Trigger::PullRequest | Trigger::Merge | Trigger::Run => None,
+            Trigger::PullRequest | Trigger::Merge | Trigger::Run | Trigger::Schedule => None,
         },
         stacks,
         identity: applies(env, scene)
@@ -96,7 +98,10 @@ fn evidence(run: &Run) -> Option<&Evidence> {
         Outcome::Applied(applied) => Some(&applied.evidence),
         Outcome::Stopped(stopped) => stopped.evidence.as_ref(),
         Outcome::Planned(planned) => Some(&planned.evidence),
-        Outcome::Deployed(_) | Outcome::Unlocked(_) | Outcome::Refused { .. } => None,
+        Outcome::Deployed(_)
+        | Outcome::Seen(_)
+        | Outcome::Unlocked(_)
+        | Outcome::Refused { .. } => None,
     }
 }
 
@@ -207,7 +212,7 @@ fn planned_again(env: &EnvName, scene: &Scene<'_>) -> Vec<StackName> {
     let here = |run: &&Run| run.order.env == *env && run.state != RunState::Skipped;
     let of_plan = |run: &Run| match &run.order.work {
         Work::Plan(work) => Some(work.stack.name.clone()),
-        Work::Apply(_) | Work::Deploy(_) | Work::ForceUnlock(_) => None,
+        Work::Apply(_) | Work::Deploy(_) | Work::Look(_) | Work::ForceUnlock(_) => None,
     };
     scene.runs.iter().filter(here).filter_map(of_plan).collect()
 }

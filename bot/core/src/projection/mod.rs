@@ -6,6 +6,7 @@
 mod apply;
 mod config;
 mod deploy;
+pub mod drift;
 mod lock;
 mod plan;
 mod queue;
@@ -26,6 +27,7 @@ use crate::config::Config;
 use crate::facts::{Lock, Release};
 use crate::ids::{EnvName, RunId, ServiceName};
 use crate::outcome::Evidence;
+use crate::policy::Override;
 use crate::report::config_check::CONFIG_CHECK_NAME;
 use crate::report::evidence::{Identity, Link};
 use crate::run::Run;
@@ -41,6 +43,8 @@ pub struct Scene<'a> {
     pub locks: &'a [Lock],
     /// The latest releases, newest first.
     pub releases: &'a [Release],
+    /// What was said over policies on the pull request, newest first.
+    pub overrides: &'a [Override],
     /// deploy.toml of the default branch, as far as it is valid: buttons depend on it.
     pub config: Option<&'a Config>,
     /// The time.

@@ -69,6 +69,14 @@ pub struct ReleaseRef {
 }
 
 impl ReleaseRef {
+    /// `` `abc1234` (#42), `sha256:9f3c0000` ``.
+    #[must_use]
+    pub(super) fn with_digest(&self) -> String {
+        let digest = self.digest.as_ref();
+        let digest = digest.map_or_else(String::new, |d| format!(", {}", code(d.short())));
+        format!("{}{digest}", self.markdown())
+    }
+
     /// `` `abc1234` (#42) ``.
     #[must_use]
     pub fn markdown(&self) -> String {

@@ -9,6 +9,7 @@ pub mod board;
 pub mod check;
 pub mod config_check;
 pub mod deploy_comment;
+pub mod drift_issue;
 pub mod evidence;
 pub mod fit;
 pub mod lock_table;

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::GitHub;
 use super::journal::JournalEntry;
-use super::model::{CheckRun, Comment, Deployment, Model, PullRequest};
+use super::model::{CheckRun, Comment, Deployment, Issue, Model, PullRequest};
 use super::webhooks::Delivery;
 
 /// How much of a comment an error shows.
@@ -67,6 +67,17 @@ impl GitHub {
     #[must_use]
     pub fn pull_request(&self, repo: &str, number: u64) -> Option<PullRequest> {
         self.look(|model| model.repository(repo)?.pull(number).cloned())
+    }
+
+    /// The plain issues of a repository, oldest first.
+    #[must_use]
+    pub fn issues(&self, repo: &str) -> Vec<Issue> {
+        self.look(|model| {
+            model
+                .repository(repo)
+                .map(|repo| repo.issues.values().cloned().collect())
+                .unwrap_or_default()
+        })
     }
 
     /// The comments on an issue or a pull request, oldest first.

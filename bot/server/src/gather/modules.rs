@@ -31,6 +31,8 @@ fn asks(event: &Event, config: &Config, state: &PullState) -> bool {
         | EventKind::Button { .. } => true,
         EventKind::Review { .. }
         | EventKind::Push { .. }
+        | EventKind::IssueComment { .. }
+        | EventKind::DriftDue { .. }
         | EventKind::ImageMaybe
         | EventKind::RunEnded { .. } => false,
     }

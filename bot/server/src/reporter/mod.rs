@@ -6,6 +6,7 @@
 //! GitHub and the record of its id; therefore the store is told before ([`Store::about_to_create`]),
 //! and whoever finds such a mark looks on GitHub first, by the marker that each report carries.
 
+mod issue;
 mod project;
 
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use slipway_core::ports::{
     Clock, DeploymentStatus, ForgeWriter, NewDeployment, PortErrorKind, PortResult, SentReport,
     Store, TakenReport, WorkerId,
 };
+use slipway_core::projection::drift::DriftView;
 use slipway_core::report::check::{CheckOutput, CheckStatus};
 use slipway_core::report::markdown::marker;
 use url::Url;
@@ -50,6 +52,7 @@ enum Shown {
         again: Option<DeliveryId>,
     },
     Deployment(Box<NewDeployment>, Vec<DeploymentStatus>),
+    Issue(Box<DriftView>),
 }
 
 /// A check run as it is to be shown now.
@@ -84,6 +87,7 @@ impl Reporter {
                 };
                 self.check(worker, report, check).await
             }
+            Shown::Issue(view) => self.issue(worker, report, &view).await,
             Shown::Deployment(deployment, statuses) => {
                 self.deployment(worker, report, &deployment, &statuses)
                     .await

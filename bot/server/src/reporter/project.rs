@@ -91,6 +91,15 @@ impl Reporter {
                 })
                 .await
             }
+            ReportKey::DriftIssue(env) => {
+                let runs = self.store.runs(repo, &RunsOf::Drift(env.clone())).await?;
+                self.on_stage(repo, &runs, |scene| {
+                    Some(Shown::Issue(Box::new(projection::drift::drift_issue(
+                        env, scene,
+                    ))))
+                })
+                .await
+            }
             ReportKey::ConfigCheck(..)
             | ReportKey::GroupCheck(..)
             | ReportKey::Reply(..)
@@ -140,6 +149,10 @@ impl Reporter {
         let active = self.store.runs(repo, &RunsOf::Active).await?;
         let locks = self.store.locks(repo, now).await?;
         let releases = self.store.releases(repo).await?;
+        let overrides = match runs.iter().find_map(|run| run.order.pr) {
+            Some(pr) => self.store.overrides(repo, pr).await?,
+            None => Vec::new(),
+        };
         let config = match self.gather.config(repo).await? {
             ConfigFacts::Valid(config) => Some(config),
             ConfigFacts::Missing | ConfigFacts::Invalid(_) => None,
@@ -150,6 +163,7 @@ impl Reporter {
             active: &active,
             locks: &locks,
             releases: &releases,
+            overrides: &overrides,
             config: config.as_deref(),
             now,
             page: &page,

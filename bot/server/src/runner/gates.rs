@@ -1,9 +1,11 @@
 //! The last look at every gate, right before an effect, with live data.
 
-use slipway_core::facts::{ConfigFacts, Facts, PullState};
+use slipway_core::config::Environment;
+use slipway_core::facts::{ConfigFacts, Facts, PullFacts, PullState};
 use slipway_core::gates::{self, Asked, Candidate, Verdicts};
 use slipway_core::identity::PlanIdentity;
 use slipway_core::ids::ServiceName;
+use slipway_core::policy::{self, Ruling};
 use slipway_core::report::markdown::code;
 use slipway_core::report::refusal::GateRow;
 use slipway_core::run::{StepName, Trigger};
@@ -12,18 +14,43 @@ use slipway_core::spec::StackSpec;
 use super::apply::SavedPlan;
 use super::{Failure, Halt, Hand};
 
+/// Whether policies were asked about the plan that is to be applied.
+#[derive(Clone, Copy)]
+pub(super) enum Asking<'a> {
+    /// Not yet: there is no plan.
+    Later,
+    /// They were, if the stack has any.
+    Done(Option<&'a Ruling>),
+}
+
 impl Hand<'_> {
-    /// The gates of an apply. A saved plan must still be good for what it was made for.
-    pub(super) async fn gates_of_apply(&self, saved: Option<&SavedPlan>) -> Result<(), Halt> {
+    /// The gates of an apply. A saved plan must still be good for what it was made for, and what
+    /// policies say of the plan must let it through once they are asked.
+    pub(super) async fn gates_of_apply(
+        &self,
+        saved: Option<&SavedPlan>,
+        policy: Asking<'_>,
+    ) -> Result<(), Halt> {
         self.step(StepName::Gates, async {
             let facts = self.facts().await?;
             let env = self.environment(&facts)?;
-            let mut rows = closed(gates::for_apply(env, &facts, self.asked()));
+            let order = &self.run.order;
+            let mut rows = if order.is_about_drift() {
+                let mut rows = closed(gates::drift::for_drift(env, &facts, self.asked()));
+                let stack = order.stack();
+                rows.extend(stack.and_then(|s| gates::drift::held_row(&facts, &env.name, s)));
+                rows
+            } else {
+                closed(gates::for_apply(env, &facts, self.asked()))
+            };
             if let Some(saved) = saved {
                 rows.extend(moved(&facts, saved));
                 if saved.planned.is_expired(facts.now) {
                     rows.push(void(saved.planned.expiry()));
                 }
+            }
+            if let Asking::Done(ruling) = policy {
+                rows.extend(self.denied(env, &facts, ruling));
             }
             self.pass(rows)
         })
@@ -68,6 +95,16 @@ impl Hand<'_> {
         .await
     }
 
+    /// The gate of policies, if it is closed.
+    fn denied(&self, env: &Environment, facts: &Facts, ruling: Option<&Ruling>) -> Option<GateRow> {
+        let (ConfigFacts::Valid(config), Some(pr)) = (&facts.config, &facts.pr) else {
+            return None;
+        };
+        let stack = config.stack(self.run.order.stack()?)?;
+        policy::gate(env, stack, &pr.pull.head, ruling, &facts.store.overrides)
+            .filter(|row| !row.open)
+    }
+
     async fn facts(&self) -> Result<Facts, Halt> {
         self.patiently(|| self.runner.gather.for_run(self.run))
             .await
@@ -76,14 +113,13 @@ impl Hand<'_> {
     fn asked(&self) -> Asked {
         match self.run.order.trigger {
             Trigger::Comment(_) | Trigger::Button => Asked::ByPerson,
-            Trigger::PullRequest | Trigger::Merge | Trigger::Run => Asked::ByItself,
+            Trigger::PullRequest | Trigger::Merge | Trigger::Run | Trigger::Schedule => {
+                Asked::ByItself
+            }
         }
     }
 
-    fn environment<'f>(
-        &self,
-        facts: &'f Facts,
-    ) -> Result<&'f slipway_core::config::Environment, Halt> {
+    fn environment<'f>(&self, facts: &'f Facts) -> Result<&'f Environment, Halt> {
         let ConfigFacts::Valid(config) = &facts.config else {
             return Err(Failure::new(
                 "deploy.toml of the default branch is missing or has errors now",
@@ -137,15 +173,22 @@ pub(super) fn void(state: String) -> GateRow {
 /// What moved since a plan was made: pull request and deploy.toml, as they are now.
 fn moved(facts: &Facts, saved: &SavedPlan) -> Vec<GateRow> {
     let made = &saved.identity;
-    let Some(pr) = &facts.pr else {
-        return vec![void("the pull request is gone".to_owned())];
-    };
-    let mut now = PlanIdentity {
-        pr: Some(pr.pull.number),
-        head: pr.pull.head.clone(),
-        base_ref: pr.pull.base_ref.clone(),
-        base: pr.base.clone(),
-        ..made.clone()
+    let mut now = match (&facts.pr, &facts.drift) {
+        (Some(pr), _) => PlanIdentity {
+            pr: Some(pr.pull.number),
+            head: pr.pull.head.clone(),
+            base_ref: pr.pull.base_ref.clone(),
+            base: pr.base.clone(),
+            ..made.clone()
+        },
+        (None, Some(drift)) => PlanIdentity {
+            pr: None,
+            head: drift.tip.clone(),
+            base_ref: facts.default_branch.clone(),
+            base: drift.tip.clone(),
+            ..made.clone()
+        },
+        (None, None) => return vec![void("the pull request is gone".to_owned())],
     };
     let mut rows = Vec::new();
     if let ConfigFacts::Valid(config) = &facts.config
@@ -165,7 +208,8 @@ fn moved(facts: &Facts, saved: &SavedPlan) -> Vec<GateRow> {
         }
     }
     rows.extend(made.differences(&now).into_iter().map(void));
-    if pr.pull.state == PullState::Closed {
+    let closed = |pr: &PullFacts| pr.pull.state == PullState::Closed;
+    if facts.pr.as_ref().is_some_and(closed) {
         rows.push(void("the pull request was closed".to_owned()));
     }
     rows

@@ -46,7 +46,9 @@ impl Runner {
                 format!("the state lock {} may be there yet or not", work.id),
                 format!("`/plan {env} {}` shows it if it is", work.stack.name),
             ),
-            Work::Plan(_) => ("the plan was cut off".to_owned(), "`/plan`".to_owned()),
+            Work::Plan(_) | Work::Look(_) => {
+                ("the plan was cut off".to_owned(), "`/plan`".to_owned())
+            }
         };
         RunEnd {
             mv: Move::Interrupt,

@@ -11,6 +11,8 @@ mod gates;
 mod log;
 mod look;
 mod plan;
+mod policy;
+mod seen;
 mod sessions;
 mod terraform;
 
@@ -233,6 +235,7 @@ impl Runner {
             Work::Apply(work) => apply::run(&hand, work).await,
             Work::Deploy(work) => deploy::run(&hand, work).await,
             Work::ForceUnlock(work) => force_unlock::run(&hand, work).await,
+            Work::Look(work) => seen::run(&hand, work).await,
         };
         let ending = hand.ending(result).await;
         log.finish().await;
@@ -569,8 +572,12 @@ fn succeeded(outcome: Outcome, release: Option<Release>) -> RunEnd {
     }
 }
 
-/// A pull request's head merged into its base.
-fn merged(run: &Run, base: &CommitSha) -> Result<Revision, Halt> {
+/// What a plan is made of: a pull request's head merged into its base, or the tip of the default
+/// branch as it is.
+fn planned_revision(run: &Run, base: &CommitSha) -> Result<Revision, Halt> {
+    if run.order.is_about_drift() {
+        return Ok(Revision::Commit(run.order.commit.clone()));
+    }
     let pr = run
         .order
         .pr

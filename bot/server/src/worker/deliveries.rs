@@ -89,11 +89,24 @@ impl Worker {
 
     /// Shows 👀 on a command before anything slow is read about it.
     async fn wave(&self, delivery: &Delivery) -> Result<(), PortError> {
-        let EventKind::Comment { comment, body, .. } = &delivery.event.kind else {
-            return Ok(());
+        let (comment, body, issue) = match &delivery.event.kind {
+            EventKind::Comment { comment, body, .. } => (comment, body, None),
+            EventKind::IssueComment {
+                issue,
+                comment,
+                body,
+            } => (comment, body, Some(*issue)),
+            _ => return Ok(()),
         };
         if matches!(command::parse(body), Parsed::NotACommand) {
             return Ok(());
+        }
+        if let Some(issue) = issue {
+            let store = &self.ports.store;
+            let env = store.drift_issue(&delivery.event.repo, issue).await?;
+            if env.is_none() {
+                return Ok(());
+            }
         }
         let key = ReportKey::Reaction(*comment, Reaction::Eyes);
         let repo = &delivery.event.repo;

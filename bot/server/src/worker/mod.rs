@@ -15,6 +15,7 @@
 //!   written is recorded under the version that it was made from, and a newer one stays due.
 
 mod deliveries;
+mod drift;
 mod reports;
 mod runs;
 mod shelves;
@@ -76,6 +77,7 @@ impl Worker {
             lanes.spawn(Arc::clone(&self).reports());
         }
         lanes.spawn(Arc::clone(&self).ticks());
+        lanes.spawn(Arc::clone(&self).drift());
         lanes.spawn(Arc::clone(&self).runs());
         while let Some(ended) = lanes.join_next().await {
             // The first lane to end stops the rest: a process with a dead lane looks alive and isn't.

@@ -44,6 +44,10 @@ pub(super) fn added(env: &Environment, stacks: &[&StackName]) -> Change {
     if !stacks.is_empty() {
         words.push_str(&format!("; stacks {}", list(stacks)));
     }
+    if !env.allow.overrides.is_empty() {
+        let who = people(&env.allow.overrides);
+        words.push_str(&format!("; {who} may override policies"));
+    }
     whole(Subject::Environment(env.name.clone()), Effect::Opens, words)
 }
 
@@ -112,6 +116,7 @@ pub(super) fn changed(was: &Environment, is: &Environment) -> Vec<Change> {
         windows: _,
         outside: _,
         on_failure: _,
+        drift: _,
     } = is;
     let mut findings = Findings::of(Subject::Environment(is.name.clone()));
     rights::changed(&was.allow, &is.allow, &mut findings);
@@ -122,6 +127,8 @@ pub(super) fn changed(was: &Environment, is: &Environment) -> Vec<Change> {
     switches(was, is, &mut findings);
     let pair = (was.url.as_ref(), is.url.as_ref());
     findings.optional("url", pair, Effect::Alters);
+    let pair = (was.drift.as_ref(), is.drift.as_ref());
+    findings.optional("drift", pair, Effect::Alters);
     findings.list
 }
 

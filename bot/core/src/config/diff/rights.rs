@@ -12,6 +12,7 @@ pub(super) fn changed(was: &Allow, is: &Allow, findings: &mut Findings) {
         apply,
         deploy,
         force_unlock,
+        overrides,
     } = is;
     for (key, verb, was, is) in [
         ("allow.plan", "plan", &was.plan, plan),
@@ -22,6 +23,12 @@ pub(super) fn changed(was: &Allow, is: &Allow, findings: &mut Findings) {
             "force-unlock",
             &was.force_unlock,
             force_unlock,
+        ),
+        (
+            "allow.override",
+            "override policies",
+            &was.overrides,
+            overrides,
         ),
     ] {
         let (gained, lost) = (not_among(is, was), not_among(was, is));

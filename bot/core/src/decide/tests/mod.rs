@@ -3,10 +3,12 @@
 mod apply;
 mod button;
 mod deploy;
+mod drift;
 mod ended;
 mod force_unlock;
 mod merge;
 mod merge_group;
+mod overriding;
 mod plan;
 mod property;
 mod retry;

@@ -297,6 +297,11 @@ impl Model {
                     self.facts.store.holds.retain(|h| h.env != hold.env);
                     self.facts.store.holds.push(hold.clone());
                 }
+                Intent::TakeTurns(turn) => {
+                    self.facts.store.turns.retain(|t| t.env != turn.env);
+                    self.facts.store.turns.push(turn.clone());
+                }
+                Intent::EndTurns(env) => self.facts.store.turns.retain(|t| t.env != *env),
                 Intent::Resume(env) => self.facts.store.holds.retain(|h| h.env != *env),
                 Intent::Disgrace(run) => {
                     for release in &mut self.facts.store.releases {
@@ -306,6 +311,7 @@ impl Model {
                 Intent::Bless(head) => {
                     self.facts.store.blessed.insert(head.clone());
                 }
+                Intent::Override(word) => self.facts.store.overrides.insert(0, word.clone()),
                 Intent::Say(..)
                 | Intent::Refresh(_)
                 | Intent::DropPlans(_)
@@ -372,6 +378,7 @@ impl Model {
         }
         match &run.order.work {
             Work::Plan(_) => planned(1, "network", "dev", usize::from(how % 3)).0.outcome,
+            Work::Look(_) => Some(stopped("not seen", "look", false)),
             Work::Apply(_) => crate::testing::applied(1, "network", "dev", 1).0.outcome,
             Work::ForceUnlock(_) => Some(Outcome::Unlocked(Box::new(Unlocked {
                 evidence: crate::testing::evidence("slipway-apply"),
@@ -433,6 +440,7 @@ impl Model {
         let key = match &pressed {
             None => ReportKey::PlanCheck(PR, sha('a'), env("dev")),
             Some(run) => match run.order.work {
+                Work::Look(_) => ReportKey::DriftIssue(run.order.env.clone()),
                 Work::Plan(_) => {
                     ReportKey::PlanCheck(PR, run.order.commit.clone(), run.order.env.clone())
                 }
@@ -537,7 +545,7 @@ fn kept_off(new: &NewRun, facts: &Facts) -> Option<String> {
     let env = config.environment(&new.order.env).unwrap();
     let asked = match new.order.trigger {
         Trigger::Comment(_) | Trigger::Button => Asked::ByPerson,
-        Trigger::PullRequest | Trigger::Merge | Trigger::Run => Asked::ByItself,
+        Trigger::PullRequest | Trigger::Merge | Trigger::Run | Trigger::Schedule => Asked::ByItself,
     };
     let gates = match &new.order.work {
         Work::Plan(_) => {
@@ -549,6 +557,7 @@ fn kept_off(new: &NewRun, facts: &Facts) -> Option<String> {
             let may = planner.is_some_and(|planner| gates::may_plan(env, planner)) || blessed;
             return (!may).then(|| "nobody may plan".to_owned());
         }
+        Work::Look(_) => return Some("a pull request leads to no look".to_owned()),
         Work::Apply(_) => gates::for_apply(env, facts, asked),
         Work::ForceUnlock(_) => gates::for_force_unlock(env, facts),
         Work::Deploy(work) => match &work.rollback {

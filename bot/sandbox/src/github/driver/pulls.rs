@@ -2,7 +2,7 @@
 
 use super::super::GitHub;
 use super::super::git::Sha;
-use super::super::model::{MergeMethod, NewPull, Permission, ReviewState};
+use super::super::model::{IssueEdit, MergeMethod, NewPull, Permission, ReviewState};
 use super::super::refusal::Refusal;
 use super::own;
 
@@ -51,6 +51,38 @@ impl GitHub {
             model.open_issue(id, &author, &title, &body)
         })
         .await
+    }
+
+    /// Closes an issue, or opens it again.
+    ///
+    /// # Errors
+    /// When there is no such issue.
+    pub async fn set_issue_open(
+        &self,
+        repo: &str,
+        number: u64,
+        user: &str,
+        open: bool,
+    ) -> anyhow::Result<()> {
+        let user = user.to_owned();
+        self.act_in(repo, move |model, id| {
+            let edit = IssueEdit {
+                open: Some(open),
+                ..IssueEdit::default()
+            };
+            model.edit_issue(id, number, &user, edit)
+        })
+        .await
+    }
+
+    /// Deletes an issue with its comments.
+    ///
+    /// # Errors
+    /// When there is no such issue.
+    pub async fn delete_issue(&self, repo: &str, number: u64, user: &str) -> anyhow::Result<()> {
+        let user = user.to_owned();
+        self.act_in(repo, move |model, id| model.delete_issue(id, number, &user))
+            .await
     }
 
     /// Comments on an issue or a pull request, and gives the comment's id.

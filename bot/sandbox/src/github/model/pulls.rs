@@ -94,8 +94,14 @@ pub struct Issue {
     pub body: String,
     /// Who opened it.
     pub author: String,
+    /// How often it was edited.
+    pub edits: u32,
     /// When it was opened.
     pub created_at: Timestamp,
+    /// When it last changed.
+    pub updated_at: Timestamp,
+    /// When it was closed, if it is.
+    pub closed_at: Option<Timestamp>,
 }
 
 /// What opening a pull request needs.
@@ -131,6 +137,7 @@ impl Model {
         title: &str,
         body: &str,
     ) -> Outcome<u64> {
+        Self::issue_fits(Some(title), Some(body))?;
         self.meet(author);
         let (id, now) = (self.new_id(), self.now());
         let found = self.repo_mut(repo)?;
@@ -143,7 +150,10 @@ impl Model {
                 title: title.to_owned(),
                 body: body.to_owned(),
                 author: author.to_owned(),
+                edits: 0,
                 created_at: now,
+                updated_at: now,
+                closed_at: None,
             },
         );
         let issue = self.issue_json(repo, number)?;

@@ -3,6 +3,7 @@
 //! Whoever opens them may act as anyone; that is what a sandbox is for. They show and do nothing
 //! that the API or the driver could not. Requests with credentials are never for pages.
 
+mod issue;
 mod layout;
 mod markdown;
 mod pull;
@@ -11,7 +12,7 @@ mod repo;
 use http::{Method, StatusCode, header};
 
 use super::git::Change;
-use super::model::{AccountKind, MergeMethod, Model, NewPull, Permission, ReviewState};
+use super::model::{AccountKind, IssueEdit, MergeMethod, Model, NewPull, Permission, ReviewState};
 use super::percent::{decode, encode};
 use super::refusal::{Outcome, Refusal};
 use super::rest::{is_endpoint, query};
@@ -118,6 +119,7 @@ fn show(visit: &Visit<'_>, id: u64, path: &[&str]) -> Option<Outcome<Reply>> {
     Some(match path {
         [] => Ok(repo::show(visit, repository)),
         ["pull", number] => pull::show(visit, repository, number.parse().ok()?),
+        ["issues", number] => issue::show(visit, repository, number.parse().ok()?),
         ["commit", sha] => repo::commit(visit, repository, sha),
         ["runs", run] => repo::run(visit, repository, run.parse().ok()?),
         _ => return None,
@@ -150,6 +152,11 @@ fn act(model: &mut Model, asked: &Asked, id: u64, path: &[&str]) -> Option<Outco
             let number: u64 = number.parse().ok()?;
             let back = format!("/{name}/pull/{number}");
             (act_on_pull(model, id, number, action, &form)?, back)
+        }
+        ["issues", number, action] => {
+            let number: u64 = number.parse().ok()?;
+            let back = format!("/{name}/issues/{number}");
+            (act_on_issue(model, id, number, action, &form)?, back)
         }
         ["runs", run, action] => {
             let run: u64 = run.parse().ok()?;
@@ -203,6 +210,33 @@ fn act_on_pull(
         "close" => allowed(model, &|model| model.close_pull(id, number, user)),
         "reopen" => allowed(model, &|model| model.reopen_pull(id, number, user)),
         "ready" => allowed(model, &|model| model.set_draft(id, number, user, false)),
+        _ => return None,
+    })
+}
+
+fn act_on_issue(
+    model: &mut Model,
+    id: u64,
+    number: u64,
+    action: &str,
+    form: &Form,
+) -> Option<Outcome<()>> {
+    let user = form.get("user");
+    let mut edit = |open: bool| {
+        let edit = IssueEdit {
+            open: Some(open),
+            ..IssueEdit::default()
+        };
+        let may = model.require(id, user, Permission::Write);
+        may.and_then(|()| model.edit_issue(id, number, user, edit))
+    };
+    Some(match action {
+        "close" => edit(false),
+        "reopen" => edit(true),
+        "comment" => model.require(id, user, Permission::Read).and_then(|()| {
+            let body = form.get("body");
+            model.create_comment(id, number, user, body).map(drop)
+        }),
         _ => return None,
     })
 }

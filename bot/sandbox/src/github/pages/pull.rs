@@ -86,7 +86,7 @@ fn emoji(content: &str) -> &str {
     }
 }
 
-fn comment_card(visit: &Visit<'_>, comment: &Comment) -> String {
+pub(super) fn comment_card(visit: &Visit<'_>, comment: &Comment) -> String {
     let bot = if comment.author == visit.model.bot_login() {
         " bot"
     } else {

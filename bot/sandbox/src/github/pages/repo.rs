@@ -60,9 +60,11 @@ pub(super) fn show(visit: &Visit<'_>, repo: &Repository) -> Reply {
     let tip = tip.map_or_else(String::new, |sha| commit_link(repo, sha));
     let live = format!(
         "<h1>{}</h1><p class=\"dim\">{} is at {tip}</p><h2>Pull requests</h2>\
-         <table class=\"wide\">{rows}</table><h2>Deployments</h2>{}",
+         <table class=\"wide\">{rows}</table><h2>Issues</h2><table class=\"wide\">{}</table>\
+         <h2>Deployments</h2>{}",
         escape(&name),
         escape(&repo.default_branch),
+        super::issue::rows(repo),
         deployments_table(repo)
     );
     let rest = format!(

@@ -11,6 +11,7 @@ mod commits;
 mod contents;
 mod deployments;
 mod graphql;
+mod issues;
 mod pull_writes;
 mod pulls;
 mod repos;

@@ -8,8 +8,8 @@ use super::super::percent::decode;
 use super::super::refusal::{Outcome, Refusal};
 use super::super::server::Reply;
 use super::call::Call;
-use super::{apps, checks, comments, commits, contents, deployments, graphql, pull_writes, pulls};
-use super::{repos, tokens};
+use super::{apps, checks, comments, commits, contents, deployments, graphql, issues, pull_writes};
+use super::{pulls, repos, tokens};
 
 /// What an endpoint asks of its caller.
 #[derive(Clone, Copy)]
@@ -70,6 +70,8 @@ const PULLS_WRITE: Needs = Needs::Any(&[("pull_requests", Level::Write)]);
 const ISSUES: Needs = Needs::Any(&[("issues", Level::Read), ("pull_requests", Level::Read)]);
 const ISSUES_WRITE: Needs =
     Needs::Any(&[("issues", Level::Write), ("pull_requests", Level::Write)]);
+const ONLY_ISSUES: Needs = Needs::Any(&[("issues", Level::Read)]);
+const ONLY_ISSUES_WRITE: Needs = Needs::Any(&[("issues", Level::Write)]);
 const CHECKS: Needs = Needs::Any(&[("checks", Level::Read)]);
 const CHECKS_WRITE: Needs = Needs::Any(&[("checks", Level::Write)]);
 const STATUSES: Needs = Needs::Any(&[("statuses", Level::Read)]);
@@ -115,6 +117,9 @@ static ROUTES: &[Route] = &[
     route(GET, "/repos/{owner}/{repo}/pulls/{number}/merge", PULLS, pulls::is_merged),
     route(PUT, "/repos/{owner}/{repo}/pulls/{number}/merge", CONTENTS_WRITE, pull_writes::merge),
 
+    route(GET, "/repos/{owner}/{repo}/issues", ONLY_ISSUES, issues::list),
+    creating("/repos/{owner}/{repo}/issues", ONLY_ISSUES_WRITE, issues::open),
+    route(PATCH, "/repos/{owner}/{repo}/issues/{number}", ISSUES_WRITE, issues::edit),
     route(GET, "/repos/{owner}/{repo}/issues/comments/{id}", ISSUES, comments::show),
     route(PATCH, "/repos/{owner}/{repo}/issues/comments/{id}", ISSUES_WRITE, comments::edit),
     route(DELETE, "/repos/{owner}/{repo}/issues/comments/{id}", ISSUES_WRITE, comments::delete),

@@ -6,6 +6,7 @@ mod comments;
 mod deployments;
 mod faults;
 mod git;
+mod issues;
 mod pages;
 mod pulls;
 mod webhooks;
@@ -149,6 +150,17 @@ impl World {
 
     pub(super) async fn patch(&self, path: &str, body: Value) -> Got {
         self.call("PATCH", path, &self.token, Some(body), &[]).await
+    }
+
+    /// A token that may do no more than this.
+    pub(super) async fn token_for(&self, permissions: Value) -> String {
+        let jwt = self.good_jwt();
+        let path = format!("/repos/{REPO}/installation");
+        let id = self.call("GET", &path, &jwt, None, &[]).await.json["id"].clone();
+        let path = format!("/app/installations/{id}/access_tokens");
+        let wish = Some(json!({ "permissions": permissions }));
+        let got = self.call("POST", &path, &jwt, wish, &[]).await;
+        got.json["token"].as_str().unwrap().to_owned()
     }
 
     /// Starts a hook and points the App at it.

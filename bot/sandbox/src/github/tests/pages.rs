@@ -38,6 +38,29 @@ async fn send(world: &World, path: &str, form: &[(&str, &str)]) -> Got {
 }
 
 #[tokio::test]
+async fn an_issue_is_talked_about_and_closed_on_its_page() {
+    let world = World::new().await;
+    let github = &world.github;
+    let number = github.open_issue(REPO, "ana", EVIL, EVIL).await.unwrap();
+    let path = format!("/acme/shop/issues/{number}");
+    let form = [("user", "ana"), ("body", "/apply **now**")];
+    let comment = format!("{path}/comment");
+    assert_eq!(send(&world, &comment, &form).await.status, 303);
+    let close = format!("{path}/close");
+    assert_eq!(send(&world, &close, &[("user", "ana")]).await.status, 303);
+    let text = page(&world, &path).await;
+    assert!(text.contains("/apply <strong>now</strong>"), "{text}");
+    assert!(text.contains("closed") && text.contains("Reopen"));
+    assert!(!text.contains("<script>alert") && !text.contains("<img src=x"));
+    assert!(page(&world, "/acme/shop").await.contains(&path));
+    let reopen = format!("{path}/reopen");
+    assert_eq!(send(&world, &reopen, &[("user", "ana")]).await.status, 303);
+    assert!(github.issues(REPO)[0].closed_at.is_none());
+    let stranger = [("user", "eve")];
+    assert_ne!(send(&world, &close, &stranger).await.status, 303);
+}
+
+#[tokio::test]
 async fn a_pull_request_is_worked_on_from_its_page() {
     let world = World::new().await;
     let form = [

@@ -132,7 +132,12 @@ impl Model {
         let repo = self.repo(id)?;
         let full_name = repo.full_name();
         let html = self.html(&format!("/{full_name}"));
-        let open = repo.pulls.values().filter(|pull| pull.is_open()).count() + repo.issues.len();
+        let open = repo.pulls.values().filter(|pull| pull.is_open()).count()
+            + repo
+                .issues
+                .values()
+                .filter(|issue| issue.closed_at.is_none())
+                .count();
         let mut value = self.repository_minimal_json(id)?;
         let more = json!({
             "created_at": stamp(repo.created_at),

@@ -294,8 +294,8 @@ impl<'a> IssueFacts<'a> {
             body: &issue.body,
             author: &issue.author,
             created: issue.created_at,
-            updated: issue.created_at,
-            closed: None,
+            updated: issue.updated_at,
+            closed: issue.closed_at,
         }
     }
 }

@@ -36,13 +36,16 @@ pub(super) enum Access {
     Clone,
     /// Write comments, checks and deployments.
     Report,
+    /// Write issues, and comments on them. Apart, because an App without this permission can do all
+    /// the rest.
+    Issues,
 }
 
 impl Access {
     /// The permissions that GitHub is asked for. `metadata: read` comes with every token.
     ///
-    /// Comments on pull requests and reactions to them take `pull_requests: write`; it is not
-    /// necessary that the App may write issues.
+    /// Comments on pull requests and reactions to them take `pull_requests: write`, those on plain
+    /// issues `issues: write`.
     pub(super) fn permissions(self) -> &'static [(&'static str, &'static str)] {
         match self {
             Self::Read => &[
@@ -53,6 +56,7 @@ impl Access {
                 ("statuses", "read"),
             ],
             Self::Members => &[("members", "read"), ("metadata", "read")],
+            Self::Issues => &[("issues", "write"), ("metadata", "read")],
             Self::Clone => &[("contents", "read"), ("metadata", "read")],
             Self::Report => &[
                 ("checks", "write"),

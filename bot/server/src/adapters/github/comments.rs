@@ -1,4 +1,4 @@
-//! Comments on pull requests, and reactions to them.
+//! Comments on pull requests and issues, and reactions to them.
 
 use serde::Deserialize;
 use serde_json::json;
@@ -6,9 +6,10 @@ use slipway_core::event::RepoRef;
 use slipway_core::ids::{CommentId, PrNumber};
 use slipway_core::ports::Reaction;
 
+use super::auth::{Access, Scope};
 use super::client::Request;
 use super::errors::Outcome;
-use super::pages::PAGE_SIZE;
+use super::pages::{PAGE_SIZE, Pages};
 use super::{GitHub, reads};
 
 /// The most pages of comments on one pull request.
@@ -34,10 +35,28 @@ pub(super) async fn find(
     pr: PrNumber,
     marker: &str,
 ) -> Outcome<Option<CommentId>> {
+    match find_as(github, repo, pr, marker, Access::Report).await {
+        // The thread of an issue: see `GitHub::in_thread`.
+        Err(refusal) if refusal.is(http::StatusCode::FORBIDDEN) => {
+            let found = find_as(github, repo, pr, marker, Access::Issues).await;
+            found.map_err(|_| refusal)
+        }
+        found => found,
+    }
+}
+
+async fn find_as(
+    github: &GitHub,
+    repo: &RepoRef,
+    pr: PrNumber,
+    marker: &str,
+    access: Access,
+) -> Outcome<Option<CommentId>> {
     let own = &reads::app(github).await?.login;
     let mut url = github.repo_url(&repo.name, &["issues", &pr.to_string(), "comments"]);
     url.query_pairs_mut().append_pair("per_page", PAGE_SIZE);
-    let mut pages = github.report_pages(repo, url, COMMENT_PAGES);
+    let scope = Scope::Repo(repo.clone(), access);
+    let mut pages = Pages::new(github, scope, url, COMMENT_PAGES);
     while let Some(comments) = pages.next::<Vec<Comment>>().await? {
         let found = comments.iter().find(|comment| {
             let author = comment.user.as_ref().map(|user| user.login.as_str());
@@ -59,7 +78,7 @@ pub(super) async fn create(
 ) -> Outcome<CommentId> {
     let url = github.repo_url(&repo.name, &["issues", &pr.to_string(), "comments"]);
     let request = Request::post(url, &json!({ "body": body }))?;
-    let created: Comment = github.report(repo, &request).await?.json()?;
+    let created: Comment = github.in_thread(repo, &request).await?.json()?;
     Ok(CommentId(created.id))
 }
 
@@ -71,7 +90,7 @@ pub(super) async fn update(
 ) -> Outcome<()> {
     let url = github.repo_url(&repo.name, &["issues", "comments", &id.to_string()]);
     let request = Request::patch(url, &json!({ "body": body }))?;
-    github.report(repo, &request).await?;
+    github.in_thread(repo, &request).await?;
     Ok(())
 }
 
@@ -93,6 +112,6 @@ pub(super) async fn react(
         &["issues", "comments", &id.to_string(), "reactions"],
     );
     let request = Request::post(url, &json!({ "content": content }))?;
-    github.report(repo, &request).await?;
+    github.in_thread(repo, &request).await?;
     Ok(())
 }

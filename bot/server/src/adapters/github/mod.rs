@@ -16,6 +16,7 @@ mod deliveries;
 mod deployments;
 mod errors;
 mod etag;
+mod issues;
 mod pages;
 mod ports;
 mod pulls;
@@ -206,6 +207,19 @@ impl GitHub {
     async fn report(&self, repo: &RepoRef, request: &Request) -> Outcome<Answer> {
         let scope = Scope::Repo(repo.clone(), Access::Report);
         self.call(&scope, request).await
+    }
+
+    /// Writes in a thread of comments. GitHub asks for one permission if it belongs to a pull
+    /// request and for another if it belongs to an issue, and a number or a comment's id does not
+    /// say which.
+    async fn in_thread(&self, repo: &RepoRef, request: &Request) -> Outcome<Answer> {
+        match self.report(repo, request).await {
+            Err(refusal) if refusal.is(http::StatusCode::FORBIDDEN) => {
+                let scope = Scope::Repo(repo.clone(), Access::Issues);
+                self.call(&scope, request).await.map_err(|_| refusal)
+            }
+            answer => answer,
+        }
     }
 }
 

@@ -8,17 +8,17 @@ use slipway_core::facts::{
     ChangedFiles, Check, Comparison, Permission, PullRequest, Repository, Review,
 };
 use slipway_core::ids::{
-    CheckRunId, CommentId, CommitSha, DeploymentId, EnvName, InstallationId, Login, PrNumber,
-    RepoName,
+    CheckRunId, CommentId, CommitSha, DeploymentId, EnvName, InstallationId, IssueNumber, Login,
+    PrNumber, RepoName,
 };
 use slipway_core::ports::{
-    AppIdentity, CloneAccess, DeploymentStatus, Forge, ForgeWriter, MissedDelivery, NewDeployment,
-    PortResult, Reaction,
+    AppIdentity, CloneAccess, DeploymentStatus, Forge, ForgeWriter, IssueText, MissedDelivery,
+    NewDeployment, PortResult, Reaction,
 };
 use slipway_core::report::check::CheckOutput;
 
 use super::auth::{Access, Scope};
-use super::{GitHub, checks, clone_url, comments, deliveries, deployments, pulls, reads};
+use super::{GitHub, checks, clone_url, comments, deliveries, deployments, issues, pulls, reads};
 
 #[async_trait]
 impl Forge for GitHub {
@@ -217,6 +217,31 @@ impl ForgeWriter for GitHub {
             .await
             .map_err(|failure| {
                 failure.while_doing(format!("reacting to the comment {id} of {}", repo.name))
+            })
+    }
+
+    async fn find_issue(&self, repo: &RepoRef, marker: &str) -> PortResult<Option<IssueNumber>> {
+        issues::find(self, repo, marker).await.map_err(|failure| {
+            failure.while_doing(format!("looking for an issue of {}", repo.name))
+        })
+    }
+
+    async fn create_issue(&self, repo: &RepoRef, issue: &IssueText) -> PortResult<IssueNumber> {
+        issues::create(self, repo, issue)
+            .await
+            .map_err(|failure| failure.while_doing(format!("opening an issue in {}", repo.name)))
+    }
+
+    async fn update_issue(
+        &self,
+        repo: &RepoRef,
+        number: IssueNumber,
+        issue: &IssueText,
+    ) -> PortResult<()> {
+        issues::update(self, repo, number, issue)
+            .await
+            .map_err(|failure| {
+                failure.while_doing(format!("updating the issue {}#{number}", repo.name))
             })
     }
 

@@ -26,7 +26,13 @@ pub(super) async fn receive(
     Ok(new)
 }
 
-async fn put(conn: &mut Conn, id: &DeliveryId, event: &Event, now: Timestamp) -> Result<bool> {
+/// Keeps a delivery as part of a transaction.
+pub(super) async fn put(
+    conn: &mut Conn,
+    id: &DeliveryId,
+    event: &Event,
+    now: Timestamp,
+) -> Result<bool> {
     let done = sqlx::query(
         "INSERT INTO inbox (id, repo, event, state, received_at, due_at)
          VALUES ($1, $2, $3, 'stored', $4, $4)

@@ -9,7 +9,7 @@ use slipway_core::run::{Move, RunState};
 
 use super::error::{Fault, Result};
 use super::open::{Conn, SqlStore};
-use super::{inbox, locks, plans, releases, reports, runs};
+use super::{drift, inbox, locks, overrides, plans, releases, reports, runs};
 
 /// Marks a delivery done and carries out its intents.
 pub(super) async fn complete(
@@ -71,8 +71,11 @@ impl Carrying<'_> {
             Intent::Unlock(target) => locks::free(conn, &repo.name, target, now).await,
             Intent::Hold(hold) => locks::hold(conn, &repo.name, hold).await,
             Intent::Resume(env) => locks::resume(conn, &repo.name, env).await,
+            Intent::TakeTurns(turn) => drift::take_turns(conn, repo, turn).await,
+            Intent::EndTurns(env) => drift::end_turns(conn, repo, env).await,
             Intent::Disgrace(run) => self.disgrace(run).await,
             Intent::Bless(head) => releases::bless(conn, &repo.name, head).await,
+            Intent::Override(word) => overrides::keep(conn, &repo.name, word).await,
             Intent::DropPlans(pr) => plans::drop_of(conn, &repo.name, *pr).await,
             Intent::Say(key, content) => reports::say(conn, repo, key, content, now).await,
             Intent::Refresh(key) => reports::refresh(conn, repo, key, now).await,

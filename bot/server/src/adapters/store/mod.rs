@@ -9,6 +9,7 @@
 //! in its `WHERE`, changes no row if somebody else has the work now, and is told `Conflict`. The
 //! end only says from when on somebody else may take it.
 
+mod drift;
 mod error;
 mod inbox;
 mod intents;
@@ -16,6 +17,7 @@ mod locks;
 mod log;
 mod notes;
 mod open;
+mod overrides;
 mod plans;
 mod releases;
 mod reports;
@@ -32,10 +34,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use slipway_core::event::{Event, RepoRef};
-use slipway_core::facts::{Hold, Lock, Release};
-use slipway_core::ids::{CommitSha, DeliveryId, EnvName, RunId, ServiceName};
+use slipway_core::facts::{DriftTurn, Hold, Lock, Release};
+use slipway_core::ids::{
+    CommitSha, DeliveryId, EnvName, IssueNumber, PrNumber, RunId, ServiceName,
+};
 use slipway_core::intent::{Content, Intent, ReportKey};
 use slipway_core::outcome::{Outcome, Progress};
+use slipway_core::policy::Override;
 use slipway_core::ports::{
     Delivery, LogChunk, PortResult, RunEnd, RunsOf, SentReport, StopRequest, Store, TakenReport,
     TakenRun, Touched, WorkerId,
@@ -287,6 +292,24 @@ impl Store for SqlStore {
             .doing(|| format!("reading the holds of {}", repo.name))
     }
 
+    async fn drift_turns(&self, repo: &RepoRef) -> PortResult<Vec<DriftTurn>> {
+        drift::turns(self, repo)
+            .await
+            .doing(|| format!("reading the turns of {}", repo.name))
+    }
+
+    async fn begin_drift_turns(&self, now: Timestamp) -> PortResult<u64> {
+        drift::begin(self, now)
+            .await
+            .doing(|| "beginning the looks for drift".to_owned())
+    }
+
+    async fn drift_issue(&self, repo: &RepoRef, issue: IssueNumber) -> PortResult<Option<EnvName>> {
+        drift::issue(self, repo, issue)
+            .await
+            .doing(|| format!("looking up the issue {}#{issue}", repo.name))
+    }
+
     async fn releases(&self, repo: &RepoRef) -> PortResult<Vec<Release>> {
         releases::of_repo(self, repo)
             .await
@@ -303,6 +326,12 @@ impl Store for SqlStore {
         releases::before(self, repo, env, service, run)
             .await
             .doing(|| format!("reading the release before run {run}"))
+    }
+
+    async fn overrides(&self, repo: &RepoRef, pr: PrNumber) -> PortResult<Vec<Override>> {
+        overrides::of_pr(self, repo, pr)
+            .await
+            .doing(|| format!("reading the overrides of {}#{pr}", repo.name))
     }
 
     async fn is_blessed(&self, repo: &RepoRef, head: &CommitSha) -> PortResult<bool> {

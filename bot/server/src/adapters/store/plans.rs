@@ -22,14 +22,14 @@ pub(super) async fn needed(
                  plan.state IN ('unconfirmed', 'queued', 'running')
                  OR EXISTS (
                      SELECT 1 FROM runs AS apply
-                     WHERE apply.repo = plan.repo AND apply.pr = plan.pr
+                     WHERE apply.repo = plan.repo AND apply.pr IS NOT DISTINCT FROM plan.pr
                        AND apply.env = plan.env AND apply.subject = plan.subject
                        AND apply.kind = 'apply'
                        AND apply.state IN ('unconfirmed', 'queued', 'running'))
                  OR (plan.state = 'succeeded' AND plan.plan_dropped = 0 AND plan.ended_at > $2
                      AND NOT EXISTS (
                          SELECT 1 FROM runs AS later
-                         WHERE later.repo = plan.repo AND later.pr = plan.pr
+                         WHERE later.repo = plan.repo AND later.pr IS NOT DISTINCT FROM plan.pr
                            AND later.env = plan.env AND later.subject = plan.subject
                            AND later.seq > plan.seq
                            AND (later.kind = 'plan' AND later.state = 'succeeded'

@@ -9,7 +9,7 @@ use slipway_core::ids::RunId;
 use slipway_core::intent::NewRun;
 use slipway_core::outcome::{Outcome, Progress};
 use slipway_core::ports::{RunEnd, RunsOf, StopRequest, WorkerId};
-use slipway_core::run::{Move, Run, RunState, Work, transition};
+use slipway_core::run::{Move, Run, RunOrder, RunState, Work, transition};
 
 use super::error::{Fault, Result, exactly_one};
 use super::open::{Conn, SqlStore};
@@ -103,12 +103,20 @@ pub(super) async fn list(store: &SqlStore, repo: &RepoRef, which: &RunsOf) -> Re
             "runs.repo = $1 AND runs.state IN ('unconfirmed', 'queued', 'running')",
             "ASC"
         ),
+        RunsOf::Drift(_) => run_list!(
+            "runs.id IN (
+                SELECT id FROM runs
+                WHERE repo = $1 AND env = $2 AND (kind = 'plan' AND pr IS NULL OR kind = 'apply')
+                ORDER BY seq DESC LIMIT 300)",
+            "DESC"
+        ),
     };
     let bound = |sql: &'static str| -> Result<_> {
         let query = sqlx::query(sql).bind(repo.name.as_str());
         Ok(match which {
             RunsOf::Pr(pr) => query.bind(signed(pr.0)?),
             RunsOf::Cause(cause) => query.bind(cause.as_str().to_owned()),
+            RunsOf::Drift(env) => query.bind(env.as_str().to_owned()),
             RunsOf::Active => query,
         })
     };
@@ -131,9 +139,18 @@ pub(super) async fn list(store: &SqlStore, repo: &RepoRef, which: &RunsOf) -> Re
 /// they exclude each other.
 pub(super) fn kind(work: &Work) -> &'static str {
     match work {
-        Work::Plan(_) => "plan",
+        // A look changes nothing and waits for nobody, like a plan.
+        Work::Plan(_) | Work::Look(_) => "plan",
         Work::Apply(_) | Work::ForceUnlock(_) => "apply",
         Work::Deploy(_) => "deploy",
+    }
+}
+
+/// What a run is about, so that a service is never taken for a stack of its name.
+fn subject(order: &RunOrder) -> String {
+    match order.work {
+        Work::Look(_) => format!("service/{}", order.subject()),
+        Work::Plan(_) | Work::Apply(_) | Work::Deploy(_) => order.subject().to_owned(),
     }
 }
 
@@ -159,7 +176,7 @@ pub(super) async fn insert(
     .bind(order.repo.name.as_str())
     .bind(order.env.as_str())
     .bind(kind(&order.work))
-    .bind(order.subject())
+    .bind(subject(order))
     .bind(signed_pr(order.pr)?)
     .bind(order.commit.as_str())
     .bind(order.cause.as_str())

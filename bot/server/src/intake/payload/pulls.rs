@@ -2,7 +2,8 @@
 
 use serde::Deserialize;
 use slipway_core::event::{EventKind, PullRequestAction};
-use slipway_core::ids::{CommentId, PrNumber};
+use slipway_core::ids::{CommentId, IssueNumber, PrNumber};
+use slipway_core::intent::DRIFT_ISSUE;
 
 use super::{Account, Delivery, PayloadError, Translated, ignored};
 
@@ -74,6 +75,20 @@ struct CommentPart {
 struct Issue {
     number: Option<u64>,
     pull_request: Option<serde::de::IgnoredAny>,
+    body: Option<String>,
+    user: Option<Account>,
+}
+
+impl Issue {
+    /// Whether it may be one that the bot opened; the store knows for sure.
+    fn may_be_own(&self) -> bool {
+        let marker = format!("{DRIFT_ISSUE}/");
+        self.user.as_ref().is_some_and(Account::is_bot)
+            && self
+                .body
+                .as_deref()
+                .is_some_and(|body| body.contains(&marker))
+    }
 }
 
 #[derive(Deserialize)]
@@ -93,7 +108,8 @@ pub(super) fn issue_comment(delivery: &Delivery<'_>) -> Result<Translated, Paylo
     }
     let part: CommentPart = delivery.read()?;
     let issue = delivery.need(part.issue, "issue")?;
-    if issue.pull_request.is_none() {
+    let on_issue = issue.pull_request.is_none();
+    if on_issue && !issue.may_be_own() {
         return Ok(ignored("a comment on an issue, not on a pull request"));
     }
     let comment = delivery.need(part.comment, "comment")?;
@@ -113,9 +129,18 @@ pub(super) fn issue_comment(delivery: &Delivery<'_>) -> Result<Translated, Paylo
     if let Some((end, _)) = body.char_indices().nth(LONGEST_COMMENT) {
         body.truncate(end);
     }
-    delivery.event(EventKind::Comment {
-        pr: PrNumber(number),
-        comment: CommentId(id),
-        body,
+    let comment = CommentId(id);
+    delivery.event(if on_issue {
+        EventKind::IssueComment {
+            issue: IssueNumber(number),
+            comment,
+            body,
+        }
+    } else {
+        EventKind::Comment {
+            pr: PrNumber(number),
+            comment,
+            body,
+        }
     })
 }

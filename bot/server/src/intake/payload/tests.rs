@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use slipway_core::event::PullRequestAction;
-use slipway_core::ids::{CheckRunId, CommentId, PrNumber};
+use slipway_core::ids::{CheckRunId, CommentId, IssueNumber, PrNumber};
 
 use super::pulls::LONGEST_COMMENT;
 use super::*;
@@ -146,6 +146,28 @@ fn a_comment_is_a_new_one_by_a_person_on_a_pull_request() {
         }
     }
     let mut fields = comment("/plan");
+    // An issue that the bot may have opened: the store knows for sure.
+    let body = "<!-- slipway:drift-issue/dev -->\nDrift.";
+    let own = json!({ "number": 7, "body": body, "user": { "login": "slipway[bot]" } });
+    fields["issue"] = own.clone();
+    assert_eq!(
+        kind("issue_comment", fields.clone()),
+        EventKind::IssueComment {
+            issue: IssueNumber(7),
+            comment: CommentId(99),
+            body: "/plan".to_owned(),
+        }
+    );
+    for (key, other) in [
+        ("body", json!("Drift.")),
+        ("user", json!({ "login": "ana" })),
+    ] {
+        fields["issue"] = own.clone();
+        fields["issue"][key] = other;
+        insta::allow_duplicates! {
+            insta::assert_snapshot!(reason("issue_comment", fields.clone()), @"a comment on an issue, not on a pull request");
+        }
+    }
     fields["issue"] = json!({ "number": 42 });
     insta::assert_snapshot!(reason("issue_comment", fields), @"a comment on an issue, not on a pull request");
     let mut fields = comment("/plan");

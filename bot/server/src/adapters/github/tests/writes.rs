@@ -1,6 +1,6 @@
 //! Every write of the port, as GitHub shows it afterwards.
 
-use slipway_core::ports::DeploymentState;
+use slipway_core::ports::{DeploymentState, IssueText};
 use slipway_core::report::check::{
     Annotation, AnnotationLevel, Button, Buttons, CheckStatus, Conclusion,
 };
@@ -91,6 +91,65 @@ async fn a_comment_that_is_too_long_is_invalid() {
     let error = failed(world.github.create_comment(&world.repo, pr, &body).await);
     assert_eq!(error.kind, PortErrorKind::Invalid);
     insta::assert_snapshot!(error, @"GitHub: commenting on acme/shop#1: Validation Failed; body: body is too long (maximum is 65536 characters)");
+}
+
+#[tokio::test]
+async fn an_issue_is_written_found_edited_and_closed() {
+    let world = World::new().await;
+    let (pr, _) = world.pull().await;
+    let github = &world.github;
+    let find = || github.find_issue(&world.repo, "<!-- slipway -->");
+    let text = |body: &str, open| IssueText {
+        title: "Drift in dev".to_owned(),
+        body: body.to_owned(),
+        open,
+    };
+    let marked = text("much <!-- slipway -->", true);
+    // Anybody can write the marker.
+    let forged = world.sandbox.open_issue(REPO, "ana", "Drift", &marked.body);
+    forged.await.unwrap();
+    assert_eq!(find().await, Ok(None));
+    let number = github.create_issue(&world.repo, &marked).await.unwrap();
+    let other = text("else", true);
+    github.create_issue(&world.repo, &other).await.unwrap();
+    assert_eq!(find().await, Ok(Some(number)));
+    let closed = text("none <!-- slipway -->", false);
+    github
+        .update_issue(&world.repo, number, &closed)
+        .await
+        .unwrap();
+    let issues = world.sandbox.issues(REPO);
+    let issue = issues.iter().find(|issue| issue.number == number.0);
+    assert!(issue.unwrap().closed_at.is_some());
+    assert_eq!(find().await, Ok(Some(number)), "closed ones too");
+    // Issues are written with a token that may write nothing else; so is what is said on them.
+    let thread = number.thread();
+    let id = github.create_comment(&world.repo, thread, "hi").await;
+    let id = id.unwrap();
+    github
+        .react(&world.repo, id, Reaction::Rocket)
+        .await
+        .unwrap();
+    let found = github.find_comment(&world.repo, thread, "hi").await;
+    assert_eq!(found, Ok(Some(id)));
+    github
+        .create_comment(&world.repo, pr, "and here")
+        .await
+        .unwrap();
+    let writes = world.calls("/issues");
+    assert!(!writes.is_empty());
+    for write in writes {
+        assert_eq!(rights(&write), ["issues:write", "metadata:read"]);
+    }
+    world
+        .sandbox
+        .delete_issue(REPO, number.0, "bo")
+        .await
+        .unwrap();
+    let error = failed(github.update_issue(&world.repo, number, &closed).await);
+    assert_eq!(error.kind, PortErrorKind::NotFound);
+    assert_eq!(find().await, Ok(None));
+    world.assert_all_known();
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 //! What only a database in a file can show (a process that dies, two processes at once) is apart.
 
 mod deliveries;
+mod drift;
 mod files;
 mod invariants;
 mod plans;
@@ -73,7 +74,12 @@ mod sqlite {
             a_log_ends_where_it_is_full,
             releases_are_told_by_their_order,
             locks_holds_and_blessings_are_kept,
+            overrides_are_kept_for_good,
             notes_are_remembered;
+        drift:
+            a_turn_is_taken_once_and_by_one_process,
+            turns_change_and_end,
+            an_issue_leads_back_to_its_environment;
         plans:
             a_plan_file_is_needed_until_it_is_of_no_use,
             the_plans_of_a_closed_pull_request_go,

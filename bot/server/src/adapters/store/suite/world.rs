@@ -94,12 +94,14 @@ fn stack(name: &str) -> StackSpec {
         workspace: "dev".into(),
         var_files: vec!["dev.tfvars".into()],
         backend_config: Vec::new(),
+        policies: Vec::new(),
         tool: None,
     }
 }
 
 fn order(pr: u64, work: Work) -> RunOrder {
     RunOrder {
+        issue: None,
         repo: repo("shop"),
         env: env("dev"),
         pr: Some(PrNumber(pr)),
@@ -127,6 +129,7 @@ pub(super) fn plan(pr: u64, name: &str) -> NewRun {
             stack: stack(name),
             aws: access(),
             base_ref: "main".into(),
+            held_by: None,
             base: commit('b'),
         }),
     ))
