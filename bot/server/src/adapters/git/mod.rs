@@ -210,7 +210,7 @@ impl Source for GitSource {
         stop: &dyn Stop,
     ) -> PortResult<BTreeMap<String, String>> {
         let revision = Revision::Commit(commit.clone());
-        let mirror = self.brought(repo, access, &revision, stop).await?;
+        let (mirror, _reader) = self.brought(repo, access, &revision, stop).await?;
         let git = self.git(stop);
         mirror.policies(&git, commit, patterns).await
     }
