@@ -150,7 +150,9 @@ pub(super) fn kind(work: &Work) -> &'static str {
 fn subject(order: &RunOrder) -> String {
     match order.work {
         Work::Look(_) => format!("service/{}", order.subject()),
-        Work::Plan(_) | Work::Apply(_) | Work::Deploy(_) => order.subject().to_owned(),
+        Work::Plan(_) | Work::Apply(_) | Work::Deploy(_) | Work::ForceUnlock(_) => {
+            order.subject().to_owned()
+        }
     }
 }
 
