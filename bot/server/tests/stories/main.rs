@@ -24,6 +24,7 @@ mod kustomize;
 mod locks;
 mod merging;
 mod modules;
+mod moves;
 mod plan_files;
 mod planning;
 mod plans;
