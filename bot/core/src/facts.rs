@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::codeowners::{CodeOwners, Fault, TeamName};
 use crate::config::{Checked, Config, Diagnostic};
 use crate::event::RepoRef;
 use crate::ids::{
     CommitSha, Digest, EnvName, IssueNumber, Login, PrNumber, RunId, ServiceName, StackName,
 };
+use crate::policy::Override;
 use crate::run::Run;
 use crate::stacks::graph::Modules;
 
@@ -133,6 +135,9 @@ pub struct PullRequest {
     pub fork: bool,
     /// The branch that it is aimed at.
     pub base_ref: String,
+    /// The commit of that branch that GitHub last compared it with: of a merged one, a commit from
+    /// before the merge.
+    pub compared_with: CommitSha,
     /// Open, closed or merged.
     pub state: PullState,
     /// Whether it is a draft.
@@ -164,6 +169,8 @@ pub struct PullFacts {
     /// All reviews, oldest first, of people who can write to the repository: GitHub lets anybody
     /// review a public repository, but only such a review counts.
     pub reviews: Read<Vec<Review>>,
+    /// Who answers for its files, where an environment asks for their approval.
+    pub owners: Read<OwnersFacts>,
     /// deploy.toml as the head has it, if the pull request changes it and the event asks for that.
     pub proposed_config: Option<Read<ProposedConfig>>,
     /// Checks of its head, the bot's own left out.
@@ -174,6 +181,26 @@ pub struct PullFacts {
     pub behind_by: Read<u64>,
     /// The author's rights.
     pub author: ActorFacts,
+}
+
+/// Who answers for the files of a pull request.
+#[derive(Clone, Debug)]
+pub struct OwnersFacts {
+    /// CODEOWNERS of the base branch.
+    pub file: OwnersFile,
+    /// The approving reviewers in each team that owns a changed file.
+    pub members: BTreeMap<TeamName, Read<BTreeSet<Login>>>,
+}
+
+/// CODEOWNERS as it was found.
+#[derive(Clone, Debug)]
+pub enum OwnersFile {
+    /// There is none.
+    Missing,
+    /// The one here has lines that can't be read.
+    Faulty(&'static str, Vec<Fault>),
+    /// It is good.
+    Good(CodeOwners),
 }
 
 /// deploy.toml of the head of a pull request.
@@ -302,6 +329,8 @@ pub struct StoreFacts {
     pub subject: Option<Run>,
     /// The active runs whose commit the merge commit of the event's pull request contains.
     pub contained: BTreeSet<RunId>,
+    /// What was said over policies on the event's pull request, newest first.
+    pub overrides: Vec<Override>,
     /// By how many commits the default branch is ahead of each live commit.
     pub behind: BTreeMap<CommitSha, u64>,
     /// When environments are looked at for drift next, as far as that is kept.

@@ -3,6 +3,7 @@
 //! Gates fail closed: what could not be read is not passed. The same functions serve the refusal,
 //! `/explain` and the last look right before an effect, so that none can say what another doesn't.
 
+mod codeowners;
 pub mod drift;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::config::{Checks, Environment, Outside, PullRequest, Who};
 use crate::facts::{
     ActorFacts, CheckState, ConfigFacts, Facts, Lock, LockTarget, Permission, PullFacts, PullState,
-    Read, Release, Verdict,
+    Read, Release, Review, Verdict,
 };
 use crate::ids::{CommitSha, Digest, EnvName, Login, ServiceName, StackName};
 use crate::projection::own_check_names;
@@ -32,6 +33,8 @@ pub enum Operation {
     Apply,
     /// Have a service rolled out.
     Deploy,
+    /// Have a plan applied although policies deny it.
+    Override,
 }
 
 /// Why a closed gate needs no refusal: it opens by itself.
@@ -170,6 +173,7 @@ pub fn right(operation: Operation, env: &Environment, actor: Option<&ActorFacts>
         Operation::Plan => ("plan", &env.allow.plan),
         Operation::Apply => ("apply", &env.allow.apply),
         Operation::Deploy => ("deploy", &env.allow.deploy),
+        Operation::Override => ("override policies", &env.allow.overrides),
     };
     let Some(actor) = actor else {
         return Gate::closed("right", "nobody is known to ask", "ask by a comment");
@@ -261,25 +265,11 @@ fn approval(env: &Environment, pr: &PullFacts) -> Option<Gate> {
         Ok(reviews) => reviews,
         unread => return Gate::unread("approval", unread),
     };
-    // The latest review with a verdict is the one that counts of each reviewer.
-    let mut latest = BTreeMap::new();
-    for review in reviews {
-        if !review.author.is(&pr.pull.author) && review.verdict != Verdict::Commented {
-            latest.insert(&review.author, review);
-        }
+    let latest = latest_reviews(pr, reviews);
+    if let Some(gate) = who_is_against("approval", &latest) {
+        return Some(gate);
     }
-    if let Some(against) = latest
-        .values()
-        .find(|review| review.verdict == Verdict::ChangesRequested)
-    {
-        let name = text(against.author.as_str());
-        return Some(Gate::closed(
-            "approval",
-            format!("{name} requests changes"),
-            format!("an approval by {name}, or their review dismissed"),
-        ));
-    }
-    let approved = |review: &&&crate::facts::Review| review.verdict == Verdict::Approved;
+    let approved = |review: &&&Review| review.verdict == Verdict::Approved;
     let approvals: Vec<_> = latest.values().filter(approved).collect();
     let current = approvals
         .iter()
@@ -303,6 +293,28 @@ fn approval(env: &Environment, pr: &PullFacts) -> Option<Gate> {
             code(pr.pull.head.short()),
             text(pr.pull.author.as_str())
         ),
+    ))
+}
+
+/// The latest review with a verdict is the one that counts of each reviewer, the author left out.
+fn latest_reviews<'r>(pr: &PullFacts, reviews: &'r [Review]) -> BTreeMap<&'r Login, &'r Review> {
+    reviews
+        .iter()
+        .filter(|review| !review.author.is(&pr.pull.author) && review.verdict != Verdict::Commented)
+        .map(|review| (&review.author, review))
+        .collect()
+}
+
+/// Who requests changes closes the gate for all.
+fn who_is_against(gate: &str, latest: &BTreeMap<&Login, &Review>) -> Option<Gate> {
+    let against = latest
+        .values()
+        .find(|review| review.verdict == Verdict::ChangesRequested)?;
+    let name = text(against.author.as_str());
+    Some(Gate::closed(
+        gate,
+        format!("{name} requests changes"),
+        format!("an approval by {name}, or their review dismissed"),
     ))
 }
 
@@ -556,6 +568,7 @@ pub fn for_apply(env: &Environment, facts: &Facts, asked: Asked) -> Vec<Gate> {
         Some(pr) => {
             gates.push(appliable(pr));
             gates.extend(approval(env, pr));
+            gates.extend(codeowners::codeowners(env, pr));
             gates.extend(checks(env, pr, facts));
             gates.extend(up_to_date(env, pr));
         }
@@ -587,6 +600,7 @@ pub fn for_deploy(
         Some(pr) => {
             gates.push(pull_request(env, pr));
             gates.extend(approval(env, pr));
+            gates.extend(codeowners::codeowners(env, pr));
             gates.extend(checks(env, pr, facts));
             gates.extend(up_to_date(env, pr));
         }

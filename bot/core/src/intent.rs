@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::facts::{DriftTurn, Hold, Lock, LockTarget};
 use crate::ids::{CommentId, CommitSha, DeliveryId, EnvName, PrNumber, RunId};
 use crate::outcome::Outcome;
+use crate::policy::Override;
 use crate::ports::Reaction;
 use crate::report::check::CheckOutput;
 use crate::run::{Move, RunOrder, RunState};
@@ -81,6 +82,8 @@ pub enum Intent {
     Disgrace(RunId),
     /// Let the plans of this head commit run although its author may not plan.
     Bless(CommitSha),
+    /// Let a plan be applied although policies deny it; its reports are due again.
+    Override(Override),
     /// Let the files of all plans made for a pull request so far go: it is closed.
     DropPlans(PrNumber),
     /// Look for drift in an environment from a moment on, by a schedule.

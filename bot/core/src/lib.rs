@@ -5,6 +5,7 @@
 //! environment, a file or the network: its `Cargo.toml` names no crate that could. The effects
 //! that a decision asks for are described as values and reached through the traits in [`ports`].
 
+pub mod codeowners;
 pub mod command;
 pub mod config;
 pub mod decide;
@@ -17,6 +18,7 @@ pub mod intent;
 pub mod manifests;
 pub mod outcome;
 pub mod plan;
+pub mod policy;
 pub mod ports;
 pub mod projection;
 pub mod provisional;

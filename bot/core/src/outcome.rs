@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::ids::{CommitSha, Digest, PrNumber};
 use crate::plan::{Counts, Diagnostic, Plan};
+use crate::policy::Ruling;
 use crate::report::markdown::time;
 use crate::report::refusal::GateRow;
 use crate::run::StepName;
@@ -73,6 +74,9 @@ pub struct Planned {
     /// From when on the plan file is gone; plans of an older Slipway do not say.
     #[serde(default)]
     pub expires_at: Option<Timestamp>,
+    /// What the stack's policies say of it; none where the stack has no policies.
+    #[serde(default)]
+    pub policy: Option<Ruling>,
     /// The base that the head was merged into.
     pub base: CommitSha,
     /// Whether the workspace was not there and was made for this plan.

@@ -7,11 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::config::{Config, Stack};
+use crate::config::Config;
 use crate::ids::StackName;
 use crate::outcome::{Outcome, Planned};
 use crate::report::markdown::code;
 use crate::run::{PlanToApply, Run, RunState, Work};
+use crate::stacks;
 
 /// Whether the outputs that a plan was made with are the ones that it would be applied with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,10 +33,10 @@ pub fn footing(config: &Config, runs: &[Run], plan: &Run) -> Footing {
         return Footing::Firm;
     };
     let mut waits_for = BTreeMap::new();
-    for needed in needed_by(config, stack) {
+    for needed in stacks::before(config, stack) {
         let mut plans = runs.iter().filter(|run| {
             matches!(run.order.work, Work::Plan(_))
-                && run.order.stack() == Some(&needed)
+                && run.order.stack() == Some(needed)
                 && run.order.env == plan.order.env
                 && run.order.commit == plan.order.commit
         });
@@ -44,14 +45,14 @@ pub fn footing(config: &Config, runs: &[Run], plan: &Run) -> Footing {
                 && applied_by(runs, run).is_some_and(|apply| apply.ended_at > plan.started_at)
         });
         if overtaken {
-            return Footing::Overtaken(needed);
+            return Footing::Overtaken(needed.clone());
         }
         if let Some(latest) = plans.next()
             && applied_by(runs, latest).is_none()
         {
             let changed = outputs_changed_by(latest);
             if !changed.is_empty() {
-                waits_for.insert(needed, changed);
+                waits_for.insert(needed.clone(), changed);
             }
         }
     }
@@ -79,23 +80,6 @@ pub fn changed_outputs(of: &BTreeMap<StackName, BTreeSet<String>>) -> String {
         })
         .collect();
     format!("it reads outputs that are to change: {}", told.join("; "))
-}
-
-/// All stacks that a stack comes after, those that these come after included.
-fn needed_by(config: &Config, stack: &StackName) -> BTreeSet<StackName> {
-    let find = |name: &StackName| -> Option<&Stack> {
-        config.stacks.iter().find(|stack| stack.name == *name)
-    };
-    let mut all = BTreeSet::new();
-    let mut left: Vec<&StackName> = vec![stack];
-    while let Some(name) = left.pop() {
-        for needed in find(name).into_iter().flat_map(|stack| &stack.depends_on) {
-            if all.insert(needed.clone()) {
-                left.push(needed);
-            }
-        }
-    }
-    all
 }
 
 fn planned(run: &Run) -> Option<&Planned> {

@@ -436,6 +436,8 @@ pub enum StepName {
     Init,
     /// `terraform plan` and `show`.
     Plan,
+    /// Hold the plan against the stack's policies.
+    Policy,
     /// `terraform apply`: an effect.
     Apply,
     /// Find the image and take its digest.
@@ -454,13 +456,14 @@ pub enum StepName {
 
 impl StepName {
     /// All steps.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Gates,
         Self::Checkout,
         Self::Tool,
         Self::Credentials,
         Self::Init,
         Self::Plan,
+        Self::Policy,
         Self::Apply,
         Self::Image,
         Self::Render,
@@ -486,6 +489,7 @@ impl StepName {
             Self::Credentials => "credentials",
             Self::Init => "init",
             Self::Plan => "plan",
+            Self::Policy => "policy",
             Self::Apply => "apply",
             Self::Image => "image",
             Self::Render => "render",

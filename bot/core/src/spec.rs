@@ -37,6 +37,9 @@ pub struct StackSpec {
     pub var_files: Vec<String>,
     /// `-backend-config` arguments: `key=value`, or a file relative to `dir`.
     pub backend_config: Vec<String>,
+    /// Patterns of the policies that its plans are held against, relative to the repository.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<String>,
     /// The program and version that deploy.toml asks for.
     #[serde(default)]
     pub tool: Option<ToolVersion>,
@@ -93,6 +96,7 @@ impl StackSpec {
             workspace: stack.workspace.render(env),
             var_files: render(&stack.var_files),
             backend_config: render(&stack.backend_config),
+            policies: stack.policies.clone(),
             tool: stack.terraform.clone(),
         }
     }

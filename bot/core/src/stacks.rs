@@ -37,6 +37,20 @@ pub fn touched(
         .collect()
 }
 
+/// Every stack that a stack needs, near and far.
+#[must_use]
+pub fn before<'c>(config: &'c Config, stack: &StackName) -> BTreeSet<&'c StackName> {
+    let needs = |name: &StackName| config.stack(name).map(|stack| &stack.depends_on);
+    let mut found = BTreeSet::new();
+    let mut next: Vec<&StackName> = needs(stack).into_iter().flatten().collect();
+    while let Some(name) = next.pop() {
+        if found.insert(name) {
+            next.extend(needs(name).into_iter().flatten());
+        }
+    }
+    found
+}
+
 fn touched_environments(
     stack: &Stack,
     paths: &BTreeSet<String>,

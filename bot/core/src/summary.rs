@@ -8,10 +8,11 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, Environment, PullRequest};
+use crate::config::{Config, Environment, PullRequest, Stack};
 use crate::facts::{ConfigFacts, Facts, ProposedConfig, PullFacts};
 use crate::ids::{CommitSha, EnvName, RunId, StackName};
 use crate::outcome::{Outcome, Planned};
+use crate::policy::{self, Override};
 use crate::run::{PlanToApply, Run, RunState, Work};
 use crate::stacks;
 
@@ -118,6 +119,8 @@ pub enum StackState {
     ApplyFailed,
     /// It has no plan: none was made for this head, or it was stopped.
     NotPlanned,
+    /// Policies deny its plan, or can't be asked about it.
+    Denied,
     /// It has a plan that is to be applied before the merge.
     ToApply,
     /// It has a plan that needs no apply before the merge.
@@ -129,12 +132,13 @@ pub enum StackState {
 }
 
 /// The touched stacks that deploy.toml still has, in its order. `runs` are those of the pull
-/// request, newest first.
+/// request, newest first; `overrides` what was said over policies there.
 #[must_use]
 pub fn rows(
     head: &CommitSha,
     touched: &BTreeMap<EnvName, BTreeSet<StackName>>,
     runs: &[Run],
+    overrides: &[Override],
     config: &Config,
 ) -> Vec<StackRow> {
     let mut rows = Vec::new();
@@ -146,7 +150,7 @@ pub fn rows(
             if !names.contains(&stack.name) {
                 continue;
             }
-            let (state, run) = state(head, env, &stack.name, runs);
+            let (state, run) = state(head, env, stack, runs, overrides);
             rows.push(StackRow {
                 env: env.name.clone(),
                 stack: stack.name.clone(),
@@ -161,13 +165,14 @@ pub fn rows(
 fn state<'r>(
     head: &CommitSha,
     env: &Environment,
-    stack: &StackName,
+    stack: &Stack,
     runs: &'r [Run],
+    overrides: &[Override],
 ) -> (StackState, Option<&'r Run>) {
     let latest = runs.iter().find(|run| {
         matches!(run.order.work, Work::Plan(_))
             && run.order.env == env.name
-            && run.order.stack() == Some(stack)
+            && run.order.stack() == Some(&stack.name)
             && run.order.commit == *head
     });
     let Some(plan) = latest else {
@@ -179,7 +184,10 @@ fn state<'r>(
         (RunState::Succeeded, Some(Outcome::Planned(planned))) => {
             let apply = runs.iter().find(|run| is_apply_of(run, plan));
             let run = apply.unwrap_or(plan);
-            return (of_plan(env, planned, apply), Some(run));
+            let ruling = planned.policy.as_ref();
+            let policy = policy::gate(env, stack, head, ruling, overrides);
+            let denied = policy.is_some_and(|row| !row.open);
+            return (of_plan(env, planned, apply, denied), Some(run));
         }
         _ => StackState::PlanFailed,
     };
@@ -193,7 +201,7 @@ fn is_apply_of(run: &Run, plan: &Run) -> bool {
     )
 }
 
-fn of_plan(env: &Environment, planned: &Planned, apply: Option<&Run>) -> StackState {
+fn of_plan(env: &Environment, planned: &Planned, apply: Option<&Run>, denied: bool) -> StackState {
     match apply {
         Some(apply) if !apply.state.is_final() => StackState::UnderWay,
         Some(apply) if apply.state == RunState::Succeeded => StackState::Applied,
@@ -202,6 +210,7 @@ fn of_plan(env: &Environment, planned: &Planned, apply: Option<&Run>) -> StackSt
             StackState::ApplyFailed
         }
         _ if planned.plan.is_noop() => StackState::NoChanges,
+        _ if denied => StackState::Denied,
         _ if applies_before_merge(env) => StackState::ToApply,
         _ => StackState::Planned,
     }

@@ -179,6 +179,7 @@ pub(crate) fn situation() -> Situation {
         head_ref: "change".to_owned(),
         fork: false,
         base_ref: "main".to_owned(),
+        compared_with: sha('b'),
         state: PullState::Open,
         draft: false,
     };
@@ -188,6 +189,7 @@ pub(crate) fn situation() -> Situation {
         files: Ok(ChangedFiles::default()),
         modules: Ok(Modules::default()),
         reviews: Ok(Vec::new()),
+        owners: Err(Unread("not asked".to_owned())),
         proposed_config: None,
         checks: Ok(Vec::new()),
         required_checks: Ok(Vec::new()),
@@ -563,6 +565,7 @@ pub(crate) fn planned(number: u32, stack_name: &str, name: &str, creates: usize)
             artifact: format!("plans/{number}"),
             sha256: "0".repeat(64),
             expires_at: None,
+            policy: None,
             base: sha('b'),
             made_workspace: false,
             tool_version: "terraform 1.11.4".to_owned(),
@@ -850,6 +853,14 @@ fn line(intent: &Intent) -> String {
         Intent::Resume(name) => format!("resume {name}"),
         Intent::Disgrace(run) => format!("disgrace {}", run.short()),
         Intent::Bless(head) => format!("bless {}", head.short()),
+        Intent::Override(word) => format!(
+            "override {} in {} at {}, {}: {}",
+            word.stack,
+            word.env,
+            word.head.short(),
+            word.digest,
+            word.sentence()
+        ),
         Intent::DropPlans(pr) => format!("drop the plans of #{pr}"),
         Intent::TakeTurns(turn) => format!(
             "look for drift in {} {}, next at {}",

@@ -6,6 +6,7 @@
 
 mod drift;
 mod modules;
+mod owners;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -249,7 +250,11 @@ impl Gather {
         })
     }
 
-    async fn config_at(&self, repo: &RepoRef, at: &str) -> PortResult<ConfigFacts> {
+    /// deploy.toml of a commit or branch.
+    ///
+    /// # Errors
+    /// When it can't be read.
+    pub async fn config_at(&self, repo: &RepoRef, at: &str) -> PortResult<ConfigFacts> {
         Ok(match self.forge.file(repo, CONFIG_PATH, at).await? {
             None => ConfigFacts::Missing,
             Some(text) => match Config::parse(&text) {
@@ -291,11 +296,16 @@ impl Gather {
             Depth::Proposal => self.proposed_config(repo, &pull, &files).await?,
             Depth::State | Depth::Gates => None,
         };
+        let reviews = reviews.map_err(|error| unread(&error));
+        let owners = self
+            .owners(repo, (&pull, &base), &files, &reviews, config)
+            .await;
         Ok(Some(PullFacts {
             base,
             files,
+            owners,
             modules: Err(Unread("not asked".to_owned())),
-            reviews: reviews.map_err(|error| unread(&error)),
+            reviews,
             proposed_config,
             checks: checks.map_err(|error| unread(&error)),
             required_checks: required.map_err(|error| unread(&error)),
@@ -375,7 +385,8 @@ impl Gather {
         let mut named = BTreeSet::new();
         for env in config.iter().flat_map(|config| &config.environments) {
             let allow = &env.allow;
-            for who in allow.plan.iter().chain(&allow.apply).chain(&allow.deploy) {
+            let lists = [&allow.plan, &allow.apply, &allow.deploy, &allow.overrides];
+            for who in lists.into_iter().flatten() {
                 if let Who::Team { org, slug } = who {
                     named.insert((org.to_ascii_lowercase(), slug.to_ascii_lowercase()));
                 }
@@ -417,6 +428,10 @@ impl Gather {
             holds: self.store.holds(repo).await?,
             releases: self.store.releases(repo).await?,
             turns: self.store.drift_turns(repo).await?,
+            overrides: match pr {
+                Some(pr) => self.store.overrides(repo, pr).await?,
+                None => Vec::new(),
+            },
             subject,
             ..StoreFacts::default()
         })
@@ -515,6 +530,7 @@ fn state_only(pull: PullRequest, base: CommitSha) -> PullFacts {
         base,
         files: Err(not_asked()),
         modules: Err(not_asked()),
+        owners: Err(not_asked()),
         reviews: Err(not_asked()),
         proposed_config: None,
         checks: Err(not_asked()),

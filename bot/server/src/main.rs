@@ -42,6 +42,12 @@ enum Command {
         #[arg(default_value = "deploy.toml")]
         file: PathBuf,
     },
+    /// Read policies and run their tests, the rules `test_…`: as Slipway reads and asks them.
+    Policies {
+        /// Files, and directories of them.
+        #[arg(default_value = "policy")]
+        paths: Vec<PathBuf>,
+    },
     /// Print the JSON Schema of deploy.toml, for editors.
     Schema,
     /// Print the link to GitHub's form for a new App, with permissions and events filled in.
@@ -66,6 +72,7 @@ fn main() -> ExitCode {
         Command::Serve { settings } => serve(&settings),
         Command::State { run, settings } => state(&settings, &run),
         Command::Check { file } => cli::check(&file),
+        Command::Policies { paths } => cli::policies(&paths),
         Command::Schema => cli::schema(),
         Command::App {
             org,

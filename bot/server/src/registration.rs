@@ -32,7 +32,7 @@ pub const PERMISSIONS: [(&str, &str, &str); 11] = [
     (
         "members",
         "read",
-        "who is in a team that `deploy.toml` names",
+        "who is in a team that `deploy.toml` or CODEOWNERS names",
     ),
 ];
 

@@ -3,6 +3,8 @@
 //! Until there is a login, a page is found only by the unguessable id of its run, and nothing links
 //! to all of them.
 
+mod explain;
+
 use std::sync::Arc;
 
 use askama::Template;
@@ -19,6 +21,8 @@ use slipway_core::report::markdown::duration;
 use slipway_core::run::{Run, Step, StepResult};
 use tower_http::set_header::SetResponseHeaderLayer;
 
+pub use explain::Explain;
+
 /// What the pages need.
 pub struct Pages {
     /// What they show.
@@ -27,14 +31,15 @@ pub struct Pages {
     pub clock: Arc<dyn Clock>,
 }
 
-/// The routes of the pages.
-pub fn routes(pages: Arc<Pages>) -> Router {
+/// The routes of the pages and of the API.
+pub fn routes(pages: Arc<Pages>, explain: Arc<Explain>) -> Router {
     let header =
         |name, value| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
     Router::new()
         .route("/", get(front))
         .route("/runs/{id}", get(run_page))
         .with_state(pages)
+        .merge(explain::routes(explain))
         .layer(header(
             header::CONTENT_SECURITY_POLICY,
             "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; frame-ancestors 'none'",

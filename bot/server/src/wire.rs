@@ -34,7 +34,7 @@ use crate::reporter::Reporter;
 use crate::runner::Runner;
 use crate::secrets::{Secrets, Vault};
 use crate::settings::{self, Settings, TerraformCredentials};
-use crate::web::{self, Pages};
+use crate::web::{self, Explain, Pages};
 use crate::worker::Worker;
 
 /// A process that is ready to serve.
@@ -114,8 +114,9 @@ impl Slipway {
             store: Arc::clone(&ports.store),
             clock: Arc::clone(&clock),
         });
+        let explain = Arc::new(Explain::new(gather.clone(), settings.github.allow.clone()));
         let routes = intake::routes(intake)
-            .merge(web::routes(pages))
+            .merge(web::routes(pages, explain))
             .layer(CatchPanicLayer::new())
             .layer(TraceLayer::new_for_http());
         let listener = TcpListener::bind(settings.listen)

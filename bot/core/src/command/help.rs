@@ -79,6 +79,7 @@ fn who_says(spec: &Spec) -> &'static str {
         Right::Plan => "who may plan",
         Right::Apply => "who may apply",
         Right::Deploy => "who may deploy",
+        Right::Override => "who may override policies",
         Right::OfTheRun => "who may start that run",
     }
 }
@@ -158,6 +159,9 @@ fn gates(environment: &Environment) -> String {
         0 => {}
         1 => gates.push("1 approval".to_owned()),
         many => gates.push(format!("{many} approvals")),
+    }
+    if environment.codeowners {
+        gates.push("approved by code owners".to_owned());
     }
     match &environment.checks {
         Checks::None => {}

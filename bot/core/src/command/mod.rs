@@ -113,6 +113,13 @@ pub enum Command {
         /// Which.
         env: EnvName,
     },
+    /// Let plans be applied although policies deny them.
+    Override {
+        /// Where.
+        env: EnvName,
+        /// Why. A person's words: to be shown, never to be interpreted.
+        reason: String,
+    },
     /// Show the board.
     Where,
     /// Show every gate of an environment.
@@ -149,6 +156,7 @@ impl Command {
             Self::Resume { .. } => "resume",
             Self::Lock { .. } => "lock",
             Self::Unlock { .. } => "unlock",
+            Self::Override { .. } => "override",
             Self::Where => "where",
             Self::Explain { .. } => "explain",
             Self::Confirm { .. } => "confirm",
@@ -181,6 +189,7 @@ impl Command {
             | Self::Resume { env }
             | Self::Lock { env, .. }
             | Self::Unlock { env }
+            | Self::Override { env, .. }
             | Self::Explain { env } => Some(env),
             Self::Where | Self::Confirm { .. } | Self::Cancel { .. } | Self::Retry | Self::Help => {
                 None
@@ -217,6 +226,7 @@ impl fmt::Display for Command {
                 flag(f, "--for", ttl.map(format_duration))?;
                 word(f, reason.as_deref().map(parse::quote))
             }
+            Self::Override { env, reason } => write!(f, " {env} {}", parse::quote(reason)),
             Self::Resume { env } | Self::Unlock { env } | Self::Explain { env } => {
                 write!(f, " {env}")
             }

@@ -117,16 +117,24 @@ fn find_flag(spec: &Spec, name: &str) -> Result<&'static Flag, Problem> {
 /// Gives each word to the argument whose turn it is.
 fn place(spec: &Spec, words: Vec<String>, values: &mut Values) -> Result<(), Problem> {
     let mut arguments = spec.arguments.iter().peekable();
+    let mut begun = None;
     for word in words {
         let Some(argument) = arguments.peek().copied() else {
             return Err(Problem::Unexpected { word });
         };
         values.add(argument.kind, argument.name, word)?;
-        if argument.arity != Arity::Many {
+        if matches!(argument.arity, Arity::Many | Arity::Some) {
+            begun = Some(argument.name);
+        } else {
             arguments.next();
         }
     }
-    match arguments.find(|argument| argument.arity == Arity::One) {
+    let is_missing = |argument: &&Argument| match argument.arity {
+        Arity::One => true,
+        Arity::Some => begun != Some(argument.name),
+        Arity::Optional | Arity::Many => false,
+    };
+    match arguments.find(is_missing) {
         Some(Argument { name, .. }) => Err(Problem::Missing { argument: name }),
         None => Ok(()),
     }

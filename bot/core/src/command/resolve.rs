@@ -105,6 +105,7 @@ fn check(command: &Command, config: &Config) -> Result<(), Problem> {
         Command::Resume { env }
         | Command::Lock { env, .. }
         | Command::Unlock { env }
+        | Command::Override { env, .. }
         | Command::Explain { env } => environment(env, config).map(|_| ()),
         Command::Where
         | Command::Confirm { .. }

@@ -44,6 +44,8 @@ pub enum Arity {
     Optional,
     /// Any number of times. Only the last argument.
     Many,
+    /// Any number of times, but once at least. Only the last argument.
+    Some,
 }
 
 /// A named option with a value.
@@ -89,6 +91,8 @@ pub enum Right {
     Apply,
     /// To deploy in the environment.
     Deploy,
+    /// To override policies in the environment.
+    Override,
     /// The one that the run took which it is about.
     OfTheRun,
 }
@@ -138,7 +142,7 @@ pub const COMMANDS: &[Spec] = &[
         flags: &[],
         right: Right::Apply,
         summary: "apply exactly the plans shown",
-        help: "Where the head, the base or a plan has changed since, it plans again and says so instead.",
+        help: "Where the head, the base or a plan has changed since, it plans again and says so instead. The stacks that one depends on are applied before it, or along with it.",
         example: "/apply dev",
         build: |values| {
             Some(Command::Apply {
@@ -268,12 +272,35 @@ pub const COMMANDS: &[Spec] = &[
         },
     },
     Spec {
+        name: "override",
+        arguments: &[
+            ENV,
+            Argument {
+                name: "REASON",
+                kind: Kind::Text,
+                arity: Arity::Some,
+            },
+        ],
+        flags: &[],
+        right: Right::Override,
+        summary: "let the plans of this pull request be applied although policies deny them",
+        help: "It covers what is denied in that environment at the head commit it was said about, and nothing else: \
+               another commit, or another denial, needs another word. The reason is kept and shown.",
+        example: "/override prod the bucket was emptied in #41",
+        build: |values| {
+            Some(Command::Override {
+                env: values.environment()?,
+                reason: values.text()?,
+            })
+        },
+    },
+    Spec {
         name: "where",
         arguments: &[],
         flags: &[],
         right: Right::Anyone,
         summary: "show what runs where",
-        help: "For each environment and service: digest, commit, pull request, who, when, lock, hold, commits behind.",
+        help: "For each environment and service: digest, commit, pull request, who, when, hold, commits behind; and each lock with those who wait for it.",
         example: "/where",
         build: |_| Some(Command::Where),
     },
@@ -372,6 +399,7 @@ impl Spec {
                 Arity::One => format!(" {name}"),
                 Arity::Optional => format!(" [{name}]"),
                 Arity::Many => format!(" [{name}…]"),
+                Arity::Some => format!(" {name}…"),
             });
         }
         for flag in self.flags {

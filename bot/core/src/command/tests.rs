@@ -41,21 +41,19 @@ fn every_command_of_the_table_is_understood() {
             "the command and its entry have one name"
         );
         assert!(!spec.summary.is_empty() && !spec.summary.contains(['|', '\n']));
-        let many = spec.arguments.iter().rposition(|a| a.arity == Arity::Many);
+        let many = |arity| matches!(arity, Arity::Many | Arity::Some);
+        let many = spec.arguments.iter().rposition(|a| many(a.arity));
         assert!(
             many.is_none_or(|at| at + 1 == spec.arguments.len()),
             "{}: only the last repeats",
             spec.name
         );
         // What may be left out comes after what may not.
-        let optional = spec.arguments.iter().skip_while(|a| a.arity == Arity::One);
-        assert!(
-            optional.clone().all(|a| a.arity != Arity::One),
-            "{}",
-            spec.name
-        );
+        let needed = |arity| matches!(arity, Arity::One | Arity::Some);
+        let optional = spec.arguments.iter().skip_while(|a| needed(a.arity));
+        assert!(optional.clone().all(|a| !needed(a.arity)), "{}", spec.name);
     }
-    assert_eq!(COMMANDS.len(), 14);
+    assert_eq!(COMMANDS.len(), 15);
 }
 
 #[test]
@@ -506,6 +504,7 @@ fn rights_follow_the_effect() {
     ] {
         assert_eq!(right(body), Right::Deploy, "{body}");
     }
+    assert_eq!(right("/override dev fine"), Right::Override);
     for body in ["/where", "/explain dev", "/help"] {
         assert_eq!(right(body), Right::Anyone, "{body}");
     }
@@ -544,6 +543,7 @@ fn usages() {
     /resume ENV
     /lock ENV [REASON…] [--for TIME]
     /unlock ENV
+    /override ENV REASON…
     /where
     /explain ENV
     /confirm CODE
@@ -569,6 +569,7 @@ fn the_reply_to_help() {
     | `/resume dev\|prod` | lift the hold, so that merges deploy again | who may deploy |
     | `/lock dev\|prod [REASON…] [--for TIME]` | claim an environment | who may deploy |
     | `/unlock dev\|prod` | free an environment | who may deploy |
+    | `/override dev\|prod REASON…` | let the plans of this pull request be applied although policies deny them | who may override policies |
     | `/where` | show what runs where | anyone |
     | `/explain dev\|prod` | show every gate with its state and what would open it | anyone |
     | `/confirm CODE` | take the second step of a run that asks for one | who may start that run |
@@ -583,7 +584,7 @@ fn the_reply_to_help() {
     | | in | plan | apply | deploy | on merge | gates |
     | --- | --- | --- | --- | --- | --- | --- |
     | **dev** | 111111111111 eu-central-1 | `write` | `write` | `write`, `team:acme/on-call` | applies, deploys | none |
-    | **prod** (production) | 222222222222 eu-central-1 | `write` | `team:acme/platform` | `maintain`, `user:ana` | nothing | live in dev for 30m first · 1 approval · required checks · up to date with its base · merged · within Mon-Thu 09:00-16:00 Europe/Berlin or Fri 09:00-12:00 Europe/Berlin · confirmed |
+    | **prod** (production) | 222222222222 eu-central-1 | `write` | `team:acme/platform` | `maintain`, `user:ana` | nothing | live in dev for 30m first · 1 approval · approved by code owners · required checks · up to date with its base · merged · within Mon-Thu 09:00-16:00 Europe/Berlin or Fri 09:00-12:00 Europe/Berlin · confirmed |
 
     #### Stacks
 
@@ -601,14 +602,15 @@ fn the_reply_to_help() {
     <details><summary>More about each command</summary>
 
     - `/plan dev eks`: Without an environment it plans everywhere. On a draft, on a pull request from a fork, or on one by somebody without the right to plan, nothing is planned until this is said; it covers the head commit it was said about.
-    - `/apply dev`: Where the head, the base or a plan has changed since, it plans again and says so instead.
+    - `/apply dev`: Where the head, the base or a plan has changed since, it plans again and says so instead. The stacks that one depends on are applied before it, or along with it.
     - `/deploy dev`: The image of the head commit; once merged, of the merge commit; or of the commit that `--sha` names. Without a service it rolls out all that the pull request touches.
     - `/promote dev prod`: The gates of TO apply.
     - `/rollback prod`: Nothing is deployed there automatically until `/resume`. `--to` names the commit of an older release.
     - `/resume prod`: It deploys nothing by itself.
     - `/lock prod --for 2h DB migration`: Nobody else deploys or applies there until `/unlock`, or until the time given with `--for` is over (`90s`, `30m`, `2h`, `1d`).
     - `/unlock prod`: A lock is freed by its holder or by an administrator of the repository.
-    - `/where`: For each environment and service: digest, commit, pull request, who, when, lock, hold, commits behind.
+    - `/override prod the bucket was emptied in #41`: It covers what is denied in that environment at the head commit it was said about, and nothing else: another commit, or another denial, needs another word. The reason is kept and shown.
+    - `/where`: For each environment and service: digest, commit, pull request, who, when, hold, commits behind; and each lock with those who wait for it.
     - `/explain prod`: It changes nothing.
     - `/confirm K7QX`: The code is shown with the request, is good for that run alone, and runs out.
     - `/cancel 9f3c2b1a`: Without an id it stops all runs of this pull request.
@@ -632,14 +634,15 @@ fn the_table_of_the_docs() {
     | command | does | who | for example |
     | --- | --- | --- | --- |
     | `/plan [ENV] [STACK…]` | plan the stacks that this pull request touches, or those named. Without an environment it plans everywhere. On a draft, on a pull request from a fork, or on one by somebody without the right to plan, nothing is planned until this is said; it covers the head commit it was said about. | who may plan | `/plan dev eks` |
-    | `/apply [ENV] [STACK…]` | apply exactly the plans shown. Where the head, the base or a plan has changed since, it plans again and says so instead. | who may apply | `/apply dev` |
+    | `/apply [ENV] [STACK…]` | apply exactly the plans shown. Where the head, the base or a plan has changed since, it plans again and says so instead. The stacks that one depends on are applied before it, or along with it. | who may apply | `/apply dev` |
     | `/deploy ENV [SERVICE] [--sha SHA]` | roll out this pull request's image. The image of the head commit; once merged, of the merge commit; or of the commit that `--sha` names. Without a service it rolls out all that the pull request touches. | who may deploy | `/deploy dev` |
     | `/promote FROM TO [SERVICE]` | roll out in TO the very digest that is live in FROM. The gates of TO apply. | who may deploy | `/promote dev prod` |
     | `/rollback ENV [SERVICE] [--to SHA]` | roll out the previous good release, and set a hold. Nothing is deployed there automatically until `/resume`. `--to` names the commit of an older release. | who may deploy | `/rollback prod` |
     | `/resume ENV` | lift the hold, so that merges deploy again. It deploys nothing by itself. | who may deploy | `/resume prod` |
     | `/lock ENV [REASON…] [--for TIME]` | claim an environment. Nobody else deploys or applies there until `/unlock`, or until the time given with `--for` is over (`90s`, `30m`, `2h`, `1d`). | who may deploy | `/lock prod --for 2h DB migration` |
     | `/unlock ENV` | free an environment. A lock is freed by its holder or by an administrator of the repository. | who may deploy | `/unlock prod` |
-    | `/where` | show what runs where. For each environment and service: digest, commit, pull request, who, when, lock, hold, commits behind. | anyone | `/where` |
+    | `/override ENV REASON…` | let the plans of this pull request be applied although policies deny them. It covers what is denied in that environment at the head commit it was said about, and nothing else: another commit, or another denial, needs another word. The reason is kept and shown. | who may override policies | `/override prod the bucket was emptied in #41` |
+    | `/where` | show what runs where. For each environment and service: digest, commit, pull request, who, when, hold, commits behind; and each lock with those who wait for it. | anyone | `/where` |
     | `/explain ENV` | show every gate with its state and what would open it. It changes nothing. | anyone | `/explain prod` |
     | `/confirm CODE` | take the second step of a run that asks for one. The code is shown with the request, is good for that run alone, and runs out. | who may start that run | `/confirm K7QX` |
     | `/cancel [RUN]` | stop a queued or running run. Without an id it stops all runs of this pull request. | who may start that run | `/cancel 9f3c2b1a` |

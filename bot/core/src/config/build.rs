@@ -20,7 +20,7 @@ use super::schedule::Schedule;
 use super::template::{TagTemplate, Template};
 use super::values::{
     parse_backend_config, parse_cluster, parse_external_id, parse_manifests, parse_namespace,
-    parse_path_template, parse_type_pattern, parse_url, parse_workspace,
+    parse_path_template, parse_policies, parse_type_pattern, parse_url, parse_workspace,
 };
 use super::who::{Allow, Who};
 use super::window::Window;
@@ -120,6 +120,7 @@ fn environment(
         after,
         soak: soak.unwrap_or(Duration::ZERO),
         approvals: raw.approvals.unwrap_or(u32::from(production)),
+        codeowners: raw.codeowners.unwrap_or(false),
         checks: checks?,
         up_to_date: raw.up_to_date.unwrap_or(production),
         pull_request: raw.pull_request.unwrap_or(if production {
@@ -198,9 +199,9 @@ fn aws(raw: &RawAws, findings: &mut Findings<'_>) -> Option<Aws> {
 }
 
 fn allow(raw: &RawAllow, findings: &mut Findings<'_>) -> Allow {
-    let mut list = |written: Option<&Texts>| {
+    let mut list = |written: Option<&Texts>, otherwise: &[Who]| {
         let Some(written) = written else {
-            return vec![Who::Write];
+            return otherwise.to_vec();
         };
         let mut list: Vec<Who> = Vec::new();
         for text in written {
@@ -219,9 +220,10 @@ fn allow(raw: &RawAllow, findings: &mut Findings<'_>) -> Allow {
         list
     };
     Allow {
-        plan: list(raw.plan.as_ref()),
-        apply: list(raw.apply.as_ref()),
-        deploy: list(raw.deploy.as_ref()),
+        plan: list(raw.plan.as_ref(), &[Who::Write]),
+        apply: list(raw.apply.as_ref(), &[Who::Write]),
+        deploy: list(raw.deploy.as_ref(), &[Who::Write]),
+        overrides: list(raw.overrides.as_ref(), &[]),
     }
 }
 
@@ -249,6 +251,7 @@ fn stack(
         None => Globs::parse(&WHEN_MODIFIED).ok(),
     };
     let terraform = findings.parse_optional(raw.terraform.as_ref(), ToolVersion::parse);
+    let policies = findings.parse_list(raw.policies.as_ref(), parse_policies);
     Some(Stack {
         name: name?,
         dir: dir?,
@@ -259,6 +262,7 @@ fn stack(
         depends_on,
         when_modified: when_modified?,
         terraform,
+        policies,
     })
 }
 

@@ -88,6 +88,8 @@ pub struct Environment {
     pub soak: Duration,
     /// How many current approvals of the head commit it takes, the author's not counted.
     pub approvals: u32,
+    /// Whether each changed file needs the approval of one of its owners by CODEOWNERS.
+    pub codeowners: bool,
     /// Which checks of the head commit have to have passed.
     pub checks: Checks,
     /// Whether the head has to contain the tip of the base branch.
@@ -194,6 +196,8 @@ pub struct Stack {
     pub when_modified: Globs,
     /// The program and version that plans it, where the file says so.
     pub terraform: Option<ToolVersion>,
+    /// The policies that its plans are held against: patterns of files of the default branch.
+    pub policies: Vec<String>,
 }
 
 /// One image and the manifests that run it.

@@ -127,6 +127,9 @@ pub(super) struct RawEnvironment {
     /// How many current approvals of the head commit it takes, not counting its author.
     /// Default: 1 in production, else 0.
     pub(super) approvals: Option<u32>,
+    /// Whether each changed file that has owners in the base branch's CODEOWNERS needs the current
+    /// approval of one of them, not counting its author. Default: false.
+    pub(super) codeowners: Option<bool>,
     /// Which checks of the head commit have to have passed: "all", those "required" by the base
     /// branch, or a list of names (an empty list asks for none). Slipway's own never count.
     /// Default: "required" in production, else none.
@@ -188,6 +191,9 @@ pub(super) struct RawAllow {
     pub(super) apply: Option<Texts>,
     /// Who may deploy, promote, roll back, resume and lock. Default: ["write"].
     pub(super) deploy: Option<Texts>,
+    /// Who may have a plan applied although a policy denies it. Default: nobody.
+    #[serde(rename = "override")]
+    pub(super) overrides: Option<Texts>,
 }
 
 /// One Terraform root module.
@@ -215,8 +221,9 @@ pub(super) struct RawStack {
     /// What plans it: "1.11.4" or "opentofu 1.9.0". Default: what its required_version asks for,
     /// else what is installed.
     pub(super) terraform: Option<Located<String>>,
-    /// Rego policies over its plans. Not enforced by this version, and refused until then.
-    pub(super) policies: Option<Located<Vec<String>>>,
+    /// The Rego policies that its plans are held against: patterns of files, relative to the root of
+    /// the repository, read from the default branch. Default: none.
+    pub(super) policies: Option<Texts>,
 }
 
 /// One image and the manifests that run it.

@@ -86,6 +86,7 @@ fn the_shipped_example_is_valid() {
         ],
         soak: 1800s,
         approvals: 1,
+        codeowners: true,
         checks: Required,
         up_to_date: true,
         pull_request: Merged,
@@ -130,6 +131,7 @@ fn the_shipped_example_is_valid() {
                     Login(ana),
                 ),
             ],
+            overrides: [],
         },
     }
     "#);
@@ -159,6 +161,9 @@ fn the_shipped_example_is_valid() {
                 version: "1.11.4",
             },
         ),
+        policies: [
+            "policy/*.rego",
+        ],
     }
     "#);
     insta::assert_debug_snapshot!(config.services[0], @r#"
@@ -198,6 +203,7 @@ fn what_is_left_out_is_filled_in() {
                 after: [],
                 soak: 0ns,
                 approvals: 0,
+                codeowners: false,
                 checks: None,
                 up_to_date: false,
                 pull_request: Open,
@@ -231,6 +237,7 @@ fn what_is_left_out_is_filled_in() {
                     deploy: [
                         Write,
                     ],
+                    overrides: [],
                 },
             },
         ],
@@ -247,6 +254,7 @@ fn what_is_left_out_is_filled_in() {
                 depends_on: [],
                 when_modified: Globs(["**/*.tf", "**/*.tf.json", "**/*.tfvars", ".terraform.lock.hcl"]),
                 terraform: None,
+                policies: [],
             },
         ],
         services: [
@@ -965,25 +973,38 @@ fn states_that_two_would_write_are_told() {
 
 #[test]
 fn what_is_not_enforced_is_refused() {
-    let text = SMALL
-        .replace(
-            "dir = \"infra/02-eks\"",
-            "dir = \"infra/02-eks\"\npolicies = [\"policy/*.rego\"]",
-        )
-        .replace("cluster =", "provenance = \"attestation\"\ncluster =");
+    let text = SMALL.replace("cluster =", "provenance = \"attestation\"\ncluster =");
     insta::assert_snapshot!(findings(&text), @r#"
-    deploy.toml:10:12: error: `policies` are not enforced by this version of Slipway
+    deploy.toml:13:14: error: `provenance = "attestation"` is not enforced by this version of Slipway
        |
-    10 | policies = ["policy/*.rego"]
-       |            ^^^^^^^^^^^^^^^^^
-       = help: a rule that is not asked would be no rule; leave the key out for now
-    deploy.toml:14:14: error: `provenance = "attestation"` is not enforced by this version of Slipway
-       |
-    14 | provenance = "attestation"
+    13 | provenance = "attestation"
        |              ^^^^^^^^^^^^^
        = help: a rule that is not asked would be no rule; use "label" for now
     "#);
+}
+
+#[test]
+fn policies_are_patterns_of_rego() {
     assert_eq!(findings_with("dir =", "policies = []\ndir ="), "");
+    let good = "policies = [\"policy/*.rego\", \"infra/**/own.rego\"]\ndir =";
+    assert_eq!(findings_with("dir =", good), "");
+    let bad = "policies = [\"policy\", \"../x.rego\", \"policy/a_test.rego\"]\ndir =";
+    insta::assert_snapshot!(findings_with("dir =", bad), @r#"
+    deploy.toml:9:13: error: "policy" is not a pattern of policies
+      |
+    9 | policies = ["policy", "../x.rego", "policy/a_test.rego"]
+      |             ^^^^^^^^
+      = help: it ends in `.rego`, as "policy/*.rego"; tests (`_test.rego`) are left out by themselves
+    deploy.toml:9:23: error: "../x.rego" is not a pattern of paths: `.` and `..` are not allowed
+      |
+    9 | policies = ["policy", "../x.rego", "policy/a_test.rego"]
+      |                       ^^^^^^^^^^^
+    deploy.toml:9:36: error: "policy/a_test.rego" is not a pattern of policies
+      |
+    9 | policies = ["policy", "../x.rego", "policy/a_test.rego"]
+      |                                    ^^^^^^^^^^^^^^^^^^^^
+      = help: it ends in `.rego`, as "policy/*.rego"; tests (`_test.rego`) are left out by themselves
+    "#);
 }
 
 #[test]
@@ -1127,7 +1148,7 @@ fn the_schema_knows_every_key() {
             }
         }
     }
-    assert_eq!(undocumented, ["stack.policies"]);
+    assert_eq!(undocumented, Vec::<String>::new());
 }
 
 proptest! {

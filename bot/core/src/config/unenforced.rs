@@ -14,18 +14,6 @@ pub(super) fn refuse_unenforced(tables: &Tables<'_>, findings: &mut Findings<'_>
             "a rule that is not asked would be no rule; {instead}"
         ))
     };
-    for (_, stack) in &tables.stacks {
-        if let Some(policies) = stack
-            .policies
-            .as_ref()
-            .filter(|policies| !policies.value().is_empty())
-        {
-            findings.error(
-                policies.span(),
-                refusal("`policies` are", "leave the key out for now"),
-            );
-        }
-    }
     for (_, service) in &tables.services {
         if let Some(written) = &service.provenance
             && *written.value() == RawProvenance::Attestation

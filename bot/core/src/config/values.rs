@@ -5,7 +5,7 @@ use url::Url;
 use crate::plan::TypePattern;
 
 use super::Invalid;
-use super::path::stays_inside;
+use super::path::{Globs, stays_inside};
 use super::template::Template;
 
 pub(super) fn parse_url(text: &str) -> Result<Url, Invalid> {
@@ -61,6 +61,16 @@ pub(super) fn parse_workspace(text: &str) -> Result<Template, Invalid> {
                 .with_help("it takes letters, digits, `_`, `.` and `-`"),
         )
     })
+}
+
+/// Patterns of policies: what they match is read as Rego, so no other file may be meant.
+pub(super) fn parse_policies(text: &str) -> Result<String, Invalid> {
+    Globs::parse(&[text]).map_err(|(_, error)| error)?;
+    if text.ends_with(".rego") && !text.ends_with("_test.rego") {
+        return Ok(text.to_owned());
+    }
+    Err(Invalid::new(format!("{text:?} is not a pattern of policies"))
+        .with_help("it ends in `.rego`, as \"policy/*.rego\"; tests (`_test.rego`) are left out by themselves"))
 }
 
 pub(super) fn parse_path_template(text: &str) -> Result<Template, Invalid> {

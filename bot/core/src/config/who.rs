@@ -15,15 +15,18 @@ pub struct Allow {
     pub apply: Vec<Who>,
     /// Who may deploy, promote, roll back, resume and lock.
     pub deploy: Vec<Who>,
+    /// Who may have a plan applied although a policy denies it.
+    pub overrides: Vec<Who>,
 }
 
 impl Default for Allow {
-    /// Whoever may write to the repository.
+    /// Whoever may write to the repository; and nobody may override a policy.
     fn default() -> Self {
         Self {
             plan: vec![Who::Write],
             apply: vec![Who::Write],
             deploy: vec![Who::Write],
+            overrides: Vec::new(),
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::runs::{apply_of, environments, latest_plan, planned};
-use super::{Ask, Draft, plan};
+use super::{Ask, Draft, dependencies, plan};
 use crate::config::{Config, Environment, Stack};
 use crate::facts::{Facts, PullFacts, PullState};
 use crate::gates::{self, Asked, Gate, Verdicts};
 use crate::ids::{CommitSha, EnvName, StackName};
 use crate::intent::Decision;
+use crate::policy;
 use crate::ports::Reaction;
 use crate::provisional::{Footing, changed_outputs, footing};
 use crate::report::markdown::code;
@@ -17,7 +18,7 @@ use crate::run::{PlanToApply, Run, RunState, Work};
 use crate::stacks;
 
 /// Where the plan of one stack stands, as seen by somebody who wants to apply it.
-enum PlanState<'f> {
+pub(super) enum PlanState<'f> {
     /// Made for this head and base, with changes.
     Fresh(&'f Run),
     /// The same, but with outputs that applies of these stacks are going to change.
@@ -34,7 +35,7 @@ enum PlanState<'f> {
 
 /// Whether planning again is the way out.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Again {
+pub(super) enum Again {
     Yes,
     No,
 }
@@ -108,7 +109,7 @@ fn apply_in(
     let states: Vec<(&Stack, PlanState<'_>)> = stacks::in_order(ask.config, names)
         .into_iter()
         .map(|stack| {
-            let state = plan_state(ask.config, ask.facts, ask.pr, &env.name, &stack.name);
+            let state = plan_state(ask.facts, ask.config, ask.pr, &env.name, &stack.name);
             (stack, state)
         })
         .collect();
@@ -116,6 +117,11 @@ fn apply_in(
     let mut gates = gates::for_apply(env, ask.facts, Asked::ByPerson);
     let mut plan_again = BTreeSet::new();
     for (stack, state) in &states {
+        if let PlanState::Fresh(run) = state
+            && let Some(row) = policy_row(ask.facts, ask.pr, env, stack, run)
+        {
+            gates.push(Gate { row, waits: None });
+        }
         // After the merge a stale plan is no obstacle: see `what_to_apply`.
         if let PlanState::Provisional(waits_for) = state
             && !waits_for.keys().all(|needed| names.contains(needed))
@@ -133,6 +139,18 @@ fn apply_in(
             if *again == Again::Yes {
                 plan_again.insert(stack.name.clone());
             }
+        }
+        let is_to_be_applied = match state {
+            PlanState::Fresh(_) => true,
+            PlanState::Not(_, again) => merged && *again == Again::Yes,
+            PlanState::Provisional(_)
+            | PlanState::Nothing
+            | PlanState::Applied
+            | PlanState::Applying => false,
+        };
+        if is_to_be_applied {
+            let rows = dependencies::rows(ask.facts, ask.config, ask.pr, &env.name, stack, names);
+            gates.extend(rows.into_iter().map(|row| Gate { row, waits: None }));
         }
     }
     let not_before = match gates::verdict(&gates) {
@@ -257,9 +275,9 @@ pub(super) fn reviewed<'f>(
     })
 }
 
-fn plan_state<'f>(
-    config: &Config,
+pub(super) fn plan_state<'f>(
     facts: &'f Facts,
+    config: &Config,
     pr: &PullFacts,
     env: &EnvName,
     stack: &StackName,
@@ -367,15 +385,25 @@ fn applied_after_merge<'f>(
 
 /// The gates of an apply with those of its plans, for `/explain`.
 pub(super) fn explain(
-    config: &Config,
     facts: &Facts,
+    config: &Config,
     pr: &PullFacts,
     env: &Environment,
     names: &BTreeSet<StackName>,
 ) -> Vec<GateRow> {
     let mut rows = gates::rows(&gates::for_apply(env, facts, Asked::ByPerson));
     for stack in names {
-        rows.push(match plan_state(config, facts, pr, &env.name, stack) {
+        if let Some(stack) = config.stack(stack) {
+            rows.extend(dependencies::rows(
+                facts, config, pr, &env.name, stack, names,
+            ));
+        }
+        let state = plan_state(facts, config, pr, &env.name, stack);
+        let policy = match (&state, config.stack(stack)) {
+            (PlanState::Fresh(run), Some(stack)) => policy_row(facts, pr, env, stack, run),
+            _ => None,
+        };
+        rows.push(match state {
             PlanState::Not(row, _) => row,
             PlanState::Fresh(_) => open_row(stack, "fresh"),
             PlanState::Provisional(waits_for) => provisional_row(env, stack, &waits_for),
@@ -383,6 +411,7 @@ pub(super) fn explain(
             PlanState::Applied => open_row(stack, "applied"),
             PlanState::Applying => open_row(stack, "being applied"),
         });
+        rows.extend(policy);
         if let Some(lock) = gates::stack_lock(facts, &env.name, stack) {
             let view = crate::report::locks::LockView::of(lock, facts.now);
             rows.push(GateRow {
@@ -394,6 +423,19 @@ pub(super) fn explain(
         }
     }
     rows
+}
+
+/// What policies say of a plan, as a gate.
+fn policy_row(
+    facts: &Facts,
+    pr: &PullFacts,
+    env: &Environment,
+    stack: &Stack,
+    run: &Run,
+) -> Option<GateRow> {
+    let ruling = planned(run)?.policy.as_ref();
+    let overrides = &facts.store.overrides;
+    policy::gate(env, stack, &pr.pull.head, ruling, overrides)
 }
 
 /// What is in the way of a plan made with outputs that change, unless these stacks come with it.

@@ -1,21 +1,18 @@
 //! Comments: from text to the flow that it asks for.
 
-use std::collections::BTreeSet;
-
 use super::runs::active_of;
-use super::{Ask, Draft, apply, config, deploy, lock, plan, rollback};
+use super::{Ask, Draft, apply, config, deploy, explain, lock, overriding, plan, rollback};
 use crate::command::{self, Command, Parsed, RunPrefix};
-use crate::config::Environment;
-use crate::facts::{ConfigFacts, Facts, Permission, PullState};
-use crate::gates::{self, Asked, Candidate, Operation};
+use crate::facts::{ConfigFacts, Facts, Permission};
+use crate::gates::{self, Operation};
 use crate::ids::{CommentId, DeliveryId, EnvName};
 use crate::intent::Decision;
 use crate::ports::Reaction;
+use crate::projection::lock_rows;
 use crate::report::board::{BoardRow, LiveRelease, board};
 use crate::report::evidence::ReleaseRef;
-use crate::report::locks::LockView;
 use crate::report::markdown::{code, text};
-use crate::report::refusal::{GateRow, explain, refusal};
+use crate::report::refusal::{GateRow, refusal};
 use crate::run::{Move, PlanToApply, Run, RunState, Trigger, Work};
 
 /// A person wrote a comment.
@@ -90,8 +87,9 @@ pub(super) fn run(ask: Ask<'_>, command: &Command) -> Decision {
         Command::Resume { env } => rollback::on_resume(ask, env),
         Command::Lock { env, ttl, reason } => lock::on_lock(ask, env, *ttl, reason.as_deref()),
         Command::Unlock { env } => lock::on_unlock(ask, env),
+        Command::Override { env, reason } => overriding::on_command(ask, env, reason),
         Command::Where => on_where(ask),
-        Command::Explain { env } => on_explain(ask, env),
+        Command::Explain { env } => explain::on_command(ask, env),
         Command::Confirm { code } => deploy::on_confirm(ask, code),
         Command::Cancel { run } => on_cancel(ask, run.as_ref()),
         Command::Retry => on_retry(ask),
@@ -108,12 +106,11 @@ fn on_where(ask: Ask<'_>) -> Decision {
     let facts = ask.facts;
     let mut rows = Vec::new();
     for env in &ask.config.environments {
-        let lock = facts
+        let locked = facts
             .store
             .locks
             .iter()
-            .find(|lock| lock.target.env == env.name && lock.target.stack.is_none())
-            .map(|lock| LockView::of(lock, facts.now));
+            .any(|lock| lock.target.env == env.name && lock.target.stack.is_none());
         let hold = facts.store.holds.iter().find(|hold| hold.env == env.name);
         for service in ask.config.services_in(&env.name) {
             let live = gates::live(facts, &env.name, &service.name);
@@ -134,92 +131,18 @@ fn on_where(ask: Ask<'_>) -> Decision {
                         .unsigned_abs(),
                     good: release.good,
                 }),
-                lock: lock.clone(),
+                locked,
                 hold: hold.map(|hold| hold.reason.clone()),
                 behind: live.and_then(|release| facts.store.behind.get(&release.commit).copied()),
             });
         }
     }
+    let locks = lock_rows(&facts.store.locks, &facts.store.active, facts.now);
     ask.answer(
-        board(&rows, None),
+        board(&rows, &locks, None),
         Reaction::Rocket,
         "the board was asked for",
     )
-}
-
-/// `/explain`: every gate of everything that could be done here, changing nothing.
-fn on_explain(ask: Ask<'_>, name: &EnvName) -> Decision {
-    let Some(env) = ask.config.environment(name) else {
-        return Decision::ignore("the environment is gone");
-    };
-    let mut rows = apply_rows(ask, env);
-    let commit = match &ask.pr.pull.state {
-        PullState::Merged(merge) => merge,
-        PullState::Open | PullState::Closed => &ask.pr.pull.head,
-    };
-    for service in ask.config.services_in(name) {
-        let what = Candidate {
-            commit: commit.clone(),
-            digest: None,
-        };
-        let gates = gates::for_deploy(env, &service.name, &what, ask.facts, Asked::ByPerson);
-        for row in gates::rows(&gates) {
-            push_row(&mut rows, row, &format!("deploy {}", service.name));
-        }
-    }
-    if env.auto_deploy {
-        push_row(
-            &mut rows,
-            gates::hold(name, ask.facts).row,
-            "deploy on merge",
-        );
-    }
-    let body = if rows.is_empty() {
-        format!(
-            "### {name}: nothing to do\n\nNo stack of this pull request is planned there, and no \
-             service is deployed there. {} plans its stacks.",
-            code(&format!("/plan {name}"))
-        )
-    } else {
-        explain(name, &rows)
-    };
-    ask.answer(body, Reaction::Rocket, "an explanation was asked for")
-}
-
-fn apply_rows(ask: Ask<'_>, env: &Environment) -> Vec<GateRow> {
-    let planned: BTreeSet<_> = ask
-        .config
-        .stacks_in(&env.name)
-        .filter(|stack| super::runs::latest_plan(ask.facts, &env.name, &stack.name).is_some())
-        .map(|stack| stack.name.clone())
-        .collect();
-    if planned.is_empty() {
-        return Vec::new();
-    }
-    let mut rows = Vec::new();
-    for row in apply::explain(ask.config, ask.facts, ask.pr, env, &planned) {
-        push_row(&mut rows, row, "apply");
-    }
-    rows
-}
-
-/// Adds a row for one operation; a row that says the same for several names them all.
-fn push_row(rows: &mut Vec<GateRow>, row: GateRow, operation: &str) {
-    let same = |other: &&mut GateRow| {
-        other.state == row.state
-            && other.open == row.open
-            && other.gate.split(" (").next() == Some(row.gate.as_str())
-    };
-    match rows.iter_mut().find(same) {
-        Some(other) => {
-            let names = other.gate.trim_end_matches(')').to_owned();
-            other.gate = format!("{names}, {operation})");
-        }
-        None => rows.push(GateRow {
-            gate: format!("{} ({operation})", row.gate),
-            ..row
-        }),
-    }
 }
 
 /// `/cancel`.

@@ -14,6 +14,7 @@ use crate::gates::{self, Asked, Gate, Operation, Verdicts};
 use crate::ids::{CommentId, DeliveryId, EnvName, IssueNumber, StackName};
 use crate::intent::{Intent, ReportKey};
 use crate::outcome::Planned;
+use crate::policy;
 use crate::ports::Reaction;
 use crate::projection::drift::{Looked, latest_look, looked};
 use crate::provisional::{Footing, changed_outputs, footing};
@@ -439,8 +440,18 @@ impl<'a> OnIssue<'a> {
             Looked::Mended(_) => Standing::Settled("was put back already"),
             Looked::Mending(_) => Standing::Settled("is being put back right now"),
             Looked::Overtaken(_) => anew("older than an apply".to_owned()),
-            Looked::Differs => self.fresh(run, row, anew),
+            Looked::Differs => match self.denied(stack, run) {
+                Some(row) => Standing::Not(row, false),
+                None => self.fresh(run, row, anew),
+            },
         }
+    }
+
+    /// The gate of policies, if it is closed. Nobody overrides them here.
+    fn denied(&self, stack: &Stack, run: &Run) -> Option<GateRow> {
+        let (env, head) = (self.looker.env, &self.looker.drift.tip);
+        let ruling = planned(run)?.policy.as_ref();
+        policy::gate(env, stack, head, ruling, &[]).filter(|row| !row.open)
     }
 
     /// Whether the plan of a look is good for an apply.

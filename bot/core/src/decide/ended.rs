@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::deploy::{is_waiting_for_image, supersede};
 use super::rollback::{back_to, set_hold};
 use super::runs::{Asker, WhatToDeploy, latest_plan};
-use super::{Decision, Draft, config, merge, plan};
+use super::{Decision, Draft, config, merge, plan, waited};
 use crate::facts::{Facts, Lock, LockTarget, PullState};
 use crate::gates::{self, PLAN};
 use crate::ids::DeliveryId;
@@ -40,6 +40,9 @@ pub(super) fn on_run_ended(facts: &Facts, cause: &DeliveryId) -> Decision {
         merge::free_locks(&mut draft, pr);
     }
     sign(&mut draft, run);
+    if let Some(pr) = &facts.pr {
+        waited::tell(&mut draft, pr, run);
+    }
     draft.done(format!(
         "{} run ended: {}",
         run.order.kind(),

@@ -35,7 +35,13 @@ pub(super) fn on_checks_requested(
         return draft.done("the default branch has no deploy.toml");
     }
     let head = &pr.pull.head;
-    let of_head = projection::summary_of(head, &ground, &facts.store.runs, config);
+    let of_head = projection::summary_of(
+        head,
+        &ground,
+        &facts.store.runs,
+        &facts.store.overrides,
+        config,
+    );
     let output = of_group(number, head, &of_head);
     let because = output.title.clone();
     draft.push(Intent::Say(

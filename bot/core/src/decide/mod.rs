@@ -6,17 +6,21 @@
 pub mod apply;
 mod button;
 mod command;
+mod dependencies;
 pub mod deploy;
 mod drift;
 mod ended;
+pub mod explain;
 mod lock;
 mod merge;
 mod merge_group;
+mod overriding;
 mod plan;
 mod proposal;
 mod rollback;
 mod runs;
 mod summary;
+mod waited;
 
 use crate::config::Config;
 use crate::event::{Event, EventKind, PullRequestAction};

@@ -12,7 +12,7 @@ use super::model::{AttributeDiff, Shown};
 use super::secrets::{SHORTEST_INSIDE, Secrets};
 
 /// What stands for a sensitive value inside a list.
-const SENSITIVE: &str = "(sensitive)";
+pub(super) const SENSITIVE: &str = "(sensitive)";
 /// What stands for an unknown value inside a list.
 const UNKNOWN: &str = "(known after apply)";
 

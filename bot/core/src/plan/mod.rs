@@ -2,10 +2,12 @@
 //!
 //! [`Plan::parse`] reads `terraform show -json PLANFILE`. Values that Terraform marks as sensitive
 //! are gone after that one function: a parsed plan can be stored and shown. Everything else here
-//! works on the parsed form and may not ask for the JSON again.
+//! works on the parsed form and may not ask for the JSON again; but for [`documents`], which is for
+//! policies alone.
 
 pub mod diagnostics;
 pub mod diff;
+mod documents;
 mod fingerprint;
 mod hazard;
 mod mask;
@@ -16,6 +18,7 @@ mod secrets;
 mod value_text;
 
 pub use diagnostics::Diagnostic;
+pub(crate) use documents::documents;
 pub(crate) use hazard::mark_stateful;
 pub use hazard::{Hazard, HazardKind, TypePattern};
 pub use model::{

@@ -94,7 +94,7 @@ impl Plan {
 }
 
 /// Reads the version alone, so that a plan of format 2 is told as such and not as a wrong shape.
-fn format_version(json: &[u8]) -> Result<String, PlanError> {
+pub(super) fn format_version(json: &[u8]) -> Result<String, PlanError> {
     #[derive(Deserialize)]
     struct Versioned {
         format_version: String,
@@ -106,7 +106,7 @@ fn format_version(json: &[u8]) -> Result<String, PlanError> {
 
 /// Serde quotes an offending scalar in its message, and that scalar may be a secret: only the kind
 /// of fault and its position are told.
-fn shape(error: &serde_json::Error) -> PlanError {
+pub(super) fn shape(error: &serde_json::Error) -> PlanError {
     let what = match error.classify() {
         serde_json::error::Category::Syntax => "it is not valid JSON",
         serde_json::error::Category::Data => "a field is missing or of another type",

@@ -5,6 +5,7 @@
 
 mod store;
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -15,7 +16,7 @@ use jiff::Timestamp;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
-use crate::config::{AccountId, RoleArn, ToolVersion};
+use crate::config::{AccountId, Globs, RoleArn, ToolVersion};
 use crate::event::RepoRef;
 use crate::facts::{ChangedFiles, Check, Comparison, Permission, PullRequest, Repository, Review};
 use crate::ids::{
@@ -377,7 +378,23 @@ pub trait Source: Send + Sync {
         revision: &Revision,
         stop: &dyn Stop,
     ) -> PortResult<Vec<Sources>>;
+    /// Reads the files of a commit that match one of the patterns, by path, without a worktree.
+    /// [`PortErrorKind::Invalid`] if they are more or larger than [`MOST_POLICY_FILES`] and
+    /// [`MOST_POLICY_BYTES`], or one is a symbolic link.
+    async fn policies(
+        &self,
+        repo: &RepoRef,
+        access: &CloneAccess,
+        commit: &CommitSha,
+        patterns: &Globs,
+        stop: &dyn Stop,
+    ) -> PortResult<BTreeMap<String, String>>;
 }
+
+/// How many files of policies a stack may have.
+pub const MOST_POLICY_FILES: usize = 200;
+/// How large they may be together, in bytes.
+pub const MOST_POLICY_BYTES: u64 = 2 * 1024 * 1024;
 
 // ---------------------------------------------------------------------------------------------
 // AWS

@@ -16,6 +16,7 @@ use crate::facts::{DriftTurn, Hold, Lock, Release};
 use crate::ids::{CommitSha, DeliveryId, EnvName, IssueNumber, PrNumber, RunId, ServiceName};
 use crate::intent::{Content, Intent, ReportKey};
 use crate::outcome::{Outcome, Progress};
+use crate::policy::Override;
 use crate::run::{Move, Run, Step, StepName, StepResult};
 
 /// One process that works; ids are never used again.
@@ -282,6 +283,8 @@ pub trait Store: Send + Sync {
         service: &ServiceName,
         run: &RunId,
     ) -> PortResult<Option<Release>>;
+    /// What was said over policies on a pull request, newest first.
+    async fn overrides(&self, repo: &RepoRef, pr: PrNumber) -> PortResult<Vec<Override>>;
     /// Whether somebody with the right to plan has said `/plan` about this head commit.
     async fn is_blessed(&self, repo: &RepoRef, head: &CommitSha) -> PortResult<bool>;
 

@@ -227,7 +227,7 @@ impl Told {
                 if let Some(pr) = held {
                     return self.expect(stack, pr);
                 }
-                RowState::Planned(plan::summary(planned, scene))
+                RowState::Planned(plan::summary(look, planned, scene))
             }
             (Looked::Mended(_), _) => return self.mended.push(stack.clone()),
             (Looked::Overtaken(apply), _) => match apply.order.pr {

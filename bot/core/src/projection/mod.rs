@@ -18,12 +18,14 @@ pub use apply::{apply_check, apply_comment};
 pub use config::config_check;
 pub use deploy::{deploy_check, deploy_comment, deployment};
 pub use plan::{plan_check, plan_comment};
+pub(crate) use queue::lock_rows;
 pub use summary::{summary_check, summary_of};
 
 use crate::config::Config;
 use crate::facts::{Lock, Release};
 use crate::ids::{EnvName, RunId, ServiceName};
 use crate::outcome::Evidence;
+use crate::policy::Override;
 use crate::report::config_check::CONFIG_CHECK_NAME;
 use crate::report::evidence::{Identity, Link};
 use crate::run::Run;
@@ -39,6 +41,8 @@ pub struct Scene<'a> {
     pub locks: &'a [Lock],
     /// The latest releases, newest first.
     pub releases: &'a [Release],
+    /// What was said over policies on the pull request, newest first.
+    pub overrides: &'a [Override],
     /// deploy.toml of the default branch, as far as it is valid: buttons depend on it.
     pub config: Option<&'a Config>,
     /// The time.

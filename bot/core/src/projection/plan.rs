@@ -7,6 +7,7 @@ use crate::ids::{CommitSha, EnvName, PrNumber, StackName};
 use crate::intent::ReportKey;
 use crate::outcome::{Evidence, Outcome, Planned};
 use crate::plan::diff::DiffLimits;
+use crate::policy::{About, standing};
 use crate::provisional::{Footing, changed_outputs, footing};
 use crate::report::check::{Button, Buttons, CheckOutput};
 use crate::report::markdown::code;
@@ -92,12 +93,21 @@ fn comment(pr: PrNumber, head: &CommitSha, newest: &PlanWork, scene: &Scene<'_>)
         all.clone().all(done) && all.any(changes)
     };
     let ready: Vec<EnvName> = environments(&rows).into_iter().filter(applicable).collect();
+    // What policies deny is refused: that is told where it says /explain.
+    let denied = |env: &EnvName| {
+        let is_closed = |row: &PlanRow| matches!(&row.state, RowState::Planned(plan) if plan.policy.is_closed());
+        rows.iter().any(|row| row.env == *env && is_closed(row))
+    };
     PlanComment {
         key: ReportKey::PlanComment(pr).to_string(),
         head: head.clone(),
         base_ref: newest.base_ref.clone(),
         base: newest.base.clone(),
-        next: ready.iter().map(|env| format!("/apply {env}")).collect(),
+        next: ready
+            .iter()
+            .filter(|env| !denied(env))
+            .map(|env| format!("/apply {env}"))
+            .collect(),
         blocked: ready,
         identities: environments(&rows)
             .into_iter()
@@ -193,7 +203,7 @@ fn succeeded(run: &Run, work: &PlanWork, newest: &PlanWork, scene: &Scene<'_>) -
             by: Some(apply.order.actor.clone()),
         };
     }
-    let mut summary = summary(planned, scene);
+    let mut summary = summary(run, planned, scene);
     summary.provisional = provisional(run, scene);
     if work.base == newest.base {
         RowState::Planned(summary)
@@ -219,14 +229,21 @@ fn provisional(run: &Run, scene: &Scene<'_>) -> Option<String> {
     }
 }
 
-pub(super) fn summary(planned: &Planned, scene: &Scene<'_>) -> PlanSummary {
+pub(super) fn summary(run: &Run, planned: &Planned, scene: &Scene<'_>) -> PlanSummary {
     let stateful = scene.config.map(|config| config.stateful_types.as_slice());
-    PlanSummary::new(
-        &planned.plan,
-        &DiffLimits::default(),
-        PolicyState::default(),
-    )
-    .with_stateful(stateful.unwrap_or_default())
+    let policy = match (&planned.policy, run.order.stack()) {
+        (Some(ruling), Some(stack)) => {
+            let about = About {
+                env: &run.order.env,
+                stack,
+                head: &run.order.commit,
+            };
+            PolicyState::of(ruling, standing(ruling, about, scene.overrides))
+        }
+        _ => PolicyState::default(),
+    };
+    PlanSummary::new(&planned.plan, &DiffLimits::default(), policy)
+        .with_stateful(stateful.unwrap_or_default())
 }
 
 /// The apply of this plan, if it succeeded: of the very file, or after the merge of the same changes.

@@ -1,7 +1,10 @@
-//! Why a queued run has not begun.
+//! Why a queued run has not begun, and who waits for what.
+
+use jiff::Timestamp;
 
 use super::Scene;
 use crate::facts::Lock;
+use crate::report::lock_table::{InLine, LockRow};
 use crate::report::locks::LockView;
 use crate::report::markdown::{ordinal, time};
 use crate::run::{Run, RunState, Work};
@@ -17,8 +20,8 @@ pub(super) fn why(scene: &Scene<'_>, run: &Run) -> String {
     if !needed.is_empty() {
         return format!("waits for {}", needed.join(", "));
     }
-    if let Some(lock) = lock_in_the_way(scene, run) {
-        let place = ordinal(place(scene, run));
+    if let Some(lock) = lock_in_the_way(scene.locks, run) {
+        let place = ordinal(place(scene.active, run));
         let view = LockView::of(lock, scene.now);
         return format!("{place} in line: {}", view.in_the_way());
     }
@@ -29,19 +32,47 @@ pub(super) fn why(scene: &Scene<'_>, run: &Run) -> String {
         let (kind, subject) = (other.order.kind(), other.order.subject());
         return format!("waits for the {kind} of {subject} that is under way");
     }
-    let ahead = place(scene, run) - 1;
+    let ahead = place(scene.active, run) - 1;
     if ahead > 0 {
         return format!("waits for {ahead} before it");
     }
     "begins in a moment".to_owned()
 }
 
+/// Every lock, with the runs that wait for it in their order.
+pub(crate) fn lock_rows(locks: &[Lock], active: &[Run], now: Timestamp) -> Vec<LockRow> {
+    let waiting: Vec<(&Run, &Lock)> = active
+        .iter()
+        .filter(|run| run.state == RunState::Queued)
+        .filter_map(|run| Some((run, lock_in_the_way(locks, run)?)))
+        .collect();
+    let line = |lock: &Lock| {
+        waiting
+            .iter()
+            .filter(|(_, other)| other.target == lock.target)
+            .map(|(run, _)| InLine {
+                subject: run.order.subject().to_owned(),
+                place: place(active, run),
+                who: run.order.actor.clone(),
+                pr: run.order.pr,
+            })
+            .collect()
+    };
+    locks
+        .iter()
+        .map(|lock| LockRow {
+            lock: LockView::of(lock, now),
+            line: line(lock),
+        })
+        .collect()
+}
+
 /// The lock of somebody else on the run's environment or stack.
-fn lock_in_the_way<'s>(scene: &'s Scene<'_>, run: &Run) -> Option<&'s Lock> {
+fn lock_in_the_way<'l>(locks: &'l [Lock], run: &Run) -> Option<&'l Lock> {
     if matches!(run.order.work, Work::Plan(_)) {
         return None;
     }
-    scene.locks.iter().find(|lock| {
+    locks.iter().find(|lock| {
         let of_the_run = lock.target.env == run.order.env
             && lock
                 .target
@@ -78,9 +109,8 @@ fn same_kind(one: &Run, other: &Run) -> bool {
 }
 
 /// Its place among the runs that wait for the same, from one.
-fn place(scene: &Scene<'_>, run: &Run) -> usize {
-    scene
-        .active
+fn place(active: &[Run], run: &Run) -> usize {
+    active
         .iter()
         .filter(|other| {
             other.state == RunState::Queued

@@ -3,6 +3,7 @@
 use super::Scene;
 use crate::config::Config;
 use crate::ids::{CommitSha, RunId};
+use crate::policy::Override;
 use crate::report::check::CheckOutput;
 use crate::report::evidence::Link;
 use crate::report::summary_check::{Row, Standing, SummaryCheck};
@@ -17,9 +18,13 @@ pub fn summary_check(head: &CommitSha, ground: Option<&Ground>, scene: &Scene<'_
             standing: Standing::Unknown,
         }
         .output(),
-        Some(ground) => made(head, ground, scene.runs, scene.config, |run| {
-            scene.link(run)
-        }),
+        Some(ground) => made(
+            head,
+            ground,
+            (scene.runs, scene.overrides),
+            scene.config,
+            |run| scene.link(run),
+        ),
     }
 }
 
@@ -30,15 +35,16 @@ pub fn summary_of(
     head: &CommitSha,
     ground: &Ground,
     runs: &[Run],
+    overrides: &[Override],
     config: Option<&Config>,
 ) -> CheckOutput {
-    made(head, ground, runs, config, |_| None)
+    made(head, ground, (runs, overrides), config, |_| None)
 }
 
 fn made(
     head: &CommitSha,
     ground: &Ground,
-    runs: &[Run],
+    (runs, overrides): (&[Run], &[Override]),
     config: Option<&Config>,
     page: impl Fn(&RunId) -> Option<Link>,
 ) -> CheckOutput {
@@ -48,7 +54,7 @@ fn made(
         (Ground::BrokenRules { mends }, _) => Standing::BrokenRules { mends: *mends },
         (Ground::Touched { .. }, None) => Standing::BrokenRules { mends: false },
         (Ground::Touched { stacks, draft }, Some(config)) => Standing::Touched {
-            rows: rows(head, stacks, runs, config)
+            rows: rows(head, stacks, runs, overrides, config)
                 .into_iter()
                 .map(|row| Row {
                     page: row.run.as_ref().and_then(&page),

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::{Link, ReleaseRef};
 use super::fit::{Section, fit};
-use super::locks::LockView;
+use super::lock_table::{LockRow, lock_table};
 use super::markdown::{code, counted, duration, table, text};
 use crate::ids::{EnvName, Login, ServiceName};
 
@@ -19,8 +19,8 @@ pub struct BoardRow {
     pub service: ServiceName,
     /// What is live; `None` when nothing was ever deployed.
     pub live: Option<LiveRelease>,
-    /// The environment's lock.
-    pub lock: Option<LockView>,
+    /// Whether somebody has locked the environment.
+    pub locked: bool,
     /// Why automatic deploys are held.
     pub hold: Option<String>,
     /// Commits on the default branch that are not in it; `None` when unknown.
@@ -42,22 +42,24 @@ pub struct LiveRelease {
 
 /// The board, in at most [`super::COMMENT_LIMIT`] bytes.
 #[must_use]
-pub fn board(rows: &[BoardRow], page: Option<&Link>) -> String {
-    if rows.is_empty() {
-        return "No service is configured.\n".to_owned();
-    }
+pub fn board(rows: &[BoardRow], locks: &[LockRow], page: Option<&Link>) -> String {
     let head = ["", "service", "commit", "digest", "by", "since", "behind"];
     let cells: Vec<Vec<String>> = rows.iter().map(BoardRow::cells).collect();
+    let live = match cells.as_slice() {
+        [] => "No service is configured.\n".to_owned(),
+        cells => table(&head, cells),
+    };
     let sections = [
         Section::lines(0, "### What is live where"),
-        Section::lines(0, table(&head, &cells)),
+        Section::lines(0, live),
         Section::lines(1, remarks(rows)),
+        Section::lines(1, lock_table(locks)),
         Section::lines(0, page.map_or_else(String::new, Link::markdown)),
     ];
     fit(&sections, super::COMMENT_LIMIT, page)
 }
 
-/// Locks, holds and what is being rolled back; once for each environment.
+/// Holds and what is being rolled back; once for each environment.
 fn remarks(rows: &[BoardRow]) -> String {
     let mut lines: Vec<String> = Vec::new();
     let mut add = |line: String| {
@@ -66,9 +68,6 @@ fn remarks(rows: &[BoardRow]) -> String {
         }
     };
     for row in rows {
-        if let Some(lock) = &row.lock {
-            add(format!("- 🔒 {}\n", lock.held()));
-        }
         if let Some(why) = &row.hold {
             let resume = code(&format!("/resume {}", row.env));
             add(format!(
@@ -88,11 +87,11 @@ fn remarks(rows: &[BoardRow]) -> String {
 impl BoardRow {
     fn cells(&self) -> Vec<String> {
         let none = || "–".to_owned();
-        let signs = match (&self.lock, &self.hold) {
-            (Some(_), Some(_)) => " 🔒 ⏸️",
-            (Some(_), None) => " 🔒",
-            (None, Some(_)) => " ⏸️",
-            (None, None) => "",
+        let signs = match (self.locked, &self.hold) {
+            (true, Some(_)) => " 🔒 ⏸️",
+            (true, None) => " 🔒",
+            (false, Some(_)) => " ⏸️",
+            (false, None) => "",
         };
         let env = format!("{}{signs}", self.env);
         let service = self.service.to_string();

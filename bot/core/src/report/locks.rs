@@ -93,12 +93,6 @@ impl LockView {
         format!("### 🔓 {} is free\n\n{told}{turn}\n", self.place())
     }
 
-    /// `` prod is locked by `ana` (#41) for 2 h 10 min: "DB migration" ``, calling nobody.
-    #[must_use]
-    pub fn held(&self) -> String {
-        self.held_by(&code(self.holder.as_str()))
-    }
-
     fn held_by(&self, holder: &str) -> String {
         let pr = self.pr.map_or_else(String::new, |pr| format!(" (#{pr})"));
         let (age, reason) = (duration(self.age), self.reason_text());
@@ -108,20 +102,21 @@ impl LockView {
         )
     }
 
-    fn place(&self) -> String {
+    /// `prod · eks`.
+    pub(super) fn place(&self) -> String {
         match &self.stack {
             Some(stack) => format!("{} · {stack}", self.env),
             None => self.env.to_string(),
         }
     }
 
-    fn reason_text(&self) -> String {
+    pub(super) fn reason_text(&self) -> String {
         self.reason
             .as_ref()
             .map_or_else(String::new, |reason| format!(": \"{}\"", text(reason)))
     }
 
-    fn unlock_command(&self) -> String {
+    pub(super) fn unlock_command(&self) -> String {
         format!("/unlock {}", self.env)
     }
 }

@@ -106,7 +106,7 @@ fn progress(rows: &[&PlanRow]) -> (CheckStatus, Option<Conclusion>) {
 fn is_bad(state: &RowState) -> bool {
     match state {
         RowState::Failed(_) => true,
-        RowState::Planned(plan) => !plan.policy.denials.is_empty(),
+        RowState::Planned(plan) => plan.policy.is_closed(),
         RowState::Pending(_)
         | RowState::Running
         | RowState::Skipped(_)
@@ -128,11 +128,14 @@ fn title(rows: &[&PlanRow]) -> String {
     let cancelled = count(|s| matches!(s, RowState::Cancelled { .. }));
     let superseded = count(|s| matches!(s, RowState::Superseded));
     let stale = count(|s| matches!(s, RowState::Stale(_)));
-    let (mut sum, mut denials) = (Counts::default(), 0);
+    let (mut sum, mut denials, mut unasked) = (Counts::default(), 0, 0);
     for row in rows {
         if let RowState::Planned(plan) = &row.state {
             sum = sum + plan.counts;
-            denials += plan.policy.denials.len();
+            if plan.policy.is_closed() {
+                denials += plan.policy.denied();
+                unasked += usize::from(!plan.policy.unusable.is_empty());
+            }
         }
     }
     let stacks = rows.len();
@@ -140,6 +143,8 @@ fn title(rows: &[&PlanRow]) -> String {
         format!("{failed} of {} failed", counted(stacks, "stack", "stacks"))
     } else if waiting > 0 {
         format!("Planning: {} of {stacks} done", stacks - waiting)
+    } else if unasked > 0 {
+        format!("{sum}; policies can't be asked")
     } else if denials > 0 {
         format!("{sum}; {} by policy", counted(denials, "denial", "denials"))
     } else if cancelled > 0 {

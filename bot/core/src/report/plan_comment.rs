@@ -12,6 +12,7 @@ use crate::ids::{CommitSha, EnvName, Login, StackName};
 use crate::plan::diagnostics::Diagnostic;
 use crate::plan::diff::{DiffLimits, TypeCount, by_module_and_type, drift_text, plan_text};
 use crate::plan::{Counts, Hazard, Plan, TypePattern, mark_stateful};
+use crate::policy::{Override, Ruling};
 
 /// All that the comment shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,6 +131,18 @@ pub struct PolicyState {
     pub denials: Vec<String>,
     /// What is warned of.
     pub warnings: Vec<String>,
+    /// How many more are denied.
+    #[serde(default)]
+    pub more_denials: usize,
+    /// How many more are warned of.
+    #[serde(default)]
+    pub more_warnings: usize,
+    /// Why the policies could not be asked.
+    #[serde(default)]
+    pub unusable: Vec<String>,
+    /// Who has overridden what is denied, and why.
+    #[serde(default)]
+    pub overridden: Option<(Login, String)>,
 }
 
 /// Why there is no plan.
@@ -374,16 +387,54 @@ impl RowState {
 }
 
 impl PolicyState {
+    /// What is shown of a ruling, and of the word that overrides it.
+    #[must_use]
+    pub fn of(ruling: &Ruling, word: Option<&Override>) -> Self {
+        Self {
+            rules: ruling.rules,
+            denials: ruling.denials.clone(),
+            warnings: ruling.warnings.clone(),
+            more_denials: ruling.more_denials,
+            more_warnings: ruling.more_warnings,
+            unusable: ruling.unusable.clone(),
+            overridden: word
+                .filter(|_| ruling.denies())
+                .map(|word| (word.by.clone(), word.reason.clone())),
+        }
+    }
+
+    /// Whether the plan may not be applied as things are.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        !self.unusable.is_empty() || (self.denied() > 0 && self.overridden.is_none())
+    }
+
+    /// How many are denied in all.
+    #[must_use]
+    pub fn denied(&self) -> usize {
+        self.denials.len() + self.more_denials
+    }
+
     fn is_told(&self) -> bool {
-        self.rules > 0 || !self.denials.is_empty() || !self.warnings.is_empty()
+        *self != Self::default()
     }
 
     fn cell(&self) -> String {
         if !self.is_told() {
             return "–".to_owned();
         }
-        let denied = counted(self.denials.len(), "denial", "denials");
-        let warned = counted(self.warnings.len(), "warning", "warnings");
+        if !self.unusable.is_empty() {
+            return "**can't be asked**".to_owned();
+        }
+        let mut denied = counted(self.denied(), "denial", "denials");
+        if self.overridden.is_some() {
+            denied.push_str(" overridden");
+        }
+        let warned = counted(
+            self.warnings.len() + self.more_warnings,
+            "warning",
+            "warnings",
+        );
         match (self.denials.is_empty(), self.warnings.is_empty()) {
             (true, true) => "ok".to_owned(),
             (true, false) => warned,

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::markdown::{code, counted, prose, text};
-use super::plan_comment::{Failure, PlanRow, PlanSummary, RowState};
+use super::plan_comment::{Failure, PlanRow, PlanSummary, PolicyState, RowState};
 use super::terraform_text::diagnostic_line;
 use crate::plan::diagnostics::{Diagnostic, Severity};
 use crate::plan::{Hazard, HazardKind};
@@ -38,11 +38,35 @@ pub(super) fn remarks(rows: &[&PlanRow]) -> String {
 }
 
 fn grave_remarks(lines: &mut String, place: &str, plan: &PlanSummary) {
-    for denial in &plan.policy.denials {
-        let _ = writeln!(lines, "- ⛔ {place}: a policy denies it: {}", text(denial));
-    }
+    denial_remarks(lines, place, &plan.policy);
     let stateful: Vec<&Hazard> = plan.hazards.iter().filter(|h| h.stateful).collect();
     hazard_remarks(lines, place, &stateful, STATEFUL_NAMED, " stateful");
+}
+
+fn denial_remarks(lines: &mut String, place: &str, policy: &PolicyState) {
+    for why in &policy.unusable {
+        let why = text(why);
+        let _ = writeln!(lines, "- ⛔ {place}: its policies can't be asked: {why}");
+    }
+    let sign = match &policy.overridden {
+        Some((by, reason)) => {
+            let (by, reason) = (text(by.as_str()), text(reason));
+            let _ = writeln!(
+                lines,
+                "- ⚠️ {place}: {by} overrides what is denied: {reason}"
+            );
+            "⚠️"
+        }
+        None => "⛔",
+    };
+    for denial in &policy.denials {
+        let denial = text(denial);
+        let _ = writeln!(lines, "- {sign} {place}: a policy denies it: {denial}");
+    }
+    if policy.more_denials > 0 {
+        let more = counted(policy.more_denials, "denial", "denials");
+        let _ = writeln!(lines, "- {sign} {place}: {more} more");
+    }
 }
 
 fn plan_remarks(lines: &mut String, place: &str, plan: &PlanSummary) {
@@ -50,6 +74,10 @@ fn plan_remarks(lines: &mut String, place: &str, plan: &PlanSummary) {
     hazard_remarks(lines, place, &others, OTHERS_NAMED, "");
     for warning in &plan.policy.warnings {
         let _ = writeln!(lines, "- ⚠️ {place}: a policy warns: {}", text(warning));
+    }
+    if plan.policy.more_warnings > 0 {
+        let more = counted(plan.policy.more_warnings, "warning", "warnings");
+        let _ = writeln!(lines, "- ⚠️ {place}: {more} more");
     }
     for check in &plan.failed_checks {
         let _ = writeln!(

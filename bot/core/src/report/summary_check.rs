@@ -134,6 +134,7 @@ fn touched(rows: &[Row], draft: bool) -> CheckOutput {
     }
     let failed = count(&[StackState::PlanFailed, StackState::ApplyFailed]);
     let unplanned = count(&[StackState::NotPlanned]);
+    let denied = count(&[StackState::Denied]);
     let to_apply = count(&[StackState::ToApply]);
     let (conclusion, title, next) = if failed > 0 {
         let next = if count(&[StackState::ApplyFailed]) > 0 {
@@ -146,6 +147,10 @@ fn touched(rows: &[Row], draft: bool) -> CheckOutput {
     } else if unplanned > 0 {
         let (title, next) = not_planned(draft);
         (Conclusion::ActionRequired, title, next)
+    } else if denied > 0 {
+        let title = format!("{} denied by policies", counted(denied, "stack", "stacks"));
+        let next = "What is denied stands in the plan comment; what opens it: `/explain ENV`.";
+        (Conclusion::Failure, title, next.to_owned())
     } else if to_apply > 0 {
         let (title, next) = not_applied(rows, to_apply);
         (Conclusion::ActionRequired, title, next)
@@ -239,6 +244,7 @@ fn word(state: StackState) -> &'static str {
         StackState::PlanFailed => "❌ the plan failed",
         StackState::ApplyFailed => "❌ the apply failed",
         StackState::NotPlanned => "not planned",
+        StackState::Denied => "❌ denied by policies",
         StackState::ToApply => "to apply",
         StackState::Planned => "✅ planned, nothing to apply before the merge",
         StackState::NoChanges => "✅ no changes",

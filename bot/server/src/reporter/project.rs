@@ -138,6 +138,10 @@ impl Reporter {
         let active = self.store.runs(repo, &RunsOf::Active).await?;
         let locks = self.store.locks(repo, now).await?;
         let releases = self.store.releases(repo).await?;
+        let overrides = match runs.iter().find_map(|run| run.order.pr) {
+            Some(pr) => self.store.overrides(repo, pr).await?,
+            None => Vec::new(),
+        };
         let config = match self.gather.config(repo).await? {
             ConfigFacts::Valid(config) => Some(config),
             ConfigFacts::Missing | ConfigFacts::Invalid(_) => None,
@@ -148,6 +152,7 @@ impl Reporter {
             active: &active,
             locks: &locks,
             releases: &releases,
+            overrides: &overrides,
             config: config.as_deref(),
             now,
             page: &page,

@@ -12,9 +12,9 @@ use slipway_core::ports::{Kept, Revision, RunEnd};
 use slipway_core::run::{ApplyWork, PlanToApply, StepName, Work};
 use tokio::sync::OwnedSemaphorePermit;
 
-use super::gates::void;
+use super::gates::{Asking, void};
 use super::terraform::{FreshPlan, Workplace};
-use super::{Failure, Halt, Hand, planned_revision, succeeded};
+use super::{Failure, Halt, Hand, planned_revision, policy, succeeded};
 
 pub(super) async fn run(hand: &Hand<'_>, work: &ApplyWork) -> Result<RunEnd, Halt> {
     let _slot = hand.slot().await?;
@@ -27,7 +27,9 @@ pub(super) async fn run(hand: &Hand<'_>, work: &ApplyWork) -> Result<RunEnd, Hal
 /// Applies the very file that a plan run saved.
 async fn saved(hand: &Hand<'_>, work: &ApplyWork, plan: &RunId) -> Result<RunEnd, Halt> {
     let plan = saved_plan(hand, plan).await?;
-    hand.gates_of_apply(Some(&plan)).await?;
+    let ruling = plan.planned.policy.as_ref();
+    hand.gates_of_apply(Some(&plan), Asking::Done(ruling))
+        .await?;
     let worktree = hand
         .checkout(planned_revision(hand.run, &plan.identity.base)?)
         .await?;
@@ -47,8 +49,10 @@ async fn saved(hand: &Hand<'_>, work: &ApplyWork, plan: &RunId) -> Result<RunEnd
     };
     place.init().await?;
     let file = fetch(&place, work, &plan).await?;
+    policy::unchanged(hand, &work.stack, ruling).await?;
     // Asked again right before the effect: init may have taken minutes.
-    hand.gates_of_apply(Some(&plan)).await?;
+    hand.gates_of_apply(Some(&plan), Asking::Done(ruling))
+        .await?;
     effect(hand, &place, &file).await
 }
 
@@ -58,7 +62,7 @@ async fn again(
     work: &ApplyWork,
     reviewed: Option<&RunId>,
 ) -> Result<RunEnd, Halt> {
-    hand.gates_of_apply(None).await?;
+    hand.gates_of_apply(None, Asking::Later).await?;
     let reviewed = match reviewed {
         Some(plan) => Some(saved_plan(hand, plan).await?.planned),
         None => None,
@@ -77,12 +81,15 @@ async fn again(
         scratch: hand.scratch().await?,
     };
     place.init().await?;
-    let fresh = place.plan().await?;
+    let mut fresh = place.plan().await?;
     if fresh.plan.is_noop() {
         return Ok(nothing(&fresh));
     }
     compare(hand, &fresh, reviewed.as_ref())?;
-    hand.gates_of_apply(None).await?;
+    let json = std::mem::take(&mut fresh.json);
+    let ruling = policy::ruling(hand, &work.stack, json).await?;
+    hand.gates_of_apply(None, Asking::Done(ruling.as_ref()))
+        .await?;
     effect(hand, &place, &fresh.path).await
 }
 

@@ -1,9 +1,11 @@
 //! The last look at every gate, right before an effect, with live data.
 
+use slipway_core::config::Environment;
 use slipway_core::facts::{ConfigFacts, Facts, PullFacts, PullState};
 use slipway_core::gates::{self, Asked, Candidate, Verdicts};
 use slipway_core::identity::PlanIdentity;
 use slipway_core::ids::ServiceName;
+use slipway_core::policy::{self, Ruling};
 use slipway_core::report::markdown::code;
 use slipway_core::report::refusal::GateRow;
 use slipway_core::run::{StepName, Trigger};
@@ -12,9 +14,23 @@ use slipway_core::spec::StackSpec;
 use super::apply::SavedPlan;
 use super::{Failure, Halt, Hand};
 
+/// Whether policies were asked about the plan that is to be applied.
+#[derive(Clone, Copy)]
+pub(super) enum Asking<'a> {
+    /// Not yet: there is no plan.
+    Later,
+    /// They were, if the stack has any.
+    Done(Option<&'a Ruling>),
+}
+
 impl Hand<'_> {
-    /// The gates of an apply. A saved plan must still be good for what it was made for.
-    pub(super) async fn gates_of_apply(&self, saved: Option<&SavedPlan>) -> Result<(), Halt> {
+    /// The gates of an apply. A saved plan must still be good for what it was made for, and what
+    /// policies say of the plan must let it through once they are asked.
+    pub(super) async fn gates_of_apply(
+        &self,
+        saved: Option<&SavedPlan>,
+        policy: Asking<'_>,
+    ) -> Result<(), Halt> {
         self.step(StepName::Gates, async {
             let facts = self.facts().await?;
             let env = self.environment(&facts)?;
@@ -32,6 +48,9 @@ impl Hand<'_> {
                 if saved.planned.is_expired(facts.now) {
                     rows.push(void(saved.planned.expiry()));
                 }
+            }
+            if let Asking::Done(ruling) = policy {
+                rows.extend(self.denied(env, &facts, ruling));
             }
             self.pass(rows)
         })
@@ -66,6 +85,20 @@ impl Hand<'_> {
         .await
     }
 
+    /// The gate of policies, if it is closed.
+    fn denied(&self, env: &Environment, facts: &Facts, ruling: Option<&Ruling>) -> Option<GateRow> {
+        let ConfigFacts::Valid(config) = &facts.config else {
+            return None;
+        };
+        let head = match (&facts.pr, &facts.drift) {
+            (Some(pr), _) => &pr.pull.head,
+            (None, Some(drift)) => &drift.tip,
+            (None, None) => return None,
+        };
+        let stack = config.stack(self.run.order.stack()?)?;
+        policy::gate(env, stack, head, ruling, &facts.store.overrides).filter(|row| !row.open)
+    }
+
     async fn facts(&self) -> Result<Facts, Halt> {
         self.patiently(|| self.runner.gather.for_run(self.run))
             .await
@@ -80,10 +113,7 @@ impl Hand<'_> {
         }
     }
 
-    fn environment<'f>(
-        &self,
-        facts: &'f Facts,
-    ) -> Result<&'f slipway_core::config::Environment, Halt> {
+    fn environment<'f>(&self, facts: &'f Facts) -> Result<&'f Environment, Halt> {
         let ConfigFacts::Valid(config) = &facts.config else {
             return Err(Failure::new(
                 "deploy.toml of the default branch is missing or has errors now",

@@ -10,6 +10,7 @@ mod gates;
 mod log;
 mod look;
 mod plan;
+mod policy;
 mod seen;
 mod sessions;
 mod terraform;

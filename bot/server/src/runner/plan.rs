@@ -1,4 +1,4 @@
-//! A plan run: checkout, credentials, init, plan, and the plan kept for the apply.
+//! A plan run: checkout, credentials, init, plan, policies, and the plan kept for the apply.
 
 use slipway_core::identity::PlanIdentity;
 use slipway_core::outcome::{Outcome, Planned};
@@ -6,7 +6,7 @@ use slipway_core::ports::RunEnd;
 use slipway_core::run::PlanWork;
 
 use super::terraform::Workplace;
-use super::{Failure, Halt, Hand, planned_revision, succeeded};
+use super::{Failure, Halt, Hand, planned_revision, policy, succeeded};
 
 pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt> {
     let _slot = hand.slot().await?;
@@ -24,7 +24,8 @@ pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt
         scratch: hand.scratch().await?,
     };
     let initialised = place.init().await?;
-    let fresh = place.plan().await?;
+    let mut fresh = place.plan().await?;
+    let policy = policy::ruling(hand, &work.stack, std::mem::take(&mut fresh.json)).await?;
     let bytes = tokio::fs::read(&fresh.path).await.map_err(|error| {
         Failure::new(
             format!("the plan file can't be read back: {error}"),
@@ -49,6 +50,7 @@ pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt
             artifact,
             sha256,
             expires_at,
+            policy,
             base: work.base.clone(),
             made_workspace: initialised.made_workspace,
             tool_version: place.tool.version.named(),

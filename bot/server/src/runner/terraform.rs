@@ -51,6 +51,8 @@ pub(super) struct Workplace<'a> {
 pub(super) struct FreshPlan {
     pub(super) plan: Plan,
     pub(super) path: PathBuf,
+    /// What `show -json` said: for policies, and never to be shown.
+    pub(super) json: Vec<u8>,
     pub(super) evidence: Evidence,
 }
 
@@ -105,6 +107,7 @@ impl Workplace<'_> {
                 let fresh = FreshPlan {
                     plan,
                     path: file.path,
+                    json: file.json,
                     evidence: self.sessions.evidence().clone(),
                 };
                 Ok((fresh, line))

@@ -55,7 +55,7 @@ fn a_plan_is_applied_with_the_role_for_it() {
         let check = story.check(&story.head(pr), "apply dev").await?;
         assert_eq!(check.conclusion.as_deref(), Some("success"));
         insta::assert_snapshot!(check.output.title.unwrap_or_default(), @"Applied +1");
-        let plan = story.reads(pr, "applied").await?;
+        let plan = story.reads(pr, "applied +1 by").await?;
         insta::assert_snapshot!(plan, @r"
         ### Plan · `COMMIT` onto `main@COMMIT`
 

@@ -349,7 +349,7 @@ fn commands_on_a_closed_pull_request() {
 fn help_knows_this_repository() {
     tell(|mut story| async {
         let pr = words(&story).await?;
-        insta::assert_snapshot!(story.ask("mallory", pr, "/help").await?, @r#"
+        insta::assert_snapshot!(story.ask("mallory", pr, "/help").await?, @r"
         (eyes rocket)
         ### Slipway in this repository
 
@@ -363,6 +363,7 @@ fn help_knows_this_repository() {
         | `/resume dev\|prod` | lift the hold, so that merges deploy again | who may deploy |
         | `/lock dev\|prod [REASON…] [--for TIME]` | claim an environment | who may deploy |
         | `/unlock dev\|prod` | free an environment | who may deploy |
+        | `/override dev\|prod REASON…` | let the plans of this pull request be applied although policies deny them | who may override policies |
         | `/where` | show what runs where | anyone |
         | `/explain dev\|prod` | show every gate with its state and what would open it | anyone |
         | `/confirm CODE` | take the second step of a run that asks for one | who may start that run |
@@ -395,14 +396,15 @@ fn help_knows_this_repository() {
         <details><summary>More about each command</summary>
 
         - `/plan dev eks`: Without an environment it plans everywhere. On a draft, on a pull request from a fork, or on one by somebody without the right to plan, nothing is planned until this is said; it covers the head commit it was said about.
-        - `/apply dev`: Where the head, the base or a plan has changed since, it plans again and says so instead.
+        - `/apply dev`: Where the head, the base or a plan has changed since, it plans again and says so instead. The stacks that one depends on are applied before it, or along with it.
         - `/deploy dev`: The image of the head commit; once merged, of the merge commit; or of the commit that `--sha` names. Without a service it rolls out all that the pull request touches.
         - `/promote dev prod`: The gates of TO apply.
         - `/rollback prod`: Nothing is deployed there automatically until `/resume`. `--to` names the commit of an older release.
         - `/resume prod`: It deploys nothing by itself.
         - `/lock prod --for 2h DB migration`: Nobody else deploys or applies there until `/unlock`, or until the time given with `--for` is over (`90s`, `30m`, `2h`, `1d`).
         - `/unlock prod`: A lock is freed by its holder or by an administrator of the repository.
-        - `/where`: For each environment and service: digest, commit, pull request, who, when, lock, hold, commits behind.
+        - `/override prod the bucket was emptied in #41`: It covers what is denied in that environment at the head commit it was said about, and nothing else: another commit, or another denial, needs another word. The reason is kept and shown.
+        - `/where`: For each environment and service: digest, commit, pull request, who, when, hold, commits behind; and each lock with those who wait for it.
         - `/explain prod`: It changes nothing.
         - `/confirm K7QX`: The code is shown with the request, is good for that run alone, and runs out.
         - `/cancel 9f3c2b1a`: Without an id it stops all runs of this pull request.
@@ -410,7 +412,7 @@ fn help_knows_this_repository() {
         - `/help`
 
         </details>
-        "#);
+        ");
         Ok(story)
     });
 }
@@ -438,7 +440,9 @@ fn where_says_that_nothing_is_live_yet() {
         | dev | shop | never deployed | – | – | – | – |
         | prod 🔒 | shop | never deployed | – | – | – | – |
 
-        - 🔒 prod is locked by `cleo` (#1) for N s: "Audit"
+        | 🔒 | held by | since | free | in line |
+        | --- | --- | --- | --- | --- |
+        | prod | `cleo` (#1): "Audit" | N s ago | in 1 h 59 min or `/unlock prod` | – |
         "#);
         story.ask("cleo", pr, "/unlock prod").await?;
         Ok(story)

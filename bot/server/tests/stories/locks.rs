@@ -9,7 +9,7 @@ use crate::bot::{PATIENCE, Story, tell};
 const NETWORK: &str = "infra/01-network/dev.tfvars";
 
 /// Opens a pull request that gives dev's network another range, and waits for its plan.
-async fn another_network(
+pub(crate) async fn another_network(
     story: &mut Story,
     who: &str,
     branch: &str,
@@ -30,7 +30,7 @@ fn cidr(story: &Story) -> anyhow::Result<String> {
 }
 
 /// Opens a pull request that adds something to the network, in a file of its own.
-async fn one_more(story: &mut Story, who: &str, branch: &str) -> anyhow::Result<u64> {
+pub(crate) async fn one_more(story: &mut Story, who: &str, branch: &str) -> anyhow::Result<u64> {
     let path = format!("infra/01-network/{branch}.tf");
     let text = format!("resource \"terraform_data\" \"{branch}\" {{}}\n");
     let pr = story
@@ -274,6 +274,11 @@ fn a_lock_with_an_end_frees_itself() {
             .clock
             .advance(Duration::from_secs(2 * 60 * 60 + 1));
         story.reads(anas, "✅ Applied").await?;
+        insta::assert_snapshot!(story.hears(anas, "🔔").await?, @"
+        ### 🔔 @ana: your turn came after 2 h
+
+        - dev · network: ✅ applied
+        ");
         assert_eq!(cidr(&story)?, "10.9.0.0/16");
         Ok(story)
     });

@@ -39,6 +39,10 @@ pub(super) fn added(env: &Environment, stacks: &[&StackName]) -> Change {
     if !stacks.is_empty() {
         words.push_str(&format!("; stacks {}", list(stacks)));
     }
+    if !env.allow.overrides.is_empty() {
+        let who = people(&env.allow.overrides);
+        words.push_str(&format!("; {who} may override policies"));
+    }
     whole(Subject::Environment(env.name.clone()), Effect::Opens, words)
 }
 
@@ -51,6 +55,9 @@ fn gates(env: &Environment) -> String {
     if env.approvals > 0 {
         let approvals = usize::try_from(env.approvals).unwrap_or(usize::MAX);
         asked.push(counted(approvals, "approval", "approvals"));
+    }
+    if env.codeowners {
+        asked.push("approved by the owners of what changes".to_owned());
     }
     if env.checks != Checks::None {
         asked.push(format!("checks: {}", checks(&env.checks)));
@@ -96,6 +103,7 @@ pub(super) fn changed(was: &Environment, is: &Environment) -> Vec<Change> {
         after: _,
         soak: _,
         approvals: _,
+        codeowners: _,
         checks: _,
         up_to_date: _,
         pull_request: _,
@@ -165,6 +173,17 @@ fn people_gates(was: &Environment, is: &Environment, findings: &mut Findings) {
         };
         let effect = Effect::opens_if(is.approvals < was.approvals);
         findings.tell("approvals", effect, words);
+    }
+    if was.codeowners != is.codeowners {
+        let (effect, words) = if is.codeowners {
+            (Effect::Closes, "owners have to approve what changes now")
+        } else {
+            (
+                Effect::Opens,
+                "owners no longer have to approve what changes",
+            )
+        };
+        findings.tell("codeowners", effect, words);
     }
     if is_other(&was.checks, &is.checks) {
         let effect = Effect::opens_if(!asks_no_less(&is.checks, &was.checks));

@@ -11,11 +11,18 @@ pub(super) fn changed(was: &Allow, is: &Allow, findings: &mut Findings) {
         plan,
         apply,
         deploy,
+        overrides,
     } = is;
     for (key, verb, was, is) in [
         ("allow.plan", "plan", &was.plan, plan),
         ("allow.apply", "apply", &was.apply, apply),
         ("allow.deploy", "deploy", &was.deploy, deploy),
+        (
+            "allow.override",
+            "override policies",
+            &was.overrides,
+            overrides,
+        ),
     ] {
         let (gained, lost) = (not_among(is, was), not_among(was, is));
         let mut words = Vec::new();

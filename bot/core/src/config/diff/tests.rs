@@ -75,6 +75,7 @@ fn rights_are_sets_of_people() {
 fn gates_are_looser_or_stricter() {
     insta::assert_snapshot!(there_and_back(&[
         ("approvals    = 1 ", "approvals    = 0 "),
+        ("codeowners   = true", "codeowners   = false"),
         ("confirm      = true", "confirm      = false"),
         ("up_to_date   = true", "up_to_date   = false"),
         ("pull_request = \"merged\"", "pull_request = \"open\""),
@@ -85,6 +86,7 @@ fn gates_are_looser_or_stricter() {
         ("url          = \"https://shop.example.com\"", "url          = \"https://www.example.com\""),
     ]), @"
     ! prod approvals: nobody has to approve any more (was 1)
+    ! prod codeowners: owners no longer have to approve what changes
     ! prod checks: none instead of those that the base branch requires
     ! prod confirm: nobody is asked for a second step any more
     ! prod soak: 5 min instead of 30 min
@@ -95,6 +97,7 @@ fn gates_are_looser_or_stricter() {
     ~ prod url: `https://www.example.com/` instead of `https://shop.example.com/`
     and back:
     - prod approvals: 1 instead of 0
+    - prod codeowners: owners have to approve what changes now
     - prod checks: those that the base branch requires instead of none
     - prod confirm: a second step is asked for now
     - prod soak: 30 min instead of 5 min
@@ -346,7 +349,7 @@ fn what_comes_and_goes_is_told_as_a_whole() {
     let (dev, _prod) = head.split_once("[environments.prod]").unwrap();
     let without_prod = format!("{dev}# ── Stacks{}", stacks.replace(", \"prod\"]", "]"));
     insta::assert_snapshot!(changes(EXAMPLE, &without_prod), @"- prod goes: nothing is planned, applied or deployed there any more");
-    insta::assert_snapshot!(changes(&without_prod, EXAMPLE), @"! prod is new: account 222222222222 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, `team:acme/platform` may apply as `slipway-apply`, everyone with `maintain`, `user:ana` may deploy as `slipway-deploy`; gates: after `dev`, 1 approval, checks: those that the base branch requires, up to date, merged, confirmed, only `Mon-Thu 09:00-16:00 Europe/Berlin`, `Fri 09:00-12:00 Europe/Berlin`; stacks `terraform-state`, `eks`");
+    insta::assert_snapshot!(changes(&without_prod, EXAMPLE), @"! prod is new: account 222222222222 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, `team:acme/platform` may apply as `slipway-apply`, everyone with `maintain`, `user:ana` may deploy as `slipway-deploy`; gates: after `dev`, 1 approval, approved by the owners of what changes, checks: those that the base branch requires, up to date, merged, confirmed, only `Mon-Thu 09:00-16:00 Europe/Berlin`, `Fri 09:00-12:00 Europe/Berlin`; stacks `terraform-state`, `eks`");
     let (before, rest) = EXAMPLE.split_once("[stacks.terraform-state]").unwrap();
     let (_, eks) = rest.split_once("[stacks.eks]").unwrap();
     let eks = eks.replace("depends_on     = [\"terraform-state\"]", "#");

@@ -31,6 +31,7 @@ pub(super) fn stack_changed(was: &Stack, is: &Stack, old: &Config, new: &Config)
         depends_on,
         when_modified,
         terraform,
+        policies,
     } = is;
     let mut findings = Findings::of(Subject::Stack(name.clone()));
     // Another place, or another state, may be anybody's.
@@ -49,6 +50,8 @@ pub(super) fn stack_changed(was: &Stack, is: &Stack, old: &Config, new: &Config)
     findings.ordered("when_modified", pair, Effect::Alters);
     let pair = (was.terraform.as_ref(), terraform.as_ref());
     findings.optional("terraform", pair, Effect::Alters);
+    let pair = (was.policies.as_slice(), policies.as_slice());
+    findings.required("policies", pair, "asked about its plans");
     findings.list
 }
 

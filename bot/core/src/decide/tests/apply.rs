@@ -34,9 +34,106 @@ fn fresh_plans_are_applied_dependencies_first() {
     start apply network in prod at aaaaaaa from plan 00000004, by ana (comment)
     = 4 runs
     ");
+}
+
+#[test]
+fn what_comes_before_a_stack_is_applied_before_it() {
+    let all = with([planned(1, "eks", "dev", 1), planned(2, "network", "dev", 1)]);
     insta::assert_snapshot!(all.says("/apply dev eks"), @"
-    start apply eks in dev at aaaaaaa from plan 00000002, by ana (comment)
+    reply
+      | ### ⛔ Not applied in dev
+      |
+      | | gate | state | what opens it |
+      | | --- | --- | --- |
+      | | dependency of eks | `network` has changes that are not applied | `/apply dev network` first, or `/apply dev` for all in their order |
+    react 👎
+    = 0 runs
+    ");
+    let under_way = all.clone().run(apply(3, "network", "dev", 2).running());
+    insta::assert_snapshot!(under_way.says("/apply dev eks"), @"
+    reply
+      | ### ⛔ Not applied in dev
+      |
+      | | gate | state | what opens it |
+      | | --- | --- | --- |
+      | | dependency of eks | `network` is being applied | wait for it to end |
+    react 👎
+    = 0 runs
+    ");
+    let failed = all.clone().run(apply(3, "network", "dev", 2).failed());
+    insta::assert_snapshot!(failed.says("/apply dev eks"), @"
+    reply
+      | ### ⛔ Not applied in dev
+      |
+      | | gate | state | what opens it |
+      | | --- | --- | --- |
+      | | dependency of eks | the plan of `network`: its apply failed | a new plan, then `/apply dev network` |
+    react 👎
+    = 0 runs
+    ");
+    let done = all.clone().run(applied(3, "network", "dev", 2));
+    insta::assert_snapshot!(done.says("/apply dev eks"), @"
+    start apply eks in dev at aaaaaaa from plan 00000001, by ana (comment)
     = 1 runs
+    ");
+    // What was applied stays so when the base moves by the merge.
+    let eks_only = "start apply eks in dev";
+    assert!(done.merged('c').says("/apply dev eks").contains(eks_only));
+    assert!(
+        !all.clone()
+            .merged('c')
+            .says("/apply dev eks")
+            .contains(eks_only)
+    );
+    // What changes nothing, is not of this pull request or of another environment is not asked for.
+    for nothing in [
+        with([planned(1, "eks", "dev", 1), planned(2, "network", "dev", 0)]),
+        with([planned(1, "eks", "dev", 1)]),
+        with([
+            planned(1, "eks", "dev", 1),
+            planned(2, "network", "prod", 1),
+        ]),
+    ] {
+        let told = nothing.says("/apply dev eks");
+        assert!(told.contains(eks_only), "{told}");
+    }
+    insta::assert_snapshot!(all.says("/explain dev"), @"
+    reply
+      | ### dev: every gate is open
+      |
+      | |  | gate | state | what opens it |
+      | | --- | --- | --- | --- |
+      | | ✅ | right (apply) | ana may apply |  |
+      | | ✅ | pull request (apply, deploy shop) | open |  |
+      | | ✅ | lock (apply, deploy shop) | free |  |
+      | | ✅ | dependency of eks (apply) | `network` comes first |  |
+      | | ✅ | plan of eks (apply) | fresh |  |
+      | | ✅ | plan of network (apply) | fresh |  |
+      | | ✅ | right (deploy shop) | ana may deploy |  |
+    react 🚀
+    = an explanation was asked for
+    ");
+}
+
+#[test]
+fn what_comes_long_before_a_stack_counts_too() {
+    let rules = toml("", "");
+    let (rest, database) = rules.split_at(rules.find("[stacks.database]").unwrap());
+    let database = database.replacen("depends_on = [\"network\"]", "depends_on = [\"eks\"]", 1);
+    let far = with([
+        planned(1, "database", "dev", 1),
+        planned(2, "network", "dev", 1),
+    ])
+    .config(&format!("{rest}{database}"));
+    insta::assert_snapshot!(far.says("/apply dev database"), @"
+    reply
+      | ### ⛔ Not applied in dev
+      |
+      | | gate | state | what opens it |
+      | | --- | --- | --- |
+      | | dependency of database | `network` has changes that are not applied | `/apply dev network` first, or `/apply dev` for all in their order |
+    react 👎
+    = 0 runs
     ");
 }
 

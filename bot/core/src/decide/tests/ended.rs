@@ -227,3 +227,55 @@ fn a_stack_that_may_have_changed_stays_locked() {
         .run(apply(3, "network", "dev", 1).failed_early());
     assert!(!applied_before.ended(3).contains("unlock"));
 }
+
+/// An apply that began so many minutes after it was asked for.
+fn after_a_wait(kit: crate::testing::RunKit, minutes: i64) -> crate::testing::RunKit {
+    kit.but(|run| {
+        run.created_at = crate::testing::ago(minutes + 10);
+        run.started_at = run.started_at.and(Some(crate::testing::ago(10)));
+    })
+}
+
+#[test]
+fn who_waited_long_for_an_apply_is_told_once_all_of_it_is_over() {
+    let refused = apply(2, "network", "prod", 1)
+        .state(RunState::Refused)
+        .outcome(out_of_date());
+    let closed = apply(3, "eks", "prod", 1)
+        .state(RunState::Refused)
+        .outcome(Outcome::Refused { gates: Vec::new() });
+    let all = situation()
+        .run(after_a_wait(applied(1, "network", "dev", 9), 130))
+        .run(after_a_wait(refused, 130))
+        .run(after_a_wait(closed, 200))
+        .run(after_a_wait(apply(4, "database", "dev", 9).failed(), 130));
+    insta::assert_snapshot!(all.clone().ended(4), @"
+    react 👎
+    reply
+      | ### 🔔 @ana: your turn came after 2 h 10 min
+      |
+      | - dev · network: ✅ applied
+      | - prod · network: ⛔ not applied: its plan was out of date and is made again; look at the new plan, then `/apply prod`
+      | - prod · eks: ⛔ not applied: `/explain prod` names what is closed
+      | - dev · database: ⛔ failed
+    = apply run ended: failed
+    ");
+    let waiting = all.run(apply(5, "eks", "dev", 9));
+    assert!(!waiting.ended(4).contains("reply"));
+    // A plan is looked at when it is there, and who waited for a moment is still looking.
+    let soon = situation().run(after_a_wait(applied(1, "network", "dev", 9), 4));
+    assert!(!soon.ended(1).contains("reply"));
+    let plan = situation().run(after_a_wait(planned(1, "network", "dev", 1), 130));
+    assert!(!plan.ended(1).contains("reply"));
+    let by_merge = applied(1, "network", "dev", 9).trigger(Trigger::Merge);
+    let by_merge = situation().run(after_a_wait(by_merge, 130));
+    assert!(!by_merge.ended(1).contains("reply"));
+    let gave_up = apply(1, "network", "dev", 9).never_began(RunState::Cancelled);
+    let gave_up = situation().run(after_a_wait(gave_up, 130));
+    assert!(!gave_up.ended(1).contains("reply"));
+    // One that came after another of the same comment stood in no line.
+    let second = situation()
+        .run(applied(1, "network", "dev", 9))
+        .run(after_a_wait(applied(2, "eks", "dev", 9), 130));
+    assert!(!second.ended(2).contains("reply"));
+}

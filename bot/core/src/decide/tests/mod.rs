@@ -7,6 +7,7 @@ mod drift;
 mod ended;
 mod merge;
 mod merge_group;
+mod overriding;
 mod plan;
 mod property;
 mod retry;

@@ -310,6 +310,7 @@ impl Model {
                 Intent::Bless(head) => {
                     self.facts.store.blessed.insert(head.clone());
                 }
+                Intent::Override(word) => self.facts.store.overrides.insert(0, word.clone()),
                 Intent::Say(..)
                 | Intent::Refresh(_)
                 | Intent::DropPlans(_)

@@ -108,7 +108,10 @@ fn where_shows_the_board() {
       | | prod 🔒 | web | never deployed | – | – | – | – |
       |
       | - ⏸️ dev: automatic deploys are held: rolled back · `/resume dev`
-      | - 🔒 prod is locked by `cleo` (#41) for 2 h 10 min: "DB migration"
+      |
+      | | 🔒 | held by | since | free | in line |
+      | | --- | --- | --- | --- | --- |
+      | | prod | `cleo` (#41): "DB migration" | 2 h 10 min ago | `/unlock prod` | – |
     react 🚀
     = the board was asked for
     "#);
@@ -145,7 +148,7 @@ fn explain_names_every_gate() {
         .stack_lock("eks", "prod", "cleo", 41);
     insta::assert_snapshot!(much.says("/explain prod"), @"
     reply
-      | ### prod: 5 of 13 gates are closed
+      | ### prod: 5 of 14 gates are closed
       |
       | |  | gate | state | what opens it |
       | | --- | --- | --- | --- |
@@ -155,6 +158,7 @@ fn explain_names_every_gate() {
       | | ✅ | checks (apply, deploy shop) | 0 passed |  |
       | | ✅ | up to date (apply, deploy shop) | contains `main` |  |
       | | ✅ | lock (apply, deploy shop) | free |  |
+      | | ✅ | dependency of eks (apply) | `network` comes first |  |
       | | ✅ | plan of eks (apply) | no changes |  |
       | | ⛔ | lock of eks (apply) | held by cleo (#41) for 2 h 10 min: “DB migration” | by itself, when that pull request is merged or closed |
       | | ✅ | plan of network (apply) | fresh |  |

@@ -29,6 +29,7 @@ fn scene<'a>(facts: &'a Facts, config: Option<&'a Config>) -> Scene<'a> {
         active: &facts.store.active,
         locks: &facts.store.locks,
         releases: &facts.store.releases,
+        overrides: &facts.store.overrides,
         config,
         now: facts.now,
         page: &page,

@@ -92,6 +92,7 @@ fn the_comment_leads_with_what_matters() {
         rules: 3,
         denials: vec!["databases must be encrypted @ana".to_owned()],
         warnings: vec!["no owner tag".to_owned()],
+        ..PolicyState::default()
     };
     let mut comment = comment(vec![
         row("dev", "database", RowState::Planned(summary(policy))),
@@ -576,7 +577,7 @@ proptest! {
         count in 1_usize..400,
     ) {
         let [a, b, c, d, e, f, g, h] = <[String; 8]>::try_from(texts).unwrap();
-        let mut plan = summary(PolicyState { rules: 1, denials: vec![a; count], warnings: vec![b] });
+        let mut plan = summary(PolicyState { rules: 1, denials: vec![a; count], warnings: vec![b], ..PolicyState::default() });
         plan.diff = c.repeat(count);
         plan.failed_checks = vec![d];
         plan.hazards[0].address = e.clone();

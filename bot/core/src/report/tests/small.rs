@@ -7,6 +7,7 @@ use crate::ids::PrNumber;
 use crate::plan::Counts;
 use crate::report::board::{BoardRow, LiveRelease, board};
 use crate::report::counts_markdown;
+use crate::report::lock_table::{InLine, LockRow, lock_table};
 use crate::report::locks::LockView;
 use crate::report::markdown::code;
 use crate::report::refusal::{GateRow, explain, refusal};
@@ -124,11 +125,11 @@ fn the_board_shows_what_is_live_where() {
             good,
         })
     };
-    let row = |env_name: &str, live, lock, hold: Option<&str>, behind| BoardRow {
+    let row = |env_name: &str, live, locked, hold: Option<&str>, behind| BoardRow {
         env: env(env_name),
         service: service("shop"),
         live,
-        lock,
+        locked,
         hold: hold.map(str::to_owned),
         behind,
     };
@@ -136,20 +137,24 @@ fn the_board_shows_what_is_live_where() {
         row(
             "dev",
             live("abc1234", None, true),
-            None,
+            false,
             Some("rolled back by ana"),
             Some(0),
         ),
         row(
             "prod",
             live("def5678", Some("ana"), false),
-            Some(lock()),
+            true,
             None,
             Some(3),
         ),
-        row("test", None, None, None, None),
+        row("test", None, false, None, None),
     ];
-    insta::assert_snapshot!(board(&rows, Some(&page())), @r#"
+    let locks = [LockRow {
+        lock: lock(),
+        line: Vec::new(),
+    }];
+    insta::assert_snapshot!(board(&rows, &locks, Some(&page())), @r#"
     ### What is live where
 
     |  | service | commit | digest | by | since | behind |
@@ -159,12 +164,66 @@ fn the_board_shows_what_is_live_where() {
     | test | shop | never deployed | – | – | – | – |
 
     - ⏸️ dev: automatic deploys are held: rolled back by ana · `/resume dev`
-    - 🔒 prod is locked by `ana` (#41) for 2 h 10 min: "DB migration @&#8203;everyone"
     - ⚠️ prod · shop: broken, or being rolled back
+
+    | 🔒 | held by | since | free | in line |
+    | --- | --- | --- | --- | --- |
+    | prod | `ana` (#41): "DB migration @&#8203;everyone" | 2 h 10 min ago | in 50 min or `/unlock prod` | – |
 
     [run](https://slipway.example.com/runs/1a2b3c4d)
     "#);
-    insta::assert_snapshot!(board(&[], None), @"No service is configured.");
+    insta::assert_snapshot!(board(&[], &[], None), @"
+    ### What is live where
+
+    No service is configured.
+    ");
+}
+
+#[test]
+fn locks_are_shown_with_their_line() {
+    let waits = |place, who: &str, pr, subject: &str| InLine {
+        subject: subject.to_owned(),
+        place,
+        who: login(who),
+        pr: Some(PrNumber(pr)),
+    };
+    let rows = [
+        LockRow {
+            lock: lock(),
+            line: vec![
+                waits(1, "ben", 42, "eks"),
+                waits(1, "ben", 43, "shop"),
+                waits(2, "cleo", 44, "eks"),
+            ],
+        },
+        LockRow {
+            lock: LockView {
+                stack: Some(stack("eks")),
+                reason: None,
+                frees_in: None,
+                ..lock()
+            },
+            line: (1..=20).map(|n| waits(n, "ben", n as u64, "eks")).collect(),
+        },
+        LockRow {
+            lock: LockView {
+                pr: None,
+                frees_in: None,
+                ..lock()
+            },
+            line: Vec::new(),
+        },
+    ];
+    insta::assert_snapshot!(lock_table(&rows), @r#"
+    | 🔒 | held by | since | free | in line |
+    | --- | --- | --- | --- | --- |
+    | prod | `ana` (#41): "DB migration @&#8203;everyone" | 2 h 10 min ago | in 50 min or `/unlock prod` | eks: 1st `ben` (#42), shop: 1st `ben` (#43), eks: 2nd `cleo` (#44) |
+    | prod · eks | `ana` (#41) | 2 h 10 min ago | when #41 is merged or closed | 1st `ben` (#1), 2nd `ben` (#2), 3rd `ben` (#3), 4th `ben` (#4), 5th `ben` (#5), 6th `ben` (#6), 7th `ben` (#7), 8th `ben` (#8) and 12 more |
+    | prod | `ana`: "DB migration @&#8203;everyone" | 2 h 10 min ago | `/unlock prod` | – |
+    "#);
+    assert_eq!(lock_table(&[]), "");
+    let many = vec![rows[2].clone(); 100];
+    assert!(lock_table(&many).ends_with("\nand 60 more locks\n"));
 }
 
 #[test]

@@ -1,5 +1,5 @@
 //! A checkout of Slipway's own repository, as far as a machine without AWS can run it: its
-//! `deploy.toml`, its manifests, the variables, values and backends of its stacks. The resources of
+//! `deploy.toml`, its manifests and policies, the variables, values and backends of its stacks. The resources of
 //! the stacks are stood in for by Terraform's built-in ones, since the AWS provider would need AWS.
 
 use std::path::Path;
@@ -71,7 +71,7 @@ impl Scene {
                 "Welcome to the shop.\n".to_owned(),
             ),
         ];
-        for directory in ["app/k8s", "bot/k8s", ".github"] {
+        for directory in ["app/k8s", "bot/k8s", "infra/policy", ".github"] {
             collect(root, directory, &|_| true, &mut files)?;
         }
         let buckets = ["dev", "prod"].map(|env| {

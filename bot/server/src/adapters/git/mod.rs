@@ -11,19 +11,21 @@
 mod failure;
 mod merge;
 mod mirror;
+mod policies;
 mod program;
 mod remote;
 mod sources;
 mod worktree;
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use slipway_core::config::Globs;
 use slipway_core::event::RepoRef;
-use slipway_core::ids::RepoName;
+use slipway_core::ids::{CommitSha, RepoName};
 use slipway_core::ports::{CloneAccess, PortResult, Revision, Source, Stop, Worktree};
 use slipway_core::stacks::graph::Sources;
 
@@ -189,6 +191,20 @@ impl Source for GitSource {
             Revision::Merged { head, base, .. } => vec![head, base],
         };
         mirror.sources(&self.git(stop), &commits).await
+    }
+
+    async fn policies(
+        &self,
+        repo: &RepoRef,
+        access: &CloneAccess,
+        commit: &CommitSha,
+        patterns: &Globs,
+        stop: &dyn Stop,
+    ) -> PortResult<BTreeMap<String, String>> {
+        let revision = Revision::Commit(commit.clone());
+        let mirror = self.brought(repo, access, &revision, stop).await?;
+        let git = self.git(stop);
+        mirror.policies(&git, commit, patterns).await
     }
 }
 

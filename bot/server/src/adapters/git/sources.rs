@@ -20,6 +20,31 @@ const MOST_FILES: usize = 10_000;
 /// How many links of a tree are followed.
 const MOST_LINKS: usize = 2_000;
 
+/// A file of a tree.
+pub(super) struct Entry<'a> {
+    pub(super) is_link: bool,
+    pub(super) object: &'a str,
+    pub(super) size: u64,
+    pub(super) path: &'a str,
+}
+
+/// The files of `MODE TYPE OBJECT SIZE<tab>PATH`, each ended by a zero byte. A path that is no text
+/// can't be written in Terraform, or in deploy.toml.
+pub(super) fn entries(output: &[u8]) -> impl Iterator<Item = Entry<'_>> {
+    output.split(|byte| *byte == 0).filter_map(|entry| {
+        let (meta, path) = std::str::from_utf8(entry).ok()?.split_once('\t')?;
+        let mut fields = meta.split_ascii_whitespace();
+        let (mode, kind) = (fields.next()?, fields.next()?);
+        let (object, size) = (fields.next()?, fields.next()?.parse().ok()?);
+        (kind == "blob").then_some(Entry {
+            is_link: mode == "120000",
+            object,
+            size,
+            path,
+        })
+    })
+}
+
 /// What is kept of the listing of one tree.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Listing {
@@ -64,31 +89,34 @@ impl Mirror {
     }
 
     async fn listing(&self, git: &Git<'_>, commit: &CommitSha) -> PortResult<Listing> {
+        match self.entries(git, commit).await {
+            Ok(entries) => Ok(Listing::parse(&entries)),
+            // More than git may answer: a tree of more than about a hundred thousand files.
+            Err(error) if error.kind == PortErrorKind::Invalid => Ok(Listing {
+                truncated: true,
+                ..Listing::default()
+            }),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// What `ls-tree` says of all files of a commit, for [`entries`] to read.
+    pub(super) async fn entries(&self, git: &Git<'_>, commit: &CommitSha) -> PortResult<Vec<u8>> {
         let doing = format!("listing the files of {}", self.name);
         let mut args = ["ls-tree", "-r", "-z", "--full-tree", "--long"]
             .map(OsString::from)
             .to_vec();
         args.push("--end-of-options".into());
         args.push(commit.as_str().into());
-        let ended = match self.call(git, &doing, args, vec![], None).await {
-            Ok(ended) => ended,
-            // More than git may answer: a tree of more than about a hundred thousand files.
-            Err(error) if error.kind == PortErrorKind::Invalid => {
-                return Ok(Listing {
-                    truncated: true,
-                    ..Listing::default()
-                });
-            }
-            Err(error) => return Err(error),
-        };
+        let ended = self.call(git, &doing, args, vec![], None).await?;
         if !ended.how.is_exit(0) {
             return Err(failure::of(&doing, &ended));
         }
-        Ok(Listing::parse(&ended.stdout))
+        Ok(ended.stdout)
     }
 
     /// The contents of objects. git gives them one after the other and nothing in between.
-    async fn texts(
+    pub(super) async fn texts(
         &self,
         git: &Git<'_>,
         objects: &BTreeMap<String, u64>,
@@ -96,7 +124,7 @@ impl Mirror {
         if objects.is_empty() {
             return Ok(BTreeMap::new());
         }
-        let doing = format!("reading the Terraform files of {}", self.name);
+        let doing = format!("reading files of {}", self.name);
         let mut args: Vec<OsString> = vec!["show".into(), "--end-of-options".into()];
         args.extend(objects.keys().map(OsString::from));
         let ended = self.call(git, &doing, args, vec![], None).await?;
@@ -122,28 +150,17 @@ impl Mirror {
 }
 
 impl Listing {
-    /// `MODE TYPE OBJECT SIZE<tab>PATH`, each ended by a zero byte. A path that is no text can't be
-    /// written in Terraform.
     fn parse(output: &[u8]) -> Self {
         let mut listing = Self::default();
-        for entry in output.split(|byte| *byte == 0) {
-            let Some((meta, path)) = std::str::from_utf8(entry)
-                .ok()
-                .and_then(|entry| entry.split_once('\t'))
-            else {
-                continue;
-            };
-            let mut fields = meta.split_ascii_whitespace();
-            let (Some(mode), Some("blob"), Some(object), Some(Ok(size))) = (
-                fields.next(),
-                fields.next(),
-                fields.next(),
-                fields.next().map(str::parse),
-            ) else {
-                continue;
-            };
+        for Entry {
+            is_link,
+            object,
+            size,
+            path,
+        } in entries(output)
+        {
             let it = (object.to_owned(), size);
-            if mode == "120000" {
+            if is_link {
                 if listing.links.len() < MOST_LINKS {
                     listing.links.insert(path.to_owned(), it);
                 } else {

@@ -11,7 +11,7 @@ use axum::http::{Response, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use slipway_core::ids::{CommitSha, InstallationId, PrNumber};
-use slipway_core::ports::{PortError, PortErrorKind};
+use slipway_core::ports::{MOST_POLICY_FILES, PortError, PortErrorKind};
 use tokio::io::AsyncWriteExt;
 
 use super::*;
@@ -725,7 +725,7 @@ async fn terraform_files_of_both_sides_are_read_without_a_worktree() {
         let texts = texts
             .iter()
             .map(|(path, text)| ((*path).to_owned(), text.clone()));
-        texts.collect::<std::collections::BTreeMap<_, _>>()
+        texts.collect::<BTreeMap<_, _>>()
     };
     assert_eq!(
         of_base.texts,
@@ -778,4 +778,52 @@ async fn what_is_too_much_is_said_to_be() {
     assert!(sources[0].truncated);
     assert_eq!(sources[0].texts.len(), 20);
     assert_eq!(sources[0].texts.values().flatten().count(), 16);
+}
+
+#[tokio::test]
+async fn policies_are_read_of_a_commit_by_their_patterns() {
+    let world = World::new().await;
+    world.write("policy/a.rego", "package main\n");
+    world.write("policy/ü.rego", "");
+    world.write("policy/deeper/c.rego", "package c\n");
+    world.write("policy/data.json", "{}\n");
+    let sha = world.commit_all();
+    world.push("main");
+    let read = |commit: CommitSha, pattern: &'static str| {
+        let (source, repo, access) = (&world.source, &world.repo, world.access());
+        async move {
+            let patterns = Globs::parse(&[pattern]).unwrap();
+            let read = source.policies(repo, &access, &commit, &patterns, &Unstoppable);
+            read.await
+        }
+    };
+    let paths = |files: BTreeMap<String, String>| files.into_keys().collect::<Vec<_>>();
+    let flat = read(sha.clone(), "policy/*.rego").await.unwrap();
+    assert_eq!(flat["policy/a.rego"], "package main\n");
+    assert_eq!(paths(flat), ["policy/a.rego", "policy/ü.rego"]);
+    let all = read(sha.clone(), "**/*.rego").await.unwrap();
+    assert_eq!(
+        paths(all),
+        ["policy/a.rego", "policy/deeper/c.rego", "policy/ü.rego"]
+    );
+    assert_eq!(read(sha, "nothing/*.rego").await.unwrap(), BTreeMap::new());
+
+    std::os::unix::fs::symlink("../README.md", world.work.path().join("policy/l.rego")).unwrap();
+    let linked = world.commit_all();
+    world.push("main");
+    let error = read(linked.clone(), "policy/*.rego").await.unwrap_err();
+    assert_eq!(error.kind, PortErrorKind::Invalid);
+    assert_eq!(error.said, "policy/l.rego is a symbolic link");
+    assert_eq!(read(linked, "policy/deeper/*.rego").await.unwrap().len(), 1);
+
+    for number in 0..=MOST_POLICY_FILES {
+        world.write(&format!("many/{number}.rego"), "package main\n");
+    }
+    let many = world.commit_all();
+    world.push("main");
+    let error = read(many, "many/*.rego").await.unwrap_err();
+    assert_eq!(
+        error.said,
+        "the patterns match more than 200 files or 2 MiB"
+    );
 }

@@ -92,6 +92,7 @@ pub(super) async fn pull_request(
         head: sha(pull.head.sha)?,
         head_ref: pull.head.name,
         base_ref: pull.base.name,
+        compared_with: sha(pull.base.sha)?,
         state,
         draft: pull.draft,
     })

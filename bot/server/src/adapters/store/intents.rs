@@ -9,7 +9,7 @@ use slipway_core::run::{Move, RunState};
 
 use super::error::{Fault, Result};
 use super::open::{Conn, SqlStore};
-use super::{drift, inbox, locks, plans, releases, reports, runs};
+use super::{drift, inbox, locks, overrides, plans, releases, reports, runs};
 
 /// Marks a delivery done and carries out its intents.
 pub(super) async fn complete(
@@ -75,6 +75,7 @@ impl Carrying<'_> {
             Intent::EndTurns(env) => drift::end_turns(conn, repo, env).await,
             Intent::Disgrace(run) => self.disgrace(run).await,
             Intent::Bless(head) => releases::bless(conn, &repo.name, head).await,
+            Intent::Override(word) => overrides::keep(conn, &repo.name, word).await,
             Intent::DropPlans(pr) => plans::drop_of(conn, &repo.name, *pr).await,
             Intent::Say(key, content) => reports::say(conn, repo, key, content, now).await,
             Intent::Refresh(key) => reports::refresh(conn, repo, key, now).await,

@@ -17,6 +17,7 @@ mod locks;
 mod log;
 mod notes;
 mod open;
+mod overrides;
 mod plans;
 mod releases;
 mod reports;
@@ -34,9 +35,12 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use slipway_core::event::{Event, RepoRef};
 use slipway_core::facts::{DriftTurn, Hold, Lock, Release};
-use slipway_core::ids::{CommitSha, DeliveryId, EnvName, IssueNumber, RunId, ServiceName};
+use slipway_core::ids::{
+    CommitSha, DeliveryId, EnvName, IssueNumber, PrNumber, RunId, ServiceName,
+};
 use slipway_core::intent::{Content, Intent, ReportKey};
 use slipway_core::outcome::{Outcome, Progress};
+use slipway_core::policy::Override;
 use slipway_core::ports::{
     Delivery, LogChunk, PortResult, RunEnd, RunsOf, SentReport, StopRequest, Store, TakenReport,
     TakenRun, Touched, WorkerId,
@@ -322,6 +326,12 @@ impl Store for SqlStore {
         releases::before(self, repo, env, service, run)
             .await
             .doing(|| format!("reading the release before run {run}"))
+    }
+
+    async fn overrides(&self, repo: &RepoRef, pr: PrNumber) -> PortResult<Vec<Override>> {
+        overrides::of_pr(self, repo, pr)
+            .await
+            .doing(|| format!("reading the overrides of {}#{pr}", repo.name))
     }
 
     async fn is_blessed(&self, repo: &RepoRef, head: &CommitSha) -> PortResult<bool> {

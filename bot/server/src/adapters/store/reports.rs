@@ -20,6 +20,7 @@ use sqlx::{Row, SqlitePool};
 use super::error::{Fault, Result, exactly_one};
 use super::open::{Conn, SqlStore};
 use super::rows::{self, Reading, json, lease_end, ms, run_columns, signed};
+use super::runs;
 
 /// Makes reports due that show runs, new ones among them. A report that said something of its own
 /// before ("nothing to do") is a projection from now on.
@@ -118,6 +119,31 @@ pub(super) async fn touch_queue(
     .fetch_all(&mut *conn)
     .await?;
     for row in &waiting {
+        touch_run(conn, &rows::run(row)?, now).await?;
+    }
+    Ok(())
+}
+
+/// Makes the reports due of those behind a run that leaves the line: they move up. Plans stand in no
+/// line.
+pub(super) async fn touch_line(conn: &mut Conn, run: &Run, now: Timestamp) -> Result<()> {
+    if matches!(run.order.work, Work::Plan(_)) {
+        return Ok(());
+    }
+    let behind = sqlx::query(concat!(
+        "SELECT ",
+        run_columns!(),
+        " FROM runs
+         WHERE repo = $1 AND env = $2 AND kind = $3 AND subject = $4 AND state = 'queued'
+         ORDER BY seq"
+    ))
+    .bind(run.order.repo.name.as_str())
+    .bind(run.order.env.as_str())
+    .bind(runs::kind(&run.order.work))
+    .bind(run.order.subject())
+    .fetch_all(&mut *conn)
+    .await?;
+    for row in &behind {
         touch_run(conn, &rows::run(row)?, now).await?;
     }
     Ok(())

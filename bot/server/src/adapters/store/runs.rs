@@ -136,7 +136,7 @@ pub(super) async fn list(store: &SqlStore, repo: &RepoRef, which: &RunsOf) -> Re
 }
 
 /// The word for the kind of work: a rollback is a deploy, they exclude each other.
-fn kind(work: &Work) -> &'static str {
+pub(super) fn kind(work: &Work) -> &'static str {
     match work {
         // A look changes nothing and waits for nobody, like a plan.
         Work::Plan(_) | Work::Look(_) => "plan",
@@ -241,6 +241,9 @@ pub(super) async fn end(
     .await?;
     exactly_one(&done, || format!("run {} moved meanwhile", run.id))?;
     inbox::put_run_ended(conn, run, now).await?;
+    if run.state == RunState::Queued {
+        reports::touch_line(conn, run, now).await?;
+    }
     reports::hurry_run(conn, run, now).await
 }
 

@@ -195,6 +195,7 @@ async fn start(
     .await?;
     exactly_one(&done, || format!("run {id} moved meanwhile"))?;
     lock_stack(conn, &queued, now).await?;
+    reports::touch_line(conn, &queued, now).await?;
     reports::touch_run(conn, &queued, now).await?;
     taken(conn, id).await
 }

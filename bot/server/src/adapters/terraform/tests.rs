@@ -116,6 +116,7 @@ impl World {
                 workspace: "dev".to_owned(),
                 var_files: vec![],
                 backend_config: vec![],
+                policies: vec![],
                 tool: None,
             },
             sessions: Arc::new(One(Session {

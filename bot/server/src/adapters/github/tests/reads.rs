@@ -121,6 +121,7 @@ async fn a_pull_request_through_its_life() {
             head_ref: "topic".to_owned(),
             fork: false,
             base_ref: "main".to_owned(),
+            compared_with: world.main(),
             state: PullState::Open,
             draft: false,
         })

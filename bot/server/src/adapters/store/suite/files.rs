@@ -203,3 +203,31 @@ async fn a_report_that_cannot_be_read_keeps_no_other_from_being_written() {
     assert!(said.contains("of another time"), "{said}");
     raw.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_processes_that_race_for_a_stack_one_wins() {
+    for round in 0..10 {
+        let directory = tempfile::tempdir().unwrap();
+        let one = World::new(Arc::new(SqlStore::open(&url(&directory)).await.unwrap()));
+        let mut other = World::new(Arc::new(SqlStore::open(&url(&directory)).await.unwrap()));
+        other.worker = worker("w2");
+        let intents: Vec<_> = (1..=4).map(|pr| start(apply(pr, "eks"))).collect();
+        one.decide(at(0), &intents, &[1, 2, 3, 4]).await;
+        let takers: Vec<_> = [&one, &other, &one, &other]
+            .into_iter()
+            .cloned()
+            .map(|world| tokio::spawn(async move { world.take(at(1)).await }))
+            .collect();
+        let mut taken = Vec::new();
+        for taker in takers {
+            taken.extend(taker.await.unwrap());
+        }
+        let winners: Vec<_> = taken.iter().map(|taken| taken.run.id.clone()).collect();
+        assert_eq!(winners, [id(1)], "round {round}");
+        for world in [&one, &other] {
+            let held = world.store.locks(&repo("shop"), at(1)).await.unwrap();
+            let holders: Vec<_> = held.iter().map(|lock| lock.pr).collect();
+            assert_eq!(holders, [Some(PrNumber(1))], "round {round}");
+        }
+    }
+}

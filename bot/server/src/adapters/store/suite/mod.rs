@@ -73,6 +73,7 @@ mod sqlite {
             a_log_ends_where_it_is_full,
             releases_are_told_by_their_order,
             locks_holds_and_blessings_are_kept,
+            overrides_are_kept_for_good,
             notes_are_remembered;
         drift:
             a_turn_is_taken_once_and_by_one_process,
@@ -91,6 +92,7 @@ mod sqlite {
             what_github_has_is_remembered,
             only_the_holder_of_a_report_may_record,
             whoever_waits_for_a_lock_is_shown_anew,
+            those_behind_one_who_leaves_the_line_are_shown_anew,
             the_deployment_before_turns_inactive;
     }
 }

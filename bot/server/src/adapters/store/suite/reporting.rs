@@ -263,6 +263,42 @@ pub(super) async fn whoever_waits_for_a_lock_is_shown_anew(world: World) {
     assert_eq!(comments(world.write_reports(at(102)).await), [2]);
 }
 
+pub(super) async fn those_behind_one_who_leaves_the_line_are_shown_anew(world: World) {
+    let mut elsewhere = apply(4, "eks");
+    elsewhere.order.env = env("prod");
+    let intents = [
+        start(apply(1, "eks")),
+        start(apply(2, "eks")),
+        start(apply(3, "eks")),
+        start(elsewhere),
+        start(apply(5, "db")),
+        Intent::Lock(lock(target("dev", None), "bob", None)),
+        Intent::Lock(lock(target("prod", None), "bob", None)),
+    ];
+    world.decide(at(0), &intents, &[1, 2, 3, 4, 5]).await;
+    world.write_reports(at(1)).await;
+    let applies = |keys: Vec<ReportKey>| -> Vec<u64> {
+        let summary = |key| match key {
+            ReportKey::SummaryCheck(pr, _) => Some(pr.0),
+            _ => None,
+        };
+        keys.into_iter().filter_map(summary).collect()
+    };
+    let cancel = Intent::End {
+        run: id(1),
+        mv: Move::Cancel,
+        outcome: None,
+    };
+    world.decide(at(2), &[cancel], &[]).await;
+    assert_eq!(applies(world.write_reports(at(2)).await), [1, 2, 3]);
+    // Whoever begins leaves the line, too.
+    let free = Intent::Unlock(target("dev", None));
+    world.decide(at(3), &[free], &[]).await;
+    world.write_reports(at(3)).await;
+    assert_eq!(world.take_all(at(4)).await, [id(2), id(5)]);
+    assert_eq!(applies(world.write_reports(at(4)).await), [2, 3, 5]);
+}
+
 pub(super) async fn the_deployment_before_turns_inactive(world: World) {
     for (number, digit) in [(1, 'a'), (2, 'b')] {
         let intents = [start(deploy(1, "shop"))];

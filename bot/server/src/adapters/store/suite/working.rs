@@ -2,9 +2,10 @@
 
 use slipway_core::event::EventKind;
 use slipway_core::facts::Hold;
-use slipway_core::ids::{PrNumber, ServiceName};
+use slipway_core::ids::{PrNumber, ServiceName, StackName};
 use slipway_core::intent::Intent;
 use slipway_core::outcome::{Outcome, Progress};
+use slipway_core::policy::Override;
 use slipway_core::ports::{RunEnd, RunsOf, StopRequest};
 use slipway_core::run::{Move, RunState, StepName, StepResult};
 
@@ -344,6 +345,33 @@ pub(super) async fn locks_holds_and_blessings_are_kept(world: World) {
     world.decide(at(2), &intents, &[]).await;
     assert_eq!(store.locks(&shop, at(3)).await.unwrap(), [eks]);
     assert_eq!(store.holds(&shop).await.unwrap(), []);
+}
+
+pub(super) async fn overrides_are_kept_for_good(world: World) {
+    let store = &world.store;
+    let word = |pr: u64, stack: &str, second: i64| Override {
+        pr: PrNumber(pr),
+        env: env("prod"),
+        stack: StackName::parse(stack).unwrap(),
+        head: commit('a'),
+        digest: "d".repeat(64),
+        by: login("ana"),
+        reason: "it's \"gone\"; DROP TABLE".into(),
+        at: at(second),
+    };
+    let said = [word(1, "eks", 1), word(2, "eks", 1), word(1, "database", 2)];
+    let intents = said.clone().map(Intent::Override);
+    world.decide(at(2), &intents, &[]).await;
+    world
+        .decide(at(3), &[Intent::Override(word(1, "eks", 3))], &[])
+        .await;
+    let [eks, other, database] = said;
+    let shop = repo("shop");
+    let of = |pr: u64| store.overrides(&shop, PrNumber(pr));
+    assert_eq!(of(1).await.unwrap(), [word(1, "eks", 3), database, eks]);
+    assert_eq!(of(2).await.unwrap(), [other]);
+    let elsewhere = store.overrides(&repo("other"), PrNumber(1)).await;
+    assert_eq!(elsewhere.unwrap(), []);
 }
 
 pub(super) async fn notes_are_remembered(world: World) {

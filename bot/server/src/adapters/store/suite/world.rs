@@ -94,6 +94,7 @@ fn stack(name: &str) -> StackSpec {
         workspace: "dev".into(),
         var_files: vec!["dev.tfvars".into()],
         backend_config: Vec::new(),
+        policies: Vec::new(),
         tool: None,
     }
 }

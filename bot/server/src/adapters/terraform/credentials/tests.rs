@@ -270,6 +270,7 @@ async fn apply_beyond_a_session(credentials: CredentialsBy) -> Story {
         workspace: "default".to_owned(),
         var_files: vec![],
         backend_config: vec![],
+        policies: vec![],
         tool: None,
     };
     let settings = TerraformSettings {

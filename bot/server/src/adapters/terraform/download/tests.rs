@@ -145,6 +145,7 @@ impl World {
             workspace: "dev".to_owned(),
             var_files: vec![],
             backend_config: vec![],
+            policies: Vec::new(),
             tool: Some(ToolVersion::parse(version).unwrap()),
         };
         let request = ToolRequest {
