@@ -60,9 +60,8 @@ pub(super) fn turns(facts: &Facts) -> Vec<Intent> {
 
 /// The moment has come to look at an environment.
 pub(super) fn on_due(env: &EnvName, facts: &Facts, cause: &DeliveryId) -> Decision {
-    let config = match config(facts) {
-        Ok(config) => config,
-        Err(_) => return Decision::ignore("there is no good deploy.toml to look by"),
+    let Ok(config) = config(facts) else {
+        return Decision::ignore("there is no good deploy.toml to look by");
     };
     let environment = config.environment(env).filter(|env| env.drift.is_some());
     let Some(environment) = environment else {
@@ -124,15 +123,20 @@ pub(super) fn on_comment(
         );
         return answer(body, Reaction::ThumbsDown, "the environment is gone");
     };
-    let (named_env, named) = match &command {
-        Command::Plan { env, stacks } | Command::Apply { env, stacks } => (env, stacks),
-        _ => {
-            return answer(
-                works_here(env),
-                Reaction::ThumbsDown,
-                "not a command for issues",
-            );
-        }
+    let (Command::Plan {
+        env: named_env,
+        stacks: named,
+    }
+    | Command::Apply {
+        env: named_env,
+        stacks: named,
+    }) = &command
+    else {
+        return answer(
+            works_here(env),
+            Reaction::ThumbsDown,
+            "not a command for issues",
+        );
     };
     if named_env.as_ref().is_some_and(|named| *named != env.name) {
         let body = format!("### ⛔ This issue is about {}\n\n{}", env.name, hints(env));

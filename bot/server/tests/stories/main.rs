@@ -27,7 +27,6 @@ mod locks;
 mod merging;
 mod mid_apply;
 mod modules;
-mod moves;
 mod plan_files;
 mod planning;
 mod plans;
