@@ -14,6 +14,7 @@ use crate::gates::{self, Asked, Gate, Operation, Verdicts};
 use crate::ids::{CommentId, DeliveryId, EnvName, IssueNumber, StackName};
 use crate::intent::{Intent, ReportKey};
 use crate::outcome::Planned;
+use crate::policy;
 use crate::ports::Reaction;
 use crate::projection::drift::{Looked, latest_look, looked};
 use crate::provisional::{Footing, changed_outputs, footing};
@@ -59,9 +60,8 @@ pub(super) fn turns(facts: &Facts) -> Vec<Intent> {
 
 /// The moment has come to look at an environment.
 pub(super) fn on_due(env: &EnvName, facts: &Facts, cause: &DeliveryId) -> Decision {
-    let config = match config(facts) {
-        Ok(config) => config,
-        Err(_) => return Decision::ignore("there is no good deploy.toml to look by"),
+    let Ok(config) = config(facts) else {
+        return Decision::ignore("there is no good deploy.toml to look by");
     };
     let environment = config.environment(env).filter(|env| env.drift.is_some());
     let Some(environment) = environment else {
@@ -123,15 +123,20 @@ pub(super) fn on_comment(
         );
         return answer(body, Reaction::ThumbsDown, "the environment is gone");
     };
-    let (named_env, named) = match &command {
-        Command::Plan { env, stacks } | Command::Apply { env, stacks } => (env, stacks),
-        _ => {
-            return answer(
-                works_here(env),
-                Reaction::ThumbsDown,
-                "not a command for issues",
-            );
-        }
+    let (Command::Plan {
+        env: named_env,
+        stacks: named,
+    }
+    | Command::Apply {
+        env: named_env,
+        stacks: named,
+    }) = &command
+    else {
+        return answer(
+            works_here(env),
+            Reaction::ThumbsDown,
+            "not a command for issues",
+        );
     };
     if named_env.as_ref().is_some_and(|named| *named != env.name) {
         let body = format!("### ⛔ This issue is about {}\n\n{}", env.name, hints(env));
@@ -439,8 +444,18 @@ impl<'a> OnIssue<'a> {
             Looked::Mended(_) => Standing::Settled("was put back already"),
             Looked::Mending(_) => Standing::Settled("is being put back right now"),
             Looked::Overtaken(_) => anew("older than an apply".to_owned()),
-            Looked::Differs => self.fresh(run, row, anew),
+            Looked::Differs => match self.denied(stack, run) {
+                Some(row) => Standing::Not(row, false),
+                None => self.fresh(run, row, anew),
+            },
         }
+    }
+
+    /// The gate of policies, if it is closed. Nobody overrides them here.
+    fn denied(&self, stack: &Stack, run: &Run) -> Option<GateRow> {
+        let (env, head) = (self.looker.env, &self.looker.drift.tip);
+        let ruling = planned(run)?.policy.as_ref();
+        policy::gate(env, stack, head, ruling, &[]).filter(|row| !row.open)
     }
 
     /// Whether the plan of a look is good for an apply.

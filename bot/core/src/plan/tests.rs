@@ -447,6 +447,9 @@ fn a_fingerprint_is_of_what_changes() {
         altered(AWS, |json| {
             json["resource_changes"][6]["change"]["importing"]["id"] = "k2".into();
         }),
+        altered(AWS, |json| {
+            json["resource_changes"][0]["previous_address"] = "aws_db_instance.old".into();
+        }),
     ];
     for (i, plan) in changed.iter().enumerate() {
         assert_ne!(plan.fingerprint(), same, "case {i}");

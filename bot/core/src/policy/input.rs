@@ -19,8 +19,9 @@ pub struct Context {
     pub workspace: String,
     /// Who asked for the plan, or whose merge led to it.
     pub actor: Login,
-    /// The pull request.
-    pub pull_request: PullRequestContext,
+    /// The pull request; a look for drift has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pull_request: Option<PullRequestContext>,
 }
 
 /// The pull request that a plan was made for.

@@ -210,10 +210,9 @@ impl DriftIssue {
                 code("/apply"),
                 code(&format!("/apply {} STACK", self.env))
             ));
-            steps.push(format!(
-                "- Keep what is there: change the code in a pull request until its plan has no \
-                 changes, and merge it.",
-            ));
+            let keep = "- Keep what is there: change the code in a pull request until its plan has no \
+                        changes, and merge it.";
+            steps.push(keep.to_owned());
         }
         for row in self.services.iter().filter(|row| row.differs()) {
             let again = format!(

@@ -97,12 +97,16 @@ impl Hand<'_> {
 
     /// The gate of policies, if it is closed.
     fn denied(&self, env: &Environment, facts: &Facts, ruling: Option<&Ruling>) -> Option<GateRow> {
-        let (ConfigFacts::Valid(config), Some(pr)) = (&facts.config, &facts.pr) else {
+        let ConfigFacts::Valid(config) = &facts.config else {
             return None;
         };
+        let head = match (&facts.pr, &facts.drift) {
+            (Some(pr), _) => &pr.pull.head,
+            (None, Some(drift)) => &drift.tip,
+            (None, None) => return None,
+        };
         let stack = config.stack(self.run.order.stack()?)?;
-        policy::gate(env, stack, &pr.pull.head, ruling, &facts.store.overrides)
-            .filter(|row| !row.open)
+        policy::gate(env, stack, head, ruling, &facts.store.overrides).filter(|row| !row.open)
     }
 
     async fn facts(&self) -> Result<Facts, Halt> {

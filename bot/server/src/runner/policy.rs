@@ -103,12 +103,13 @@ async fn judged(policies: Policies, plan: Vec<u8>, context: Context) -> Ruling {
 async fn context(hand: &Hand<'_>, commit: &CommitSha, stack: &StackSpec) -> Result<Context, Halt> {
     let order = &hand.run.order;
     let runner = hand.runner;
-    let number = order
-        .pr
-        .ok_or_else(|| Failure::new("the run belongs to no pull request", ""))?;
-    let pull = hand
-        .patiently(|| runner.ports.forge.pull_request(&order.repo, number))
-        .await?;
+    let pull = match order.pr {
+        Some(number) => Some(
+            hand.patiently(|| runner.ports.forge.pull_request(&order.repo, number))
+                .await?,
+        ),
+        None => None,
+    };
     let config = hand
         .patiently(|| runner.gather.config_at(&order.repo, commit.as_str()))
         .await?;
@@ -127,12 +128,12 @@ async fn context(hand: &Hand<'_>, commit: &CommitSha, stack: &StackSpec) -> Resu
         stack: stack.name.clone(),
         workspace: stack.workspace.clone(),
         actor: order.actor.clone(),
-        pull_request: PullRequestContext {
-            number,
+        pull_request: pull.map(|pull| PullRequestContext {
+            number: pull.number,
             author: pull.author,
             base: pull.base_ref,
             head: order.commit.clone(),
-        },
+        }),
     })
 }
 

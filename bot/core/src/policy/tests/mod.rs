@@ -18,12 +18,12 @@ fn context() -> Context {
         stack: StackName::parse("database").unwrap(),
         workspace: "prod".to_owned(),
         actor: Login::parse("ana").unwrap(),
-        pull_request: PullRequestContext {
+        pull_request: Some(PullRequestContext {
             number: PrNumber(41),
             author: Login::parse("ben").unwrap(),
             base: "main".to_owned(),
             head: sha('a'),
-        },
+        }),
     }
 }
 
