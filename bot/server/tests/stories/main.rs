@@ -25,6 +25,7 @@ mod identity;
 mod kustomize;
 mod locks;
 mod merging;
+mod moves;
 mod mid_apply;
 mod modules;
 mod plan_files;
