@@ -33,6 +33,8 @@ pub enum Operation {
     Apply,
     /// Have a service rolled out.
     Deploy,
+    /// Have a state lock forced open.
+    ForceUnlock,
     /// Have a plan applied although policies deny it.
     Override,
 }
@@ -173,6 +175,7 @@ pub fn right(operation: Operation, env: &Environment, actor: Option<&ActorFacts>
         Operation::Plan => ("plan", &env.allow.plan),
         Operation::Apply => ("apply", &env.allow.apply),
         Operation::Deploy => ("deploy", &env.allow.deploy),
+        Operation::ForceUnlock => ("force-unlock", &env.allow.force_unlock),
         Operation::Override => ("override policies", &env.allow.overrides),
     };
     let Some(actor) = actor else {
@@ -630,6 +633,40 @@ pub fn for_rollback(env: &Environment, facts: &Facts) -> Vec<Gate> {
             facts,
         ),
     ]
+}
+
+/// The gates of forcing a state lock open. It does not wait for the lock of an environment: who holds
+/// that may be the one who is at work.
+#[must_use]
+pub fn for_force_unlock(env: &Environment, facts: &Facts) -> Vec<Gate> {
+    let lock = lock(
+        &env.name,
+        facts.actor.as_ref().map(|actor| &actor.login),
+        facts,
+    );
+    vec![
+        right(Operation::ForceUnlock, env, facts.actor.as_ref()),
+        reviewed_base(facts),
+        Gate {
+            waits: None,
+            ..lock
+        },
+    ]
+}
+
+/// Whether the base of the pull request is what deploy.toml is read from, too: its code is run with
+/// the role of applies.
+fn reviewed_base(facts: &Facts) -> Gate {
+    let (gate, branch) = ("base", &facts.default_branch);
+    match &facts.pr {
+        Some(pr) if pr.pull.base_ref == *branch => Gate::open(gate, code(branch)),
+        Some(pr) => Gate::closed(
+            gate,
+            format!("the pull request goes into {}", code(&pr.pull.base_ref)),
+            format!("the same on a pull request into {}", code(branch)),
+        ),
+        None => gone(),
+    }
 }
 
 /// Whether a person asks, or a rule of deploy.toml leads to it.

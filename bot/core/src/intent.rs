@@ -129,6 +129,8 @@ pub enum ReportKey {
     DeployCheck(RunId),
     /// The GitHub deployment of a deploy run.
     Deployment(RunId),
+    /// The comment of a run that forces a state lock open.
+    UnlockComment(RunId),
     /// The check run of a head commit that changes deploy.toml.
     ConfigCheck(PrNumber, CommitSha),
     /// The check run that sums a head commit up.
@@ -156,6 +158,7 @@ impl fmt::Display for ReportKey {
             Self::DeployComment(run) => write!(f, "deploy-comment/{run}"),
             Self::DeployCheck(run) => write!(f, "deploy-check/{run}"),
             Self::Deployment(run) => write!(f, "deployment/{run}"),
+            Self::UnlockComment(run) => write!(f, "unlock-comment/{run}"),
             Self::ConfigCheck(pr, sha) => write!(f, "config-check/{pr}/{sha}"),
             Self::SummaryCheck(pr, sha) => write!(f, "summary-check/{pr}/{sha}"),
             Self::GroupCheck(pr, sha) => write!(f, "group-check/{pr}/{sha}"),
@@ -207,6 +210,7 @@ impl ReportKey {
             ["deploy-comment", run] => Self::DeployComment(RunId::parse(run).ok()?),
             ["deploy-check", run] => Self::DeployCheck(RunId::parse(run).ok()?),
             ["deployment", run] => Self::Deployment(RunId::parse(run).ok()?),
+            ["unlock-comment", run] => Self::UnlockComment(RunId::parse(run).ok()?),
             ["config-check", number, sha] => {
                 Self::ConfigCheck(pr(number)?, CommitSha::parse(sha).ok()?)
             }
@@ -339,6 +343,11 @@ pub fn reports_of(id: &RunId, order: &RunOrder) -> Vec<ReportKey> {
             keys.push(ReportKey::DeployCheck(id.clone()));
             keys.push(ReportKey::Deployment(id.clone()));
         }
+        Work::ForceUnlock(_) => {
+            if order.pr.is_some() {
+                keys.push(ReportKey::UnlockComment(id.clone()));
+            }
+        }
     }
     keys
 }
@@ -361,7 +370,8 @@ mod tests {
             ReportKey::ApplyCheck(cause.clone(), env),
             ReportKey::DeployComment(run.clone()),
             ReportKey::DeployCheck(run.clone()),
-            ReportKey::Deployment(run),
+            ReportKey::Deployment(run.clone()),
+            ReportKey::UnlockComment(run),
             ReportKey::ConfigCheck(pr, sha.clone()),
             ReportKey::SummaryCheck(pr, sha.clone()),
             ReportKey::GroupCheck(pr, sha),

@@ -9,6 +9,7 @@ pub mod codeowners;
 pub mod command;
 pub mod config;
 pub mod decide;
+pub mod dependency_lock;
 pub mod event;
 pub mod facts;
 pub mod gates;

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{CommitSha, Digest, PrNumber};
 use crate::plan::{Counts, Diagnostic, Plan};
 use crate::policy::Ruling;
+use crate::ports::StateLock;
 use crate::report::markdown::time;
 use crate::report::refusal::GateRow;
 use crate::run::StepName;
@@ -25,6 +26,8 @@ pub enum Outcome {
     Applied(Box<Applied>),
     /// A service runs.
     Deployed(Box<Deployed>),
+    /// A state lock was forced open.
+    Unlocked(Box<Unlocked>),
     /// What runs of a service was seen.
     Seen(Box<Seen>),
     /// Gates were closed right before the effect.
@@ -123,6 +126,13 @@ pub struct Applied {
     pub evidence: Evidence,
 }
 
+/// A state lock that was forced open; which one, the run says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Unlocked {
+    /// The role used.
+    pub evidence: Evidence,
+}
+
 /// A rollout that succeeded.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Deployed {
@@ -181,6 +191,9 @@ pub struct Stopped {
     pub tally: ApplyTally,
     /// Whether the effect was begun, so that the world may have changed.
     pub reached_the_world: bool,
+    /// The state lock that stood in the way, if it was that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state_lock: Option<StateLock>,
 }
 
 /// Resources of an apply that ended half way, by address.

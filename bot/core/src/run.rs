@@ -13,6 +13,7 @@ use crate::ids::{
     ServiceName, StackName,
 };
 use crate::outcome::Outcome;
+use crate::ports::StateLock;
 use crate::spec::{AwsAccess, ServiceSpec, StackSpec};
 
 /// One piece of work.
@@ -92,6 +93,8 @@ pub enum Work {
     Apply(ApplyWork),
     /// Roll one service out in one environment.
     Deploy(DeployWork),
+    /// Force the state lock of one stack in one environment open.
+    ForceUnlock(ForceUnlockWork),
     /// See what one environment runs of one service.
     Look(LookWork),
 }
@@ -145,6 +148,20 @@ pub enum PlanToApply {
         /// The plan that was reviewed on the pull request; none if there was none.
         reviewed: Option<RunId>,
     },
+}
+
+/// What a run is to do that forces a state lock open. The commit that it is about is the tip of the
+/// default branch: what it says about the backend was reviewed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ForceUnlockWork {
+    /// The stack, as deploy.toml had it.
+    pub stack: StackSpec,
+    /// Roles and account.
+    pub aws: AwsAccess,
+    /// The id of the lock.
+    pub id: String,
+    /// The lock with this id, if a run ended at it.
+    pub seen: Option<StateLock>,
 }
 
 /// What a deploy run is to do.
@@ -338,6 +355,7 @@ impl RunOrder {
         match &self.work {
             Work::Plan(work) => Some(&work.stack.name),
             Work::Apply(work) => Some(&work.stack.name),
+            Work::ForceUnlock(work) => Some(&work.stack.name),
             Work::Deploy(_) | Work::Look(_) => None,
         }
     }
@@ -347,7 +365,7 @@ impl RunOrder {
     pub fn service(&self) -> Option<&ServiceName> {
         match &self.work {
             Work::Deploy(work) => Some(&work.service.name),
-            Work::Plan(_) | Work::Apply(_) | Work::Look(_) => None,
+            Work::Plan(_) | Work::Apply(_) | Work::Look(_) | Work::ForceUnlock(_) => None,
         }
     }
 
@@ -358,6 +376,7 @@ impl RunOrder {
             Work::Plan(work) => work.stack.name.as_str(),
             Work::Apply(work) => work.stack.name.as_str(),
             Work::Deploy(work) => work.service.name.as_str(),
+            Work::ForceUnlock(work) => work.stack.name.as_str(),
             Work::Look(work) => work.service.name.as_str(),
         }
     }
@@ -372,6 +391,7 @@ impl RunOrder {
             Work::Apply(_) => "apply",
             Work::Deploy(work) if work.rollback.is_some() => "rollback",
             Work::Deploy(_) => "deploy",
+            Work::ForceUnlock(_) => "force-unlock",
         }
     }
 
@@ -381,7 +401,7 @@ impl RunOrder {
         self.pr.is_none()
             && match self.work {
                 Work::Plan(_) | Work::Apply(_) | Work::Look(_) => true,
-                Work::Deploy(_) => false,
+                Work::Deploy(_) | Work::ForceUnlock(_) => false,
             }
     }
 
@@ -392,6 +412,7 @@ impl RunOrder {
             Work::Plan(work) => &work.aws,
             Work::Apply(work) => &work.aws,
             Work::Deploy(work) => &work.aws,
+            Work::ForceUnlock(work) => &work.aws,
             Work::Look(work) => &work.aws,
         }
     }
@@ -440,6 +461,8 @@ pub enum StepName {
     Policy,
     /// `terraform apply`: an effect.
     Apply,
+    /// `terraform force-unlock`: an effect.
+    ForceUnlock,
     /// Find the image and take its digest.
     Image,
     /// Read the manifests and pin the image.
@@ -456,7 +479,7 @@ pub enum StepName {
 
 impl StepName {
     /// All steps.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::Gates,
         Self::Checkout,
         Self::Tool,
@@ -465,6 +488,7 @@ impl StepName {
         Self::Plan,
         Self::Policy,
         Self::Apply,
+        Self::ForceUnlock,
         Self::Image,
         Self::Render,
         Self::Cluster,
@@ -476,7 +500,7 @@ impl StepName {
     /// Whether the step changes the world, so that it is never repeated without a person's word.
     #[must_use]
     pub fn is_effect(self) -> bool {
-        matches!(self, Self::Apply | Self::Manifests)
+        matches!(self, Self::Apply | Self::ForceUnlock | Self::Manifests)
     }
 
     /// The word in the store and on pages.
@@ -491,6 +515,7 @@ impl StepName {
             Self::Plan => "plan",
             Self::Policy => "policy",
             Self::Apply => "apply",
+            Self::ForceUnlock => "force-unlock",
             Self::Image => "image",
             Self::Render => "render",
             Self::Cluster => "cluster",

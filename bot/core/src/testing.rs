@@ -947,6 +947,7 @@ fn order(order: &RunOrder) -> String {
             ImageToDeploy::Tag(tag) => format!("tag {}", &tag[..11]),
             ImageToDeploy::Digest(digest) => format!("digest {}", digest.short()),
         },
+        Work::ForceUnlock(work) => format!("lock {}", work.id),
     };
     let not_before = order
         .not_before

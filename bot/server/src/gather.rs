@@ -385,7 +385,13 @@ impl Gather {
         let mut named = BTreeSet::new();
         for env in config.iter().flat_map(|config| &config.environments) {
             let allow = &env.allow;
-            let lists = [&allow.plan, &allow.apply, &allow.deploy, &allow.overrides];
+            let lists = [
+                &allow.plan,
+                &allow.apply,
+                &allow.deploy,
+                &allow.overrides,
+                &allow.force_unlock,
+            ];
             for who in lists.into_iter().flatten() {
                 if let Who::Team { org, slug } = who {
                     named.insert((org.to_ascii_lowercase(), slug.to_ascii_lowercase()));
@@ -427,11 +433,11 @@ impl Gather {
             locks: self.store.locks(repo, self.clock.now()).await?,
             holds: self.store.holds(repo).await?,
             releases: self.store.releases(repo).await?,
-            turns: self.store.drift_turns(repo).await?,
             overrides: match pr {
                 Some(pr) => self.store.overrides(repo, pr).await?,
                 None => Vec::new(),
             },
+            turns: self.store.drift_turns(repo).await?,
             subject,
             ..StoreFacts::default()
         })

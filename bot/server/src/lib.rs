@@ -17,6 +17,7 @@ pub mod runner;
 pub mod secrets;
 pub mod session;
 pub mod settings;
+pub mod shelf;
 pub mod signals;
 pub mod telemetry;
 pub mod web;

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use slipway_core::ports::{
-    Artifacts, Clock, Cloud, Cluster, Forge, Registry, Renderer, Source, Store, Terraform,
+    Artifacts, Clock, Cloud, Cluster, Forge, Registry, Renderer, Shelf, Source, Store, Terraform,
 };
 
 /// Every port but the one that writes to GitHub, which only the reporter holds.
@@ -27,6 +27,8 @@ pub struct Ports {
     pub cluster: Arc<dyn Cluster>,
     /// Keeps plan files.
     pub artifacts: Arc<dyn Artifacts>,
+    /// Where things lie that can be fetched again.
+    pub shelves: Vec<Arc<dyn Shelf>>,
     /// Tells the time.
     pub clock: Arc<dyn Clock>,
 }

@@ -198,6 +198,7 @@ fn told(run: &Run) -> (String, String) {
             format!("{} ready, {}", deployed.ready, deployed.digest),
             String::new(),
         ),
+        Some(Outcome::Unlocked(_)) => ("the state lock is gone".to_owned(), String::new()),
         Some(Outcome::Seen(seen)) => {
             let list: Vec<String> = seen
                 .images
@@ -223,6 +224,7 @@ fn evidence(run: &Run) -> String {
         Some(Outcome::Planned(planned)) => Some(&planned.evidence),
         Some(Outcome::Applied(applied)) => Some(&applied.evidence),
         Some(Outcome::Deployed(deployed)) => Some(&deployed.evidence),
+        Some(Outcome::Unlocked(unlocked)) => Some(&unlocked.evidence),
         Some(Outcome::Seen(seen)) => Some(&seen.evidence),
         Some(Outcome::Stopped(stopped)) => stopped.evidence.as_ref(),
         Some(Outcome::Refused { .. }) | None => None,

@@ -279,7 +279,10 @@ async fn ports(
             ..Timeouts::default()
         },
         grace: limits.stop_grace,
-        plugin_cache: None,
+        provider_cache: settings
+            .terraform
+            .provider_cache
+            .then(|| data_dir.join("providers")),
         cli_config: settings.terraform.cli_config.clone(),
         credentials: match settings.terraform.credentials {
             TerraformCredentials::Endpoint => CredentialsBy::Endpoint,
@@ -293,10 +296,14 @@ async fn ports(
     let artifacts = artifacts::open(settings, secrets, data_dir)?;
     artifacts.tidy().context("tidying the plan files up")?;
     scratch::clear(data_dir).context("removing what killed runs left in clear text")?;
+    let source = Arc::new(source);
+    let mut shelves = terraform.shelves();
+    shelves.push(source.clone());
     Ok(Ports {
         store: outside.store,
         forge: outside.forge,
-        source: Arc::new(source),
+        shelves,
+        source,
         cloud: outside.cloud,
         terraform: Arc::new(terraform),
         registry: Arc::new(OciRegistry::new(registries(settings, secrets))?),

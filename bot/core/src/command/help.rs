@@ -79,6 +79,7 @@ fn who_says(spec: &Spec) -> &'static str {
         Right::Plan => "who may plan",
         Right::Apply => "who may apply",
         Right::Deploy => "who may deploy",
+        Right::ForceUnlock => "who may force-unlock",
         Right::Override => "who may override policies",
         Right::OfTheRun => "who may start that run",
     }

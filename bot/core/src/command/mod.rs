@@ -26,7 +26,7 @@ use crate::ids::{EnvName, ServiceName, StackName};
 pub use error::CommandError;
 pub use help::{docs_table, help};
 pub use parse::{Parsed, parse};
-pub use prefix::{ConfirmCode, RunPrefix, ShaPrefix};
+pub use prefix::{ConfirmCode, LockId, RunPrefix, ShaPrefix};
 pub use resolve::check_names;
 pub use table::{Argument, Arity, COMMANDS, Flag, Kind, Right, Spec, spec, usage};
 
@@ -113,6 +113,15 @@ pub enum Command {
         /// Which.
         env: EnvName,
     },
+    /// Take a state lock away that nobody is at work under.
+    ForceUnlock {
+        /// Where.
+        env: EnvName,
+        /// Of which stack.
+        stack: StackName,
+        /// Which lock.
+        id: LockId,
+    },
     /// Let plans be applied although policies deny them.
     Override {
         /// Where.
@@ -156,6 +165,7 @@ impl Command {
             Self::Resume { .. } => "resume",
             Self::Lock { .. } => "lock",
             Self::Unlock { .. } => "unlock",
+            Self::ForceUnlock { .. } => "force-unlock",
             Self::Override { .. } => "override",
             Self::Where => "where",
             Self::Explain { .. } => "explain",
@@ -189,6 +199,7 @@ impl Command {
             | Self::Resume { env }
             | Self::Lock { env, .. }
             | Self::Unlock { env }
+            | Self::ForceUnlock { env, .. }
             | Self::Override { env, .. }
             | Self::Explain { env } => Some(env),
             Self::Where | Self::Confirm { .. } | Self::Cancel { .. } | Self::Retry | Self::Help => {
@@ -230,6 +241,7 @@ impl fmt::Display for Command {
             Self::Resume { env } | Self::Unlock { env } | Self::Explain { env } => {
                 write!(f, " {env}")
             }
+            Self::ForceUnlock { env, stack, id } => write!(f, " {env} {stack} {id}"),
             Self::Confirm { code } => write!(f, " {code}"),
             Self::Cancel { run } => word(f, run.as_ref()),
             Self::Where | Self::Retry | Self::Help => Ok(()),

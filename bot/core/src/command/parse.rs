@@ -6,7 +6,7 @@ use crate::config::parse_duration_within;
 use crate::ids::{EnvName, ServiceName, StackName};
 
 use super::error::{CommandError, Problem};
-use super::prefix::{ConfirmCode, RunPrefix, ShaPrefix};
+use super::prefix::{ConfirmCode, LockId, RunPrefix, ShaPrefix};
 use super::table::{Argument, Arity, COMMANDS, Flag, Kind, Spec, spec};
 use super::{Command, Request};
 
@@ -150,6 +150,7 @@ pub(super) struct Values {
     duration: Option<Duration>,
     code: Option<ConfirmCode>,
     run: Option<RunPrefix>,
+    lock: Option<LockId>,
     text: Vec<String>,
 }
 
@@ -175,6 +176,7 @@ impl Values {
             }
             Kind::Sha => self.sha = Some(ShaPrefix::parse(&word).map_err(invalid)?),
             Kind::Code => self.code = Some(ConfirmCode::parse(&word).map_err(invalid)?),
+            Kind::LockId => self.lock = Some(LockId::parse(&word).map_err(invalid)?),
             Kind::Run => self.run = Some(RunPrefix::parse(&word).map_err(invalid)?),
             Kind::Duration => {
                 let length = parse_duration_within(&lower, SHORTEST_LOCK, LONGEST_LOCK);
@@ -222,6 +224,10 @@ impl Values {
 
     pub(super) fn run(&mut self) -> Option<RunPrefix> {
         self.run.take()
+    }
+
+    pub(super) fn lock(&mut self) -> Option<LockId> {
+        self.lock.take()
     }
 
     /// All words of a text as one line, without anything invisible that could disguise it.

@@ -91,6 +91,16 @@ typed_word!(
     |text| (4..=16).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 );
 
+typed_word!(
+    /// The id of a state lock, as Terraform tells it.
+    LockId,
+    "the id of the lock as it was shown: letters, digits and hyphens",
+    to_owned,
+    |text| (1..=128).contains(&text.len())
+        && !text.starts_with('-')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.:=+/".contains(&b))
+);
+
 impl ShaPrefix {
     /// Whether this commit is meant.
     #[must_use]

@@ -102,6 +102,12 @@ fn check(command: &Command, config: &Config) -> Result<(), Problem> {
             }
             service(name.as_ref(), config)
         }
+        Command::ForceUnlock {
+            env, stack: name, ..
+        } => {
+            environment(env, config)?;
+            stack(name, Some(env), config)
+        }
         Command::Resume { env }
         | Command::Lock { env, .. }
         | Command::Unlock { env }

@@ -76,6 +76,8 @@ pub enum Kind {
     Code,
     /// The start of a run's id.
     Run,
+    /// The id of a state lock.
+    LockId,
     /// Words for people.
     Text,
 }
@@ -91,6 +93,8 @@ pub enum Right {
     Apply,
     /// To deploy in the environment.
     Deploy,
+    /// To force the state locks of the environment open.
+    ForceUnlock,
     /// To override policies in the environment.
     Override,
     /// The one that the run took which it is about.
@@ -268,6 +272,36 @@ pub const COMMANDS: &[Spec] = &[
         build: |values| {
             Some(Command::Unlock {
                 env: values.environment()?,
+            })
+        },
+    },
+    Spec {
+        name: "force-unlock",
+        arguments: &[
+            ENV,
+            Argument {
+                name: "STACK",
+                kind: Kind::Stack,
+                arity: Arity::One,
+            },
+            Argument {
+                name: "ID",
+                kind: Kind::LockId,
+                arity: Arity::One,
+            },
+        ],
+        flags: &[],
+        right: Right::ForceUnlock,
+        summary: "force the state lock of a stack open",
+        help: "For a lock that a dead Terraform left behind; its id is shown where a plan or an apply ended at it. \
+               Make sure that nobody is at work under it: two at once can spoil the state. The backend is read \
+               from the default branch, and the role is the one of applies.",
+        example: "/force-unlock dev eks 4d4d2c61-9a3f-7b10-5f3e-0c5d1f0a7b52",
+        build: |values| {
+            Some(Command::ForceUnlock {
+                env: values.environment()?,
+                stack: values.stacks().pop()?,
+                id: values.lock()?,
             })
         },
     },

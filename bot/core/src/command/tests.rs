@@ -504,6 +504,9 @@ fn rights_follow_the_effect() {
     ] {
         assert_eq!(right(body), Right::Deploy, "{body}");
     }
+    let force = "/force-unlock dev eks 4D4d2c61-9a3f";
+    assert_eq!(right(force), Right::ForceUnlock);
+    assert_eq!(meant(force), force, "an id keeps its case");
     assert_eq!(right("/override dev fine"), Right::Override);
     for body in ["/where", "/explain dev", "/help"] {
         assert_eq!(right(body), Right::Anyone, "{body}");
@@ -543,6 +546,7 @@ fn usages() {
     /resume ENV
     /lock ENV [REASON…] [--for TIME]
     /unlock ENV
+    /force-unlock ENV STACK ID
     /override ENV REASON…
     /where
     /explain ENV
@@ -569,6 +573,7 @@ fn the_reply_to_help() {
     | `/resume dev\|prod` | lift the hold, so that merges deploy again | who may deploy |
     | `/lock dev\|prod [REASON…] [--for TIME]` | claim an environment | who may deploy |
     | `/unlock dev\|prod` | free an environment | who may deploy |
+    | `/force-unlock dev\|prod terraform-state\|eks ID` | force the state lock of a stack open | who may force-unlock |
     | `/override dev\|prod REASON…` | let the plans of this pull request be applied although policies deny them | who may override policies |
     | `/where` | show what runs where | anyone |
     | `/explain dev\|prod` | show every gate with its state and what would open it | anyone |
@@ -609,6 +614,7 @@ fn the_reply_to_help() {
     - `/resume prod`: It deploys nothing by itself.
     - `/lock prod --for 2h DB migration`: Nobody else deploys or applies there until `/unlock`, or until the time given with `--for` is over (`90s`, `30m`, `2h`, `1d`).
     - `/unlock prod`: A lock is freed by its holder or by an administrator of the repository.
+    - `/force-unlock dev eks 4d4d2c61-9a3f-7b10-5f3e-0c5d1f0a7b52`: For a lock that a dead Terraform left behind; its id is shown where a plan or an apply ended at it. Make sure that nobody is at work under it: two at once can spoil the state. The backend is read from the default branch, and the role is the one of applies.
     - `/override prod the bucket was emptied in #41`: It covers what is denied in that environment at the head commit it was said about, and nothing else: another commit, or another denial, needs another word. The reason is kept and shown.
     - `/where`: For each environment and service: digest, commit, pull request, who, when, hold, commits behind; and each lock with those who wait for it.
     - `/explain prod`: It changes nothing.
@@ -641,6 +647,7 @@ fn the_table_of_the_docs() {
     | `/resume ENV` | lift the hold, so that merges deploy again. It deploys nothing by itself. | who may deploy | `/resume prod` |
     | `/lock ENV [REASON…] [--for TIME]` | claim an environment. Nobody else deploys or applies there until `/unlock`, or until the time given with `--for` is over (`90s`, `30m`, `2h`, `1d`). | who may deploy | `/lock prod --for 2h DB migration` |
     | `/unlock ENV` | free an environment. A lock is freed by its holder or by an administrator of the repository. | who may deploy | `/unlock prod` |
+    | `/force-unlock ENV STACK ID` | force the state lock of a stack open. For a lock that a dead Terraform left behind; its id is shown where a plan or an apply ended at it. Make sure that nobody is at work under it: two at once can spoil the state. The backend is read from the default branch, and the role is the one of applies. | who may force-unlock | `/force-unlock dev eks 4d4d2c61-9a3f-7b10-5f3e-0c5d1f0a7b52` |
     | `/override ENV REASON…` | let the plans of this pull request be applied although policies deny them. It covers what is denied in that environment at the head commit it was said about, and nothing else: another commit, or another denial, needs another word. The reason is kept and shown. | who may override policies | `/override prod the bucket was emptied in #41` |
     | `/where` | show what runs where. For each environment and service: digest, commit, pull request, who, when, hold, commits behind; and each lock with those who wait for it. | anyone | `/where` |
     | `/explain ENV` | show every gate with its state and what would open it. It changes nothing. | anyone | `/explain prod` |

@@ -191,6 +191,8 @@ pub(super) struct RawAllow {
     pub(super) apply: Option<Texts>,
     /// Who may deploy, promote, roll back, resume and lock. Default: ["write"].
     pub(super) deploy: Option<Texts>,
+    /// Who may force state locks open. Default: ["admin"].
+    pub(super) force_unlock: Option<Texts>,
     /// Who may have a plan applied although a policy denies it. Default: nobody.
     #[serde(rename = "override")]
     pub(super) overrides: Option<Texts>,

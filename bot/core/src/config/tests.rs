@@ -131,6 +131,12 @@ fn the_shipped_example_is_valid() {
                     Login(ana),
                 ),
             ],
+            force_unlock: [
+                Team {
+                    org: "acme",
+                    slug: "platform",
+                },
+            ],
             overrides: [],
         },
     }
@@ -236,6 +242,9 @@ fn what_is_left_out_is_filled_in() {
                     ],
                     deploy: [
                         Write,
+                    ],
+                    force_unlock: [
+                        Admin,
                     ],
                     overrides: [],
                 },

@@ -15,17 +15,20 @@ pub struct Allow {
     pub apply: Vec<Who>,
     /// Who may deploy, promote, roll back, resume and lock.
     pub deploy: Vec<Who>,
+    /// Who may force state locks open.
+    pub force_unlock: Vec<Who>,
     /// Who may have a plan applied although a policy denies it.
     pub overrides: Vec<Who>,
 }
 
 impl Default for Allow {
-    /// Whoever may write to the repository; and nobody may override a policy.
+    /// Whoever may write to the repository; its administrators force state locks open, and nobody may override a policy.
     fn default() -> Self {
         Self {
             plan: vec![Who::Write],
             apply: vec![Who::Write],
             deploy: vec![Who::Write],
+            force_unlock: vec![Who::Admin],
             overrides: Vec::new(),
         }
     }

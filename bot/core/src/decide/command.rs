@@ -1,8 +1,10 @@
 //! Comments: from text to the flow that it asks for.
 
 use super::runs::active_of;
-use super::{Ask, Draft, apply, config, deploy, explain, lock, overriding, plan, rollback};
-use crate::command::{self, Command, Parsed, RunPrefix};
+use super::{
+    Ask, Draft, apply, config, deploy, explain, force_unlock, lock, overriding, plan, rollback,
+};
+use crate::command::{self, Command, LockId, Parsed, RunPrefix};
 use crate::facts::{ConfigFacts, Facts, Permission};
 use crate::gates::{self, Operation};
 use crate::ids::{CommentId, DeliveryId, EnvName};
@@ -87,6 +89,7 @@ pub(super) fn run(ask: Ask<'_>, command: &Command) -> Decision {
         Command::Resume { env } => rollback::on_resume(ask, env),
         Command::Lock { env, ttl, reason } => lock::on_lock(ask, env, *ttl, reason.as_deref()),
         Command::Unlock { env } => lock::on_unlock(ask, env),
+        Command::ForceUnlock { env, stack, id } => force_unlock::on_command(ask, env, stack, id),
         Command::Override { env, reason } => overriding::on_command(ask, env, reason),
         Command::Where => on_where(ask),
         Command::Explain { env } => explain::on_command(ask, env),
@@ -235,6 +238,7 @@ fn right_for(ask: Ask<'_>, run: &Run) -> Option<GateRow> {
         Work::Plan(_) | Work::Look(_) => Operation::Plan,
         Work::Apply(_) => Operation::Apply,
         Work::Deploy(_) => Operation::Deploy,
+        Work::ForceUnlock(_) => Operation::ForceUnlock,
     };
     let Some(env) = ask.config.environment(&run.order.env) else {
         // deploy.toml no longer says who may do what there.
@@ -333,5 +337,9 @@ fn again(ask: Ask<'_>, run: &Run, within: Option<&EnvName>) -> Decision {
         },
         Work::Deploy(work) if work.rollback.is_some() => rollback::on_retry(ask, run, work),
         Work::Deploy(_) => deploy::on_retry(ask, &family),
+        Work::ForceUnlock(work) => match LockId::parse(&work.id) {
+            Ok(id) => force_unlock::on_command(ask, &run.order.env, &work.stack.name, &id),
+            Err(_) => Decision::ignore("the lock of the run has no id"),
+        },
     }
 }

@@ -218,7 +218,7 @@ impl Looker<'_> {
             let is_looked_at_again = match &run.order.work {
                 Work::Plan(work) => names.contains(&work.stack.name),
                 Work::Look(work) => services.iter().any(|(s, _)| s.name == work.service.name),
-                Work::Apply(_) | Work::Deploy(_) => false,
+                Work::Apply(_) | Work::Deploy(_) | Work::ForceUnlock(_) => false,
             };
             let again = run.order.is_about_drift()
                 && run.order.env == *env

@@ -31,7 +31,7 @@ pub(super) fn on_run_ended(facts: &Facts, cause: &DeliveryId) -> Decision {
             plan_anew(&mut draft, run, work);
             free_untouched(&mut draft, run, work);
         }
-        Work::Plan(_) | Work::Look(_) => {}
+        Work::Plan(_) | Work::Look(_) | Work::ForceUnlock(_) => {}
     }
     if let Some(pr) = &facts.pr
         && pr.pull.state != PullState::Open

@@ -1,14 +1,16 @@
 //! Orders for runs, filled in from deploy.toml and the facts.
 
 use super::{Ask, Draft};
+use crate::command::LockId;
 use crate::config::{Config, Environment, OnFailure, Service, Stack};
 use crate::facts::{Facts, PullFacts, Release};
 use crate::gates::Candidate;
 use crate::ids::{CommitSha, EnvName, Login, PrNumber, StackName};
 use crate::outcome::{Outcome, Planned};
+use crate::ports::StateLock;
 use crate::run::{
-    ApplyWork, DeployWork, ImageToDeploy, PlanToApply, PlanWork, Rollback, Run, RunOrder, RunState,
-    Trigger, Work,
+    ApplyWork, DeployWork, ForceUnlockWork, ImageToDeploy, PlanToApply, PlanWork, Rollback, Run,
+    RunOrder, RunState, Trigger, Work,
 };
 use crate::spec::{AwsAccess, ServiceSpec, StackSpec};
 
@@ -87,6 +89,27 @@ impl Draft<'_> {
             plan,
         });
         Some(self.order(&env.name, Some(pr), commit, asker, work))
+    }
+
+    /// Forcing the state lock of one stack in one environment open, with what the base says about its
+    /// backend; `None` if the environment has no role for it.
+    pub(super) fn force_unlock_order(
+        &self,
+        env: &Environment,
+        stack: &Stack,
+        pr: &PullFacts,
+        id: &LockId,
+        seen: Option<StateLock>,
+        asker: Asker<'_>,
+    ) -> Option<RunOrder> {
+        let role = env.aws.apply_role.as_ref()?;
+        let work = Work::ForceUnlock(ForceUnlockWork {
+            stack: StackSpec::new(stack, &env.name),
+            aws: AwsAccess::new(env, role),
+            id: id.as_str().to_owned(),
+            seen,
+        });
+        Some(self.order(&env.name, Some(pr), &pr.base, asker, work))
     }
 
     /// A deploy of one service to one environment; `None` if the environment has no role for it.

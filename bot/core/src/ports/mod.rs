@@ -3,6 +3,7 @@
 //! Types of an SDK never appear here. Every error is a [`PortError`], which knows whether it helps
 //! to try again; the one layer that does try again is the shell's.
 
+mod shelf;
 mod store;
 
 use std::collections::BTreeMap;
@@ -30,6 +31,7 @@ use crate::report::check::CheckOutput;
 use crate::stacks::graph::Sources;
 use crate::tool::ToolReason;
 
+pub use shelf::*;
 pub use store::*;
 
 /// An outside system did not do what was asked of it.
@@ -589,6 +591,8 @@ pub trait Terraform: Send + Sync {
         job: &TerraformJob<'_>,
         plan: &Path,
     ) -> Result<AppliedPlan, TerraformError>;
+    /// `force-unlock` of the lock with this id. If another lock is there, that is told in the error.
+    async fn force_unlock(&self, job: &TerraformJob<'_>, id: &str) -> Result<(), TerraformError>;
 }
 
 /// What Terraform said at the end of an apply.

@@ -52,7 +52,7 @@ fn applies<'s>(
         .filter(move |run| run.order.env == *env)
         .filter_map(|run| match &run.order.work {
             Work::Apply(work) => Some((run, work)),
-            Work::Plan(_) | Work::Deploy(_) | Work::Look(_) => None,
+            Work::Plan(_) | Work::Deploy(_) | Work::Look(_) | Work::ForceUnlock(_) => None,
         })
 }
 
@@ -98,7 +98,10 @@ fn evidence(run: &Run) -> Option<&Evidence> {
         Outcome::Applied(applied) => Some(&applied.evidence),
         Outcome::Stopped(stopped) => stopped.evidence.as_ref(),
         Outcome::Planned(planned) => Some(&planned.evidence),
-        Outcome::Deployed(_) | Outcome::Seen(_) | Outcome::Refused { .. } => None,
+        Outcome::Deployed(_)
+        | Outcome::Seen(_)
+        | Outcome::Unlocked(_)
+        | Outcome::Refused { .. } => None,
     }
 }
 
@@ -209,7 +212,7 @@ fn planned_again(env: &EnvName, scene: &Scene<'_>) -> Vec<StackName> {
     let here = |run: &&Run| run.order.env == *env && run.state != RunState::Skipped;
     let of_plan = |run: &Run| match &run.order.work {
         Work::Plan(work) => Some(work.stack.name.clone()),
-        Work::Apply(_) | Work::Deploy(_) | Work::Look(_) => None,
+        Work::Apply(_) | Work::Deploy(_) | Work::Look(_) | Work::ForceUnlock(_) => None,
     };
     scene.runs.iter().filter(here).filter_map(of_plan).collect()
 }

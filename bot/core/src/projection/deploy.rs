@@ -174,9 +174,11 @@ fn evidence(run: &Run) -> Option<&Evidence> {
         Outcome::Progress(progress) => progress.evidence.as_ref(),
         Outcome::Deployed(deployed) => Some(&deployed.evidence),
         Outcome::Stopped(stopped) => stopped.evidence.as_ref(),
-        Outcome::Planned(_) | Outcome::Applied(_) | Outcome::Seen(_) | Outcome::Refused { .. } => {
-            None
-        }
+        Outcome::Planned(_)
+        | Outcome::Applied(_)
+        | Outcome::Seen(_)
+        | Outcome::Unlocked(_)
+        | Outcome::Refused { .. } => None,
     }
 }
 
@@ -276,14 +278,16 @@ fn failed(run: &Run, work: &DeployWork, stopped: &Stopped, scene: &Scene<'_>) ->
             .rollback
             .as_ref()
             .is_some_and(|rollback| rollback.failed.as_ref() == Some(&run.id)),
-        Work::Plan(_) | Work::Apply(_) | Work::Look(_) => false,
+        Work::Plan(_) | Work::Apply(_) | Work::Look(_) | Work::ForceUnlock(_) => false,
     });
     match rollback {
         Some(back) if back.state == RunState::Succeeded => DeployState::RolledBack {
             failure,
             to: match &back.order.work {
                 Work::Deploy(work) => release(back, work),
-                Work::Plan(_) | Work::Apply(_) | Work::Look(_) => release(run, work),
+                Work::Plan(_) | Work::Apply(_) | Work::Look(_) | Work::ForceUnlock(_) => {
+                    release(run, work)
+                }
             },
             hold: true,
         },

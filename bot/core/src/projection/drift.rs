@@ -75,7 +75,7 @@ pub fn looked<'r>(look: &Run, runs: &'r [Run]) -> Looked<'r> {
     };
     let of_it = |run: &Run| match &run.order.work {
         Work::Apply(work) => work.plan == PlanToApply::Saved(look.id.clone()),
-        Work::Plan(_) | Work::Deploy(_) | Work::Look(_) => false,
+        Work::Plan(_) | Work::Deploy(_) | Work::Look(_) | Work::ForceUnlock(_) => false,
     };
     for run in runs.iter().filter(same_stack) {
         match run.state {
@@ -218,7 +218,7 @@ impl Told {
         }
         let held_then = match &look.order.work {
             Work::Plan(work) => work.held_by,
-            Work::Apply(_) | Work::Deploy(_) | Work::Look(_) => None,
+            Work::Apply(_) | Work::Deploy(_) | Work::Look(_) | Work::ForceUnlock(_) => None,
         };
         let held = held_then
             .or_else(|| gates::drift::held(scene.locks, env, stack).and_then(|lock| lock.pr));

@@ -11,6 +11,7 @@ mod lock;
 mod plan;
 mod queue;
 mod summary;
+mod unlock;
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -20,6 +21,7 @@ pub use deploy::{deploy_check, deploy_comment, deployment};
 pub use plan::{plan_check, plan_comment};
 pub(crate) use queue::lock_rows;
 pub use summary::{summary_check, summary_of};
+pub use unlock::unlock_comment;
 
 use crate::config::Config;
 use crate::facts::{Lock, Release};

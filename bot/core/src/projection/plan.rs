@@ -52,7 +52,7 @@ pub fn plan_check(
 fn plans<'s>(scene: &'s Scene<'_>) -> impl Iterator<Item = (&'s Run, &'s PlanWork)> {
     scene.runs.iter().filter_map(|run| match &run.order.work {
         Work::Plan(work) => Some((run, work)),
-        Work::Apply(_) | Work::Deploy(_) | Work::Look(_) => None,
+        Work::Apply(_) | Work::Deploy(_) | Work::Look(_) | Work::ForceUnlock(_) => None,
     })
 }
 

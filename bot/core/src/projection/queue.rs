@@ -86,7 +86,10 @@ fn lock_in_the_way<'l>(locks: &'l [Lock], run: &Run) -> Option<&'l Lock> {
             (Some(_), Some(_)) => same_pr,
             _ => same_pr || same_person,
         };
-        of_the_run && !mine
+        // Whose stack it is has no say in whose state lock was left behind.
+        let concerns =
+            !matches!(run.order.work, Work::ForceUnlock(_)) || lock.target.stack.is_none();
+        of_the_run && concerns && !mine
     })
 }
 
@@ -95,7 +98,11 @@ fn under_way<'s>(scene: &'s Scene<'_>, run: &Run) -> Option<&'s Run> {
     scene.active.iter().find(|other| {
         let clash = matches!(
             (&other.order.work, &run.order.work),
-            (Work::Apply(_), Work::Apply(_) | Work::Plan(_)) | (Work::Deploy(_), Work::Deploy(_))
+            (
+                Work::Apply(_) | Work::ForceUnlock(_),
+                Work::Apply(_) | Work::Plan(_) | Work::ForceUnlock(_)
+            ) | (Work::Plan(_), Work::ForceUnlock(_))
+                | (Work::Deploy(_), Work::Deploy(_))
         );
         clash
             && other.state == RunState::Running

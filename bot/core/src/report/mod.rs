@@ -23,6 +23,7 @@ pub mod refusal;
 pub mod rollout_failure;
 pub mod summary_check;
 mod terraform_text;
+pub mod unlock_comment;
 
 pub use terraform_text::{counts_markdown, diagnostics_text};
 

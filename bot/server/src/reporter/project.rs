@@ -80,6 +80,17 @@ impl Reporter {
             ReportKey::DeployComment(id)
             | ReportKey::DeployCheck(id)
             | ReportKey::Deployment(id) => self.project_deploy(repo, &report.key, id).await,
+            ReportKey::UnlockComment(id) => {
+                let Some(run) = self.store.run(id).await? else {
+                    return Ok(Shown::Nothing);
+                };
+                let runs = [run];
+                self.on_stage(repo, &runs, |scene| {
+                    let comment = projection::unlock_comment(&runs[0], scene)?;
+                    Some(Shown::Comment(runs[0].order.pr?, comment.markdown()))
+                })
+                .await
+            }
             ReportKey::DriftIssue(env) => {
                 let runs = self.store.runs(repo, &RunsOf::Drift(env.clone())).await?;
                 self.on_stage(repo, &runs, |scene| {

@@ -85,6 +85,16 @@ impl Hand<'_> {
         .await
     }
 
+    /// The gates of forcing a state lock open.
+    pub(super) async fn gates_of_force_unlock(&self) -> Result<(), Halt> {
+        self.step(StepName::Gates, async {
+            let facts = self.facts().await?;
+            let env = self.environment(&facts)?;
+            self.pass(closed(gates::for_force_unlock(env, &facts)))
+        })
+        .await
+    }
+
     /// The gate of policies, if it is closed.
     fn denied(&self, env: &Environment, facts: &Facts, ruling: Option<&Ruling>) -> Option<GateRow> {
         let ConfigFacts::Valid(config) = &facts.config else {

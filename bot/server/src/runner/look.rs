@@ -42,6 +42,10 @@ impl Runner {
                     work.stack.name
                 ),
             ),
+            Work::ForceUnlock(work) => (
+                format!("the state lock {} may be there yet or not", work.id),
+                format!("`/plan {env} {}` shows it if it is", work.stack.name),
+            ),
             Work::Plan(_) | Work::Look(_) => {
                 ("the plan was cut off".to_owned(), "`/plan`".to_owned())
             }

@@ -6,6 +6,7 @@
 
 mod apply;
 mod deploy;
+mod force_unlock;
 mod gates;
 mod log;
 mod look;
@@ -25,8 +26,8 @@ use slipway_core::ids::{CommitSha, EnvName, RunId, ServiceName};
 use slipway_core::outcome::{ApplyTally, Evidence, Outcome, PodTrouble, Progress, Stopped};
 use slipway_core::plan::Diagnostic;
 use slipway_core::ports::{
-    AssumeRole, PortError, PortErrorKind, Revision, RunEnd, RunLog, Session, Stop, TakenRun,
-    WorkerId, Worktree,
+    AssumeRole, PortError, PortErrorKind, Revision, RunEnd, RunLog, Session, StateLock, Stop,
+    TakenRun, WorkerId, Worktree,
 };
 use slipway_core::report::markdown::duration;
 use slipway_core::report::refusal::GateRow;
@@ -92,6 +93,7 @@ struct Failure {
     diagnostics: Vec<Diagnostic>,
     tally: ApplyTally,
     pods: Vec<PodTrouble>,
+    state_lock: Option<StateLock>,
 }
 
 impl Failure {
@@ -232,6 +234,7 @@ impl Runner {
             Work::Plan(work) => plan::run(&hand, work).await,
             Work::Apply(work) => apply::run(&hand, work).await,
             Work::Deploy(work) => deploy::run(&hand, work).await,
+            Work::ForceUnlock(work) => force_unlock::run(&hand, work).await,
             Work::Look(work) => seen::run(&hand, work).await,
         };
         let ending = hand.ending(result).await;
@@ -358,6 +361,7 @@ impl Hand<'_> {
                 step: failure.step.or(so_far.step),
                 tally: failure.tally,
                 reached_the_world: so_far.effect_begun,
+                state_lock: failure.state_lock,
             })),
         }
     }

@@ -9,10 +9,11 @@ use slipway_core::ids::RunId;
 use slipway_core::outcome::Evidence;
 use slipway_core::plan::Plan;
 use slipway_core::ports::{
-    ChosenTool, ERRORED_STATE, Initialised, Stop, TerraformError, TerraformJob, ToolError,
-    ToolRequest, Worktree,
+    ChosenTool, ERRORED_STATE, Initialised, PortErrorKind, Stop, TerraformError, TerraformJob,
+    ToolError, ToolRequest, Worktree,
 };
 use slipway_core::report::refusal::GateRow;
+use slipway_core::report::unlock_comment::holder;
 use slipway_core::run::StepName;
 use slipway_core::spec::StackSpec;
 
@@ -77,7 +78,7 @@ impl Workplace<'_> {
                 let initialised = terraform
                     .init(&self.job(&self.hand.harmless))
                     .await
-                    .map_err(halt)?;
+                    .map_err(|error| self.halt(error))?;
                 let made = match initialised.made_workspace {
                     true => ", made now",
                     false => "",
@@ -96,7 +97,7 @@ impl Workplace<'_> {
                 let file = terraform
                     .plan(&self.job(&self.hand.harmless))
                     .await
-                    .map_err(halt)?;
+                    .map_err(|error| self.halt(error))?;
                 let plan = Plan::parse(&file.json).map_err(|error| {
                     Failure::new(
                         format!("the plan can't be read: {error}"),
@@ -125,7 +126,7 @@ impl Workplace<'_> {
                 let terraform = &self.hand.runner.ports.terraform;
                 let applied = match terraform.apply(&self.job(&*self.hand.stop), plan).await {
                     Ok(applied) => applied,
-                    Err(error) => return Err(self.rescue_state(halt(error)).await),
+                    Err(error) => return Err(self.rescue_state(self.halt(error)).await),
                 };
                 let line = applied.counts.to_string();
                 Ok((applied, line))
@@ -231,35 +232,81 @@ fn without(missing: ToolError, is_planned: bool) -> Halt {
 /// How Terraform refuses a plan that another apply has overtaken (`backend/local`, `opApply`).
 const STALE: &str = "Saved plan is stale";
 
-fn halt(error: TerraformError) -> Halt {
-    if error.error.kind == slipway_core::ports::PortErrorKind::Stopped {
-        return Halt::Stopped;
+impl Workplace<'_> {
+    /// `terraform force-unlock`.
+    pub(super) async fn force_unlock(&self, id: &str) -> Result<(), Halt> {
+        self.hand
+            .step(StepName::ForceUnlock, async {
+                let terraform = &self.hand.runner.ports.terraform;
+                let job = self.job(&*self.hand.stop);
+                let freed = terraform.force_unlock(&job, id).await;
+                freed.map_err(|error| self.not_freed(error, id))?;
+                Ok(((), format!("the lock {id} is gone")))
+            })
+            .await
     }
-    if error.diagnostics.iter().any(|d| d.summary == STALE) {
-        return Halt::Refused(vec![GateRow {
-            gate: gates::PLAN.to_owned(),
-            open: false,
-            state: "the state has changed since it was made".to_owned(),
-            opens: "a new plan, then `/apply` again".to_owned(),
-        }]);
+
+    fn not_freed(&self, error: TerraformError, id: &str) -> Halt {
+        if error.error.kind == PortErrorKind::Stopped {
+            return Halt::Stopped;
+        }
+        let place = format!("{} {}", self.hand.run.order.env, self.stack.name);
+        match error.state_lock {
+            Some(lock) if lock.id != id => Failure {
+                what: format!(
+                    "the state has another lock now: {}, {}",
+                    lock.id,
+                    holder(&lock, self.hand.runner.ports.clock.now())
+                ),
+                fix: format!(
+                    "if nobody is at work under that one, `/force-unlock {place} {}`",
+                    lock.id
+                ),
+                state_lock: Some(lock),
+                ..Failure::default()
+            }
+            .into(),
+            _ => Failure::new(
+                error.error.said,
+                format!("`/plan {place}` shows whether the state is locked"),
+            )
+            .into(),
+        }
     }
-    let mut failure = match &error.state_lock {
-        Some(lock) => Failure::new(
-            format!(
-                "the state is locked by {} since {} ({}, lock {})",
-                lock.who, lock.created, lock.operation, lock.id
-            ),
-            format!(
-                "wait for it to end; if nobody is at work, `terraform force-unlock {}`. Slipway \
-                 never forces a state lock by itself",
-                lock.id
-            ),
-        ),
-        None => Failure::new(error.error.said.clone(), "mend it and push, or `/retry`"),
-    };
-    if error.state_lock.is_none() {
-        // Of a held lock Terraform says the same at length; its words are in the log.
-        failure.diagnostics = error.diagnostics;
+
+    fn halt(&self, error: TerraformError) -> Halt {
+        if error.error.kind == PortErrorKind::Stopped {
+            return Halt::Stopped;
+        }
+        if error.diagnostics.iter().any(|d| d.summary == STALE) {
+            return Halt::Refused(vec![GateRow {
+                gate: gates::PLAN.to_owned(),
+                open: false,
+                state: "the state has changed since it was made".to_owned(),
+                opens: "a new plan, then `/apply` again".to_owned(),
+            }]);
+        }
+        match error.state_lock {
+            // Terraform says the same at length; its words are in the log.
+            Some(lock) => Failure {
+                what: format!(
+                    "the state is locked: {}, lock {}",
+                    holder(&lock, self.hand.runner.ports.clock.now()),
+                    lock.id
+                ),
+                fix: format!(
+                    "wait for it to end; if nobody is at work there any more, `/force-unlock {} {} \
+                     {}`. Slipway never frees a state lock by itself",
+                    self.hand.run.order.env, self.stack.name, lock.id
+                ),
+                state_lock: Some(lock),
+                ..Failure::default()
+            },
+            None => Failure {
+                diagnostics: error.diagnostics,
+                ..Failure::new(error.error.said, "mend it and push, or `/retry`")
+            },
+        }
+        .into()
     }
-    failure.into()
 }

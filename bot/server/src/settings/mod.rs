@@ -6,6 +6,7 @@
 
 mod pattern;
 mod secret;
+mod size;
 mod tools;
 
 use std::collections::BTreeMap;
@@ -155,6 +156,8 @@ pub struct TerraformSettings {
     pub mirror: Mirror,
     /// SHA-256 of archives by their names; if there is any, no other archive is downloaded.
     pub sums: BTreeMap<String, String>,
+    /// Whether providers are kept for the inits after.
+    pub provider_cache: bool,
     /// A CLI configuration file (provider mirrors and the like).
     pub cli_config: Option<PathBuf>,
     /// How it comes by the credentials of its role.
@@ -171,6 +174,7 @@ impl Default for TerraformSettings {
             download: false,
             mirror: Mirror::default(),
             sums: BTreeMap::new(),
+            provider_cache: true,
             cli_config: None,
             credentials: TerraformCredentials::default(),
             env: BTreeMap::new(),
@@ -267,6 +271,9 @@ pub struct Limits {
     /// How long the log of a run is kept after its end.
     #[serde(deserialize_with = "duration")]
     pub keep_logs: Duration,
+    /// How many bytes are kept of what can be fetched again.
+    #[serde(deserialize_with = "size::read")]
+    pub cache: u64,
 }
 
 impl Default for Limits {
@@ -285,6 +292,7 @@ impl Default for Limits {
             report_interval: Duration::from_secs(2),
             redelivery_interval: minutes(5),
             keep_logs: minutes(90 * 24 * 60),
+            cache: 10_000_000_000,
         }
     }
 }
@@ -457,6 +465,7 @@ mod tests {
             settings.limits.apply_timeout,
             Limits::default().apply_timeout
         );
+        assert_eq!(settings.limits.cache, Limits::default().cache);
         assert_eq!(
             settings.terraform.credentials,
             TerraformSettings::default().credentials
@@ -474,6 +483,10 @@ mod tests {
         assert_eq!(settings.terraform.mirror.terraform, mirror.terraform);
         assert_eq!(settings.terraform.mirror.opentofu, mirror.opentofu);
         assert!(!settings.terraform.download);
+        assert_eq!(
+            settings.terraform.provider_cache,
+            TerraformSettings::default().provider_cache
+        );
         assert_eq!(settings.database(), "sqlite:///var/lib/slipway/slipway.db");
     }
 

@@ -18,6 +18,7 @@ mod deliveries;
 mod drift;
 mod reports;
 mod runs;
+mod shelves;
 mod sweep;
 mod ticks;
 

@@ -19,6 +19,7 @@ const MOST_LOGS: u32 = 50;
 
 impl Worker {
     pub(super) async fn sweep(&self) {
+        self.bound_shelves().await;
         match self.sweep_plans().await {
             Ok(0) => {}
             Ok(deleted) => tracing::info!(deleted, "plan files were deleted"),

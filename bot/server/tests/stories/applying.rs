@@ -1,6 +1,7 @@
 //! Applying: exactly the plans shown, by those who may, if every gate is open.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 use slipway_sandbox::github::{DeliveryFault, Fault, Order};
@@ -678,19 +679,19 @@ fn a_state_that_somebody_else_has_locked_is_left_alone() {
             "Info": "",
             "Who": "ben@laptop",
             "Version": "1.11.4",
-            "Created": "2025-06-01T10:00:00.1Z",
+            "Created": (story.world.clock.now() - Duration::from_secs(2 * 3600 + 630)).to_string(),
             "Path": format!("{bucket}/network.tfstate"),
         });
         story.world.aws.put_object(&bucket, key, lock.to_string())?;
         story.say("ana", pr, "/apply dev").await?;
-        insta::assert_snapshot!(story.hears(pr, "❌ Apply").await?, @r"
+        insta::assert_snapshot!(story.hears(pr, "❌ Apply").await?, @"
         ### ❌ Apply of `COMMIT` in dev failed · asked for by `ana`
 
         | stack | outcome |
         | --- | --- |
         | network | ❌ failed after N s |
 
-        - ❌ network: the state is locked by ben@&#8203;laptop since TIME:00\.1 +0000 UTC (OperationTypeApply, lock UUID) — wait for it to end; if nobody is at work, `terraform force-unlock UUID`. Slipway never forces a state lock by itself
+        - ❌ network: the state is locked: held by ben@&#8203;laptop since TIME, for 2 h 10 min (OperationTypeApply), lock UUID — wait for it to end; if nobody is at work there any more, `/force-unlock dev network UUID`. Slipway never frees a state lock by itself
 
         as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ana`) · next: `/retry` or `/explain dev` · [run](http://HERE/runs/RUN)
         ");

@@ -363,6 +363,7 @@ fn help_knows_this_repository() {
         | `/resume dev\|prod` | lift the hold, so that merges deploy again | who may deploy |
         | `/lock dev\|prod [REASON…] [--for TIME]` | claim an environment | who may deploy |
         | `/unlock dev\|prod` | free an environment | who may deploy |
+        | `/force-unlock dev\|prod network\|database ID` | force the state lock of a stack open | who may force-unlock |
         | `/override dev\|prod REASON…` | let the plans of this pull request be applied although policies deny them | who may override policies |
         | `/where` | show what runs where | anyone |
         | `/explain dev\|prod` | show every gate with its state and what would open it | anyone |
@@ -403,6 +404,7 @@ fn help_knows_this_repository() {
         - `/resume prod`: It deploys nothing by itself.
         - `/lock prod --for 2h DB migration`: Nobody else deploys or applies there until `/unlock`, or until the time given with `--for` is over (`90s`, `30m`, `2h`, `1d`).
         - `/unlock prod`: A lock is freed by its holder or by an administrator of the repository.
+        - `/force-unlock dev eks UUID`: For a lock that a dead Terraform left behind; its id is shown where a plan or an apply ended at it. Make sure that nobody is at work under it: two at once can spoil the state. The backend is read from the default branch, and the role is the one of applies.
         - `/override prod the bucket was emptied in #41`: It covers what is denied in that environment at the head commit it was said about, and nothing else: another commit, or another denial, needs another word. The reason is kept and shown.
         - `/where`: For each environment and service: digest, commit, pull request, who, when, hold, commits behind; and each lock with those who wait for it.
         - `/explain prod`: It changes nothing.

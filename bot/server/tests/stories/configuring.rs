@@ -173,8 +173,8 @@ fn the_first_deploy_toml_is_told_as_a_whole() {
 
         **What it says**
 
-        - dev is new: account 111111111111 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; a merge applies and deploys by itself; stacks `network`, `database`
-        - prod is new: account 222222222222 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `maintain` may apply as `slipway-apply`, `team:acme/releasers` may deploy as `slipway-deploy`; gates: after `dev`, 1 approval, checks: `test`, merged, confirmed; stacks `network`, `database`
+        - dev is new: account 111111111111 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `admin` may force-unlock as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; a merge applies and deploys by itself; stacks `network`, `database`
+        - prod is new: account 222222222222 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `maintain` may apply as `slipway-apply`, everyone with `admin` may force-unlock as `slipway-apply`, `team:acme/releasers` may deploy as `slipway-deploy`; gates: after `dev`, 1 approval, checks: `test`, merged, confirmed; stacks `network`, `database`
         - stack `network` is new: `infra/01-network` in `dev`, `prod`
         - stack `database` is new: `infra/02-database` in `dev`, `prod`
         - service `shop` is new: `ghcr.io/acme/shop` from `app/k8s/{environment}` in namespace `shop` of cluster `shop-{environment}`

@@ -38,6 +38,7 @@ mod queue;
 mod repository;
 mod rollback;
 mod ship;
+mod state_locks;
 mod summary;
 mod valve;
 mod versions;

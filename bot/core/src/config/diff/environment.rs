@@ -20,6 +20,11 @@ pub(super) fn added(env: &Environment, stacks: &[&StackName]) -> Change {
     let rights: Vec<String> = [
         acts("plan", aws.plan_role.as_ref(), &env.allow.plan),
         acts("apply", aws.apply_role.as_ref(), &env.allow.apply),
+        acts(
+            "force-unlock",
+            aws.apply_role.as_ref(),
+            &env.allow.force_unlock,
+        ),
         acts("deploy", aws.deploy_role.as_ref(), &env.allow.deploy),
     ]
     .into_iter()

@@ -11,12 +11,19 @@ pub(super) fn changed(was: &Allow, is: &Allow, findings: &mut Findings) {
         plan,
         apply,
         deploy,
+        force_unlock,
         overrides,
     } = is;
     for (key, verb, was, is) in [
         ("allow.plan", "plan", &was.plan, plan),
         ("allow.apply", "apply", &was.apply, apply),
         ("allow.deploy", "deploy", &was.deploy, deploy),
+        (
+            "allow.force_unlock",
+            "force-unlock",
+            &was.force_unlock,
+            force_unlock,
+        ),
         (
             "allow.override",
             "override policies",

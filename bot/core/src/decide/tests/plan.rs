@@ -324,8 +324,8 @@ fn a_deploy_toml_that_mends_a_broken_one_is_checked_by_itself() {
 
     **What it says**
 
-    - dev is new: account 111111111111 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`, `database`
-    - prod is new: account 222222222222 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`
+    - dev is new: account 111111111111 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `admin` may force-unlock as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`, `database`
+    - prod is new: account 222222222222 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `admin` may force-unlock as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`
     - stack `network` is new: `infra/network` in `dev`, `prod`
     - stack `eks` is new: `infra/eks` in `dev`, `prod`
     - stack `database` is new: `infra/database` in `dev`
@@ -356,8 +356,8 @@ fn a_check_of_deploy_toml_that_is_asked_for_again_is_made_anew() {
 
     **What it says**
 
-    - dev is new: account 111111111111 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`, `database`
-    - prod is new: account 222222222222 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`
+    - dev is new: account 111111111111 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `admin` may force-unlock as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`, `database`
+    - prod is new: account 222222222222 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `admin` may force-unlock as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`
     - stack `network` is new: `infra/network` in `dev`, `prod`
     - stack `eks` is new: `infra/eks` in `dev`, `prod`
     - stack `database` is new: `infra/database` in `dev`
@@ -405,8 +405,8 @@ fn all_checks_asked_for_again_are_that_of_deploy_toml_too() {
 
     **What it says**
 
-    - dev is new: account 111111111111 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`, `database`
-    - prod is new: account 222222222222 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`
+    - dev is new: account 111111111111 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `admin` may force-unlock as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`, `database`
+    - prod is new: account 222222222222 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `admin` may force-unlock as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`
     - stack `network` is new: `infra/network` in `dev`, `prod`
     - stack `eks` is new: `infra/eks` in `dev`, `prod`
     - stack `database` is new: `infra/database` in `dev`

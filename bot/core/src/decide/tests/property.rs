@@ -9,7 +9,7 @@ use crate::facts::{CheckState, ConfigFacts, Facts, Permission, PullState, Verdic
 use crate::gates::{self, Asked, Candidate, Verdicts};
 use crate::ids::{CheckRunId, CommentId, RunId};
 use crate::intent::{Decision, Intent, NewRun, ReportKey};
-use crate::outcome::{Outcome, Progress};
+use crate::outcome::{Outcome, Progress, Unlocked};
 use crate::projection::identifier;
 use crate::run::{ImageToDeploy, Move, Run, RunState, Trigger, Work, transition};
 use crate::testing::{
@@ -83,6 +83,7 @@ fn commands() -> impl Strategy<Value = String> {
         "/resume",
         "/lock",
         "/unlock",
+        "/force-unlock",
         "/where",
         "/explain",
         "/confirm",
@@ -94,7 +95,7 @@ fn commands() -> impl Strategy<Value = String> {
         3 => prop::sample::select(vec![
             "/plan", "/apply", "/apply dev", "/deploy dev", "/deploy prod", "/promote dev prod",
             "/rollback dev", "/retry", "/cancel", "/lock dev", "/unlock dev", "/plan dev",
-            "/apply prod", "/resume dev", "/explain dev", "/where",
+            "/apply prod", "/force-unlock dev network 0b6c5b0e", "/resume dev", "/explain dev", "/where",
         ]).prop_map(str::to_owned),
         2 => (verbs, prop::collection::vec(words, 0..4))
             .prop_map(|(verb, words)| format!("{verb} {}", words.join(" "))),
@@ -379,6 +380,9 @@ impl Model {
             Work::Plan(_) => planned(1, "network", "dev", usize::from(how % 3)).0.outcome,
             Work::Look(_) => Some(stopped("not seen", "look", false)),
             Work::Apply(_) => crate::testing::applied(1, "network", "dev", 1).0.outcome,
+            Work::ForceUnlock(_) => Some(Outcome::Unlocked(Box::new(Unlocked {
+                evidence: crate::testing::evidence("slipway-apply"),
+            }))),
             Work::Deploy(_) => {
                 let digit = run.order.commit.as_str().chars().next().unwrap();
                 let release = crate::facts::Release {
@@ -444,6 +448,7 @@ impl Model {
                     ReportKey::ApplyCheck(run.order.cause.clone(), run.order.env.clone())
                 }
                 Work::Deploy(_) => ReportKey::DeployCheck(run.id.clone()),
+                Work::ForceUnlock(_) => ReportKey::UnlockComment(run.id.clone()),
             },
         };
         let kind = EventKind::Button {
@@ -554,6 +559,7 @@ fn kept_off(new: &NewRun, facts: &Facts) -> Option<String> {
         }
         Work::Look(_) => return Some("a pull request leads to no look".to_owned()),
         Work::Apply(_) => gates::for_apply(env, facts, asked),
+        Work::ForceUnlock(_) => gates::for_force_unlock(env, facts),
         Work::Deploy(work) => match &work.rollback {
             // By itself after a failed rollout: nobody is asked.
             Some(_) if new.order.trigger == Trigger::Run => return None,

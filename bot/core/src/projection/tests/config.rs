@@ -152,8 +152,8 @@ fn a_first_file_and_one_that_mends_are_told_as_a_whole() {
 
     **What it says**
 
-    - dev is new: account 111111111111 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`, `database`
-    - prod is new: account 222222222222 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; gates: 1 approval, checks: those that the base branch requires, up to date, merged, confirmed; stacks `network`, `eks`
+    - dev is new: account 111111111111 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `admin` may force-unlock as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`, `database`
+    - prod is new: account 222222222222 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `admin` may force-unlock as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; gates: 1 approval, checks: those that the base branch requires, up to date, merged, confirmed; stacks `network`, `eks`
     - stack `network` is new: `infra/network` in `dev`, `prod`
     - stack `eks` is new: `infra/eks` in `dev`, `prod`
     - stack `database` is new: `infra/database` in `dev`
@@ -166,8 +166,8 @@ fn a_first_file_and_one_that_mends_are_told_as_a_whole() {
 
     **What it says**
 
-    - dev is new: account 111111111111 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`, `database`
-    - prod is new: account 222222222222 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; gates: 1 approval, checks: those that the base branch requires, up to date, merged, confirmed; stacks `network`, `eks`
+    - dev is new: account 111111111111 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `admin` may force-unlock as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; no gates; stacks `network`, `eks`, `database`
+    - prod is new: account 222222222222 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, everyone with `write` may apply as `slipway-apply`, everyone with `admin` may force-unlock as `slipway-apply`, everyone with `write` may deploy as `slipway-deploy`; gates: 1 approval, checks: those that the base branch requires, up to date, merged, confirmed; stacks `network`, `eks`
     - stack `network` is new: `infra/network` in `dev`, `prod`
     - stack `eks` is new: `infra/eks` in `dev`, `prod`
     - stack `database` is new: `infra/database` in `dev`

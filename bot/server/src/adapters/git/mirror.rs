@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
+use jiff::Timestamp;
 use slipway_core::ids::{CommitSha, PrNumber, RepoName};
 use slipway_core::ports::{PortResult, Revision};
 
@@ -11,9 +12,15 @@ use super::program::{Call, Git, make_private_dir};
 use super::remote::Remote;
 use super::worktree::Checkout;
 use crate::process::Ended;
+use crate::shelf::{size, touch, touched};
 
 /// All branches, as they are there.
 const BRANCHES: &str = "+refs/heads/*:refs/heads/*";
+/// What a mirror is called that is being made or removed.
+const ASIDE: &str = ".new-";
+/// In a mirror: touched by each use.
+const USED: &str = "slipway-used";
+
 /// A bare repository under `mirrors/OWNER/NAME.git`.
 #[derive(Debug)]
 pub(super) struct Mirror {
@@ -42,6 +49,22 @@ pub(super) fn all(data_dir: &Path) -> PortResult<Vec<(RepoName, Mirror)>> {
         }
     }
     Ok(found)
+}
+
+/// Removes what an earlier process was making or removing.
+pub(super) fn clean(data_dir: &Path) -> PortResult<()> {
+    let root = data_dir.join("mirrors");
+    let clean = || -> std::io::Result<()> {
+        for owner in names_in(&root)? {
+            for name in names_in(&root.join(&owner))? {
+                if name.starts_with(ASIDE) {
+                    std::fs::remove_dir_all(root.join(&owner).join(name))?;
+                }
+            }
+        }
+        Ok(())
+    };
+    clean().map_err(|error| unmet("removing half-made mirrors", &error))
 }
 
 /// The names in a directory that are text; none if there is no such directory.
@@ -176,6 +199,27 @@ impl Mirror {
         }
     }
 
+    /// Notes that it is used now.
+    pub(super) fn touch(&self) {
+        touch(&self.dir.join(USED));
+    }
+
+    /// When it was used last, and how much of the disk it takes.
+    pub(super) fn use_and_size(&self) -> std::io::Result<(Timestamp, u64)> {
+        Ok((touched(&self.dir.join(USED)), size(&self.dir)?))
+    }
+
+    /// Puts it out of sight, into a directory that goes when it is dropped; none if it is not there.
+    pub(super) fn put_aside(&self) -> std::io::Result<Option<tempfile::TempDir>> {
+        if !self.dir.is_dir() {
+            return Ok(None);
+        }
+        let parent = self.dir.parent().unwrap_or(&self.dir);
+        let gone = tempfile::Builder::new().prefix(ASIDE).tempdir_in(parent)?;
+        std::fs::rename(&self.dir, gone.path().join("gone"))?;
+        Ok(Some(gone))
+    }
+
     /// Makes the mirror if there is none: aside first, so that a half-made one is never used.
     async fn make(&self, git: &Git<'_>, like: &CommitSha) -> PortResult<()> {
         if self.dir.is_dir() {
@@ -184,7 +228,7 @@ impl Mirror {
         let doing = format!("making a mirror of {}", self.name);
         let parent = self.dir.parent().unwrap_or(&self.dir);
         let aside = make_private_dir(parent)
-            .and_then(|()| tempfile::Builder::new().prefix(".new-").tempdir_in(parent))
+            .and_then(|()| tempfile::Builder::new().prefix(ASIDE).tempdir_in(parent))
             .map_err(|error| unmet(&doing, &error))?;
         let format = if like.as_str().len() == 64 {
             "sha256"

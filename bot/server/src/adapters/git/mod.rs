@@ -14,6 +14,7 @@ mod mirror;
 mod policies;
 mod program;
 mod remote;
+mod shelf;
 mod sources;
 mod worktree;
 
@@ -89,6 +90,8 @@ pub struct GitSource {
     nursery: Nursery,
     /// Fetches into one mirror take turns.
     turns: Mutex<HashMap<RepoName, Arc<tokio::sync::Mutex<()>>>>,
+    /// Each mirror that is read or fetched into has its token here, held by who does so.
+    readers: Mutex<HashMap<RepoName, Arc<()>>>,
 }
 
 impl GitSource {
@@ -100,6 +103,7 @@ impl GitSource {
             settings,
             nursery,
             turns: Mutex::default(),
+            readers: Mutex::default(),
         }
     }
 
@@ -118,6 +122,7 @@ impl GitSource {
     /// When the directories can't be read. What is in use by a living process is left alone.
     pub async fn clean(&self) -> PortResult<()> {
         self.nursery.clean().await?;
+        mirror::clean(&self.settings.data_dir)?;
         let git = self.git(&Unstoppable);
         for (name, mirror) in mirror::all(&self.settings.data_dir)? {
             let turn = self.turn(&name);
@@ -131,14 +136,16 @@ impl GitSource {
         Git::new(&self.settings, stop)
     }
 
-    /// The mirror of a repository, with the commits of a revision in it.
+    /// The mirror of a repository, with the commits of a revision in it; it stays there as long as
+    /// the token is held.
     async fn brought(
         &self,
         repo: &RepoRef,
         access: &CloneAccess,
         revision: &Revision,
         stop: &dyn Stop,
-    ) -> PortResult<Mirror> {
+    ) -> PortResult<(Mirror, Arc<()>)> {
+        let reader = self.reader(&repo.name);
         let remote = Remote::of(access, &repo.name)?;
         let mirror = Mirror::of(&self.settings.data_dir, &repo.name);
         let turn = self.turn(&repo.name);
@@ -147,7 +154,8 @@ impl GitSource {
             () = stop.asked() => return Err(stopped(&format!("fetching {}", repo.name))),
         };
         mirror.bring(&self.git(stop), &remote, revision).await?;
-        Ok(mirror)
+        mirror.touch();
+        Ok((mirror, reader))
     }
 
     fn turn(&self, name: &RepoName) -> Arc<tokio::sync::Mutex<()>> {
@@ -170,7 +178,7 @@ impl Source for GitSource {
         stop: &dyn Stop,
     ) -> PortResult<Box<dyn Worktree>> {
         let git = self.git(stop);
-        let mirror = self.brought(repo, access, revision, stop).await?;
+        let (mirror, _reader) = self.brought(repo, access, revision, stop).await?;
         let tree = mirror.tree(&git, revision).await?;
         let worktree = self.nursery.worktree().await?;
         mirror.write_out(&git, &tree, &worktree).await?;
@@ -185,7 +193,7 @@ impl Source for GitSource {
         revision: &Revision,
         stop: &dyn Stop,
     ) -> PortResult<Vec<Sources>> {
-        let mirror = self.brought(repo, access, revision, stop).await?;
+        let (mirror, _reader) = self.brought(repo, access, revision, stop).await?;
         let commits = match revision {
             Revision::Commit(sha) => vec![sha],
             Revision::Merged { head, base, .. } => vec![head, base],
@@ -202,7 +210,7 @@ impl Source for GitSource {
         stop: &dyn Stop,
     ) -> PortResult<BTreeMap<String, String>> {
         let revision = Revision::Commit(commit.clone());
-        let mirror = self.brought(repo, access, &revision, stop).await?;
+        let (mirror, _reader) = self.brought(repo, access, &revision, stop).await?;
         let git = self.git(stop);
         mirror.policies(&git, commit, patterns).await
     }

@@ -11,7 +11,7 @@ use axum::http::{Response, StatusCode, header};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use slipway_core::ids::{CommitSha, InstallationId, PrNumber};
-use slipway_core::ports::{MOST_POLICY_FILES, PortError, PortErrorKind};
+use slipway_core::ports::{MOST_POLICY_FILES, PortError, PortErrorKind, Shelf as _};
 use tokio::io::AsyncWriteExt;
 
 use super::*;
@@ -826,4 +826,35 @@ async fn policies_are_read_of_a_commit_by_their_patterns() {
         error.said,
         "the patterns match more than 200 files or 2 MiB"
     );
+}
+
+#[tokio::test]
+async fn a_mirror_is_removed_when_nobody_reads_it() {
+    let world = World::new().await;
+    let sha = world.commit("a.txt", "a");
+    world.push("main");
+    let worktree = world.checkout(Revision::Commit(sha.clone())).await.unwrap();
+    let [item] = &*world.source.items().await.unwrap() else {
+        panic!("one mirror")
+    };
+    assert_eq!(item.what, "the git mirror of acme/shop");
+    assert!(item.bytes > 0 && item.used_at > jiff::Timestamp::UNIX_EPOCH);
+
+    let reader = world.source.reader(&world.repo.name);
+    assert!(!world.source.discard(&item.key).await.unwrap());
+    drop(reader);
+    assert!(!world.source.discard("../worktrees").await.unwrap());
+    assert!(world.source.discard(&item.key).await.unwrap());
+    assert!(!world.source.discard(&item.key).await.unwrap());
+    assert!(world.source.items().await.unwrap().is_empty());
+    // A run that has its files needs the mirror no more, and the next one fetches it again.
+    assert_eq!(text(&*worktree, "a.txt"), "a");
+    let again = world.checkout(Revision::Commit(sha)).await.unwrap();
+    assert_eq!(text(&*again, "a.txt"), "a");
+
+    // What was being removed when the process died goes at the next start.
+    let half = world.data.path().join("mirrors/acme/.new-x");
+    std::fs::create_dir(&half).unwrap();
+    world.source.clean().await.unwrap();
+    assert!(!half.exists());
 }

@@ -151,7 +151,7 @@ fn remove_dir(dir: &Path) -> io::Result<()> {
 }
 
 /// File work that may take long, away from the threads that serve requests.
-async fn off_thread<T: Send + 'static>(
+pub(super) async fn off_thread<T: Send + 'static>(
     doing: &'static str,
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> PortResult<T> {

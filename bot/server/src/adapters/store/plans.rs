@@ -33,7 +33,8 @@ pub(super) async fn needed(
                            AND later.env = plan.env AND later.subject = plan.subject
                            AND later.seq > plan.seq
                            AND (later.kind = 'plan' AND later.state = 'succeeded'
-                             OR later.kind = 'apply' AND later.started_at IS NOT NULL
+                             OR later.kind = 'apply' AND later.forces_unlock = 0
+                                AND later.started_at IS NOT NULL
                                 AND later.state <> 'refused'))))",
         )
         .bind(run.as_str())

@@ -135,12 +135,13 @@ pub(super) async fn list(store: &SqlStore, repo: &RepoRef, which: &RunsOf) -> Re
     Ok(list)
 }
 
-/// The word for the kind of work: a rollback is a deploy, they exclude each other.
+/// The word for the kind of work: a rollback is a deploy, and forcing a state lock open is an apply;
+/// they exclude each other.
 pub(super) fn kind(work: &Work) -> &'static str {
     match work {
         // A look changes nothing and waits for nobody, like a plan.
         Work::Plan(_) | Work::Look(_) => "plan",
-        Work::Apply(_) => "apply",
+        Work::Apply(_) | Work::ForceUnlock(_) => "apply",
         Work::Deploy(_) => "deploy",
     }
 }
@@ -149,7 +150,9 @@ pub(super) fn kind(work: &Work) -> &'static str {
 fn subject(order: &RunOrder) -> String {
     match order.work {
         Work::Look(_) => format!("service/{}", order.subject()),
-        Work::Plan(_) | Work::Apply(_) | Work::Deploy(_) => order.subject().to_owned(),
+        Work::Plan(_) | Work::Apply(_) | Work::Deploy(_) | Work::ForceUnlock(_) => {
+            order.subject().to_owned()
+        }
     }
 }
 
@@ -168,8 +171,8 @@ pub(super) async fn insert(
     let order = &new.order;
     sqlx::query(
         "INSERT INTO runs (id, repo, env, kind, subject, pr, commit_sha, cause, actor, not_before,
-             work_order, state, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             work_order, state, created_at, forces_unlock)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
     )
     .bind(id.as_str())
     .bind(order.repo.name.as_str())
@@ -184,6 +187,7 @@ pub(super) async fn insert(
     .bind(json(order)?)
     .bind(new.state.as_str())
     .bind(ms(now))
+    .bind(i64::from(matches!(order.work, Work::ForceUnlock(_))))
     .execute(&mut *conn)
     .await?;
     for (place, needs) in (0_i64..).zip(after) {

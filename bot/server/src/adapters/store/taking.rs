@@ -24,6 +24,7 @@ enum Kind {
     Plan,
     Apply,
     Deploy,
+    ForceUnlock,
 }
 
 /// A run that waits or is under way, as far as its start matters.
@@ -65,8 +66,8 @@ fn keeps_off(lock: &Lock, run: &Candidate) -> bool {
         .as_str()
         .eq_ignore_ascii_case(run.actor.as_str());
     match (&lock.target.stack, run.kind) {
-        (_, Kind::Plan) | (Some(_), Kind::Deploy) => false,
-        (None, Kind::Apply | Kind::Deploy) => !same_person && !same_pr,
+        (_, Kind::Plan) | (Some(_), Kind::Deploy | Kind::ForceUnlock) => false,
+        (None, Kind::Apply | Kind::Deploy | Kind::ForceUnlock) => !same_person && !same_pr,
         (Some(stack), Kind::Apply) => {
             // A stack is claimed for a pull request, not for the person who asked.
             let mine = if lock.pr.is_some() {
@@ -81,18 +82,22 @@ fn keeps_off(lock: &Lock, run: &Candidate) -> bool {
 
 /// Whether a run under way keeps another from starting beside it. Plans change nothing, so they
 /// go beside each other and keep nobody off; but a plan made in the middle of an apply would show
-/// a world that is gone a moment later.
+/// a world that is gone a moment later. A plan under way holds the state lock: nobody forces that open.
 fn excludes(running: &Candidate, run: &Candidate) -> bool {
     let same_room = running.repo == run.repo && running.env == run.env;
     let clash = match (running.kind, run.kind) {
-        (Kind::Apply, Kind::Apply | Kind::Plan) | (Kind::Deploy, Kind::Deploy) => true,
-        (Kind::Plan, _) | (Kind::Apply, Kind::Deploy) | (Kind::Deploy, _) => false,
+        (Kind::Apply | Kind::ForceUnlock, Kind::Apply | Kind::Plan | Kind::ForceUnlock)
+        | (Kind::Plan, Kind::ForceUnlock)
+        | (Kind::Deploy, Kind::Deploy) => true,
+        (Kind::Plan, _) | (Kind::Apply | Kind::ForceUnlock, Kind::Deploy) | (Kind::Deploy, _) => {
+            false
+        }
     };
     same_room && clash && running.subject == run.subject
 }
 
 const QUEUED: &str = "
-    SELECT id, repo, env, kind, subject, pr, actor
+    SELECT id, repo, env, kind, forces_unlock, subject, pr, actor
     FROM runs
     WHERE state = 'queued' AND (not_before IS NULL OR not_before <= $1) AND NOT EXISTS (
         SELECT 1 FROM run_after JOIN runs AS needed ON needed.id = run_after.needs
@@ -100,7 +105,7 @@ const QUEUED: &str = "
     ORDER BY seq";
 
 const RUNNING: &str = "
-    SELECT id, repo, env, kind, subject, pr, actor
+    SELECT id, repo, env, kind, forces_unlock, subject, pr, actor
     FROM runs
     WHERE state = 'running'
     ORDER BY seq";
@@ -109,6 +114,7 @@ fn candidate(row: &SqliteRow) -> Result<Candidate> {
     let row = Reading::named(row, "run", "id")?;
     let kind = match row.get::<&str>("kind")? {
         "plan" => Kind::Plan,
+        "apply" if row.get::<i64>("forces_unlock")? != 0 => Kind::ForceUnlock,
         "apply" => Kind::Apply,
         "deploy" => Kind::Deploy,
         other => return Err(row.unreadable("kind", &other)),

@@ -13,16 +13,18 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use reqwest::StatusCode;
 use sha2::{Digest as _, Sha256};
 use slipway_core::config::{Tool, ToolVersion};
-use slipway_core::ports::{PortError, PortErrorKind, PortResult, ToolRequest};
+use slipway_core::ports::{PortError, PortErrorKind, PortResult, Shelf, ShelfItem, ToolRequest};
 use tempfile::NamedTempFile;
 use url::Url;
 
 use super::failure::{SYSTEM, invalid, unmet};
 use super::settings::TerraformSettings;
 use super::tool::ask;
+use crate::shelf::{InUse, size, touch, touched};
 
 /// The largest archive.
 const LARGEST_ARCHIVE: u64 = 256 * 1024 * 1024;
@@ -30,7 +32,9 @@ const LARGEST_ARCHIVE: u64 = 256 * 1024 * 1024;
 const LARGEST_PROGRAM: u64 = 1024 * 1024 * 1024;
 /// The longest list of sums.
 const LONGEST_SUMS: u64 = 1024 * 1024;
-/// What files are called that are not whole yet.
+/// Beside a program: touched by each use.
+const USED: &str = "used";
+/// What files are called that are not whole yet, or being removed.
 const INCOMING: &str = ".incoming-";
 
 /// Where downloads come from and go to.
@@ -56,6 +60,8 @@ pub(super) struct Downloads {
     settings: DownloadSettings,
     client: reqwest::Client,
     turns: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
+    /// By the sum of the archive.
+    in_use: InUse<String>,
 }
 
 impl Downloads {
@@ -104,6 +110,7 @@ impl Downloads {
             settings,
             client,
             turns: Mutex::default(),
+            in_use: InUse::default(),
         })
     }
 
@@ -148,7 +155,7 @@ impl Downloads {
         });
         let program = |sum: &str| self.settings.cache.join(sum).join(version.tool.program());
         if let Some(sum) = known
-            && program(&sum).is_file()
+            && self.take(&sum, &program(&sum), request)
         {
             return Ok(program(&sum));
         }
@@ -184,10 +191,24 @@ impl Downloads {
         }
         self.keep(fresh, &sum, &noted)
             .map_err(|error| unmet(doing, &error))?;
+        if !self.take(&sum, &program(&sum), request) {
+            return Err(invalid(doing, "it was removed at once".to_owned()));
+        }
         request
             .log
             .line(&format!("{} has the SHA-256 {source}: {sum}", archive.name));
         Ok(program(&sum))
+    }
+
+    /// The program stays there as long as the worktree of the run; false if it is not there.
+    fn take(&self, sum: &str, program: &Path, request: &ToolRequest<'_>) -> bool {
+        let mut uses = self.in_use.hold();
+        if !program.is_file() {
+            return false;
+        }
+        touch(&self.settings.cache.join(sum).join(USED));
+        uses.note(sum.to_owned(), request.root);
+        true
     }
 
     /// The sum of the settings. Once they pin any, what they don't pin is not taken.
@@ -338,6 +359,55 @@ impl Downloads {
         note.persist(noted).map_err(|error| error.error)?;
         File::open(&self.settings.cache)?.sync_all()
     }
+}
+
+#[async_trait]
+impl Shelf for Downloads {
+    async fn items(&self) -> PortResult<Vec<ShelfItem>> {
+        let found = items(&self.settings.cache);
+        found.map_err(|error| unmet("looking through the downloaded versions", &error))
+    }
+
+    async fn discard(&self, key: &str) -> PortResult<bool> {
+        let mut uses = self.in_use.hold();
+        let place = self.settings.cache.join(key);
+        if !is_sum(key) || uses.is_used(&key.to_owned()) || !place.is_dir() {
+            return Ok(false);
+        }
+        let removed = tempfile::Builder::new()
+            .prefix(INCOMING)
+            .tempdir_in(&self.settings.cache)
+            .and_then(|gone| std::fs::rename(&place, gone.path().join(key)));
+        removed.map_err(|error| unmet("removing a downloaded version", &error))?;
+        Ok(true)
+    }
+}
+
+/// What is kept, by the notes of which archive has which sum.
+fn items(cache: &Path) -> io::Result<Vec<ShelfItem>> {
+    let mut names = HashMap::new();
+    let mut sums = Vec::new();
+    for entry in std::fs::read_dir(cache)? {
+        let Ok(name) = entry?.file_name().into_string() else {
+            continue;
+        };
+        if is_sum(&name) {
+            sums.push(name);
+        } else if let Some(archive) = name.strip_suffix(".sha256") {
+            let sum = std::fs::read_to_string(cache.join(&name)).unwrap_or_default();
+            names.insert(sum, archive.to_owned());
+        }
+    }
+    let item = |sum: String| {
+        let dir = cache.join(&sum);
+        Ok(ShelfItem {
+            what: names.get(&sum).unwrap_or(&sum).clone(),
+            bytes: size(&dir)?,
+            used_at: touched(&dir.join(USED)),
+            key: sum,
+        })
+    };
+    sums.into_iter().map(item).collect()
 }
 
 /// One archive of a release.

@@ -27,6 +27,8 @@ pub(super) enum Step {
     Show,
     /// `apply`.
     Apply,
+    /// `force-unlock`.
+    ForceUnlock,
 }
 
 impl Step {
@@ -38,6 +40,7 @@ impl Step {
             Self::Plan => "planning",
             Self::Show => "reading the plan of",
             Self::Apply => "applying",
+            Self::ForceUnlock => "forcing the state lock open of",
         };
         format!("{verb} {} in workspace {}", stack.name, stack.workspace)
     }
@@ -59,6 +62,16 @@ pub(super) fn unmet(doing: &str, error: &io::Error) -> PortError {
         system: SYSTEM,
         doing: doing.to_owned(),
         said: format!("the bot's own directories can't be used: {error}"),
+        kind: PortErrorKind::Unavailable { retry_after: None },
+    }
+}
+
+/// The work on the bot's own files did not come to its end.
+pub(super) fn ended_early(doing: &str, error: &tokio::task::JoinError) -> PortError {
+    PortError {
+        system: SYSTEM,
+        doing: doing.to_owned(),
+        said: format!("the work did not come to its end: {error}"),
         kind: PortErrorKind::Unavailable { retry_after: None },
     }
 }
@@ -186,6 +199,16 @@ impl fmt::Display for Held<'_> {
              if nothing is at work there any more, `terraform force-unlock {id}`"
         )
     }
+}
+
+/// A text in one line, up to where it tells of a lock.
+pub(super) fn in_words(text: &str) -> String {
+    let words: Vec<&str> = text
+        .lines()
+        .take_while(|line| !line.contains("Lock Info:"))
+        .flat_map(str::split_whitespace)
+        .collect();
+    words.join(" ")
 }
 
 /// The first error, and how many more there are.

@@ -9,7 +9,9 @@
 mod credentials;
 mod download;
 mod failure;
+mod force_unlock;
 mod places;
+mod providers;
 mod settings;
 mod state_lock;
 mod text;
@@ -18,21 +20,22 @@ mod ui;
 mod work;
 
 use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use slipway_core::config::ToolVersion;
 use slipway_core::ports::{
-    AppliedPlan, ChosenTool, Initialised, PlanFile, PortResult, Terraform, TerraformError,
+    AppliedPlan, ChosenTool, Initialised, PlanFile, PortResult, Shelf, Terraform, TerraformError,
     TerraformJob, ToolError, ToolRequest,
 };
-use tokio::sync::Mutex;
 
 pub use credentials::CredentialsBy;
 pub use download::DownloadSettings;
 pub use settings::{TerraformSettings, Timeouts};
 
 use download::Downloads;
-use failure::{Step, bare, invalid, not_begun};
+use failure::{Step, bare, invalid, not_begun, unmet};
+use providers::ProviderCache;
 use tool::Toolbox;
 use work::Work;
 
@@ -44,23 +47,39 @@ const ANSWER_LIMIT: usize = 64 * 1024;
 pub struct TerraformCli {
     settings: TerraformSettings,
     toolbox: Toolbox,
-    /// The plugin cache is not safe for several inits at a time
-    /// (Terraform documentation, "Provider Plugin Cache").
-    one_init: Mutex<()>,
+    downloads: Option<Arc<Downloads>>,
+    providers: Option<Arc<ProviderCache>>,
 }
 
 impl TerraformCli {
     /// Takes its settings; nothing is run yet.
     ///
     /// # Errors
-    /// When the directory for downloads can't be made.
+    /// When the directories for downloads and providers can't be made.
     pub fn new(settings: TerraformSettings) -> PortResult<Self> {
         let downloads = settings.download.clone().map(Downloads::open).transpose()?;
+        let downloads = downloads.map(Arc::new);
+        let shelf = downloads.clone();
+
+        let providers = match &settings.provider_cache {
+            Some(dir) => ProviderCache::open(&settings, dir)
+                .map_err(|error| unmet("preparing to cache providers", &error))?,
+            None => None,
+        };
         Ok(Self {
             settings,
             toolbox: Toolbox::new(downloads),
-            one_init: Mutex::new(()),
+            downloads: shelf,
+            providers: providers.map(Arc::new),
         })
+    }
+
+    /// What it keeps and could fetch again: downloaded versions, and providers.
+    #[must_use]
+    pub fn shelves(&self) -> Vec<Arc<dyn Shelf>> {
+        let downloads = self.downloads.clone().map(|shelf| shelf as Arc<dyn Shelf>);
+        let providers = self.providers.clone().map(|shelf| shelf as Arc<dyn Shelf>);
+        downloads.into_iter().chain(providers).collect()
     }
 
     /// What the program of the settings is, for a check at start.
@@ -80,14 +99,7 @@ impl Terraform for TerraformCli {
 
     async fn init(&self, job: &TerraformJob<'_>) -> Result<Initialised, TerraformError> {
         let work = Work::begin(&self.settings, job, Step::Init).map_err(bare)?;
-        let _turn = match self.settings.plugin_cache {
-            Some(_) => tokio::select! {
-                turn = self.one_init.lock() => Some(turn),
-                () = job.stop.asked() => return Err(bare(not_begun(Step::Init, job))),
-            },
-            None => None,
-        };
-        work.init().await?;
+        work.init(self.providers.as_ref()).await?;
         let made_workspace = work.select_workspace().await?;
         Ok(Initialised { made_workspace })
     }
@@ -121,6 +133,15 @@ impl Terraform for TerraformCli {
             return Err(bare(not_begun(Step::Apply, job)));
         }
         work.apply(&plan).await
+    }
+
+    async fn force_unlock(&self, job: &TerraformJob<'_>, id: &str) -> Result<(), TerraformError> {
+        let work = Work::begin(&self.settings, job, Step::ForceUnlock).map_err(bare)?;
+        work.check_workspace(Step::ForceUnlock).await?;
+        if job.stop.is_asked() {
+            return Err(bare(not_begun(Step::ForceUnlock, job)));
+        }
+        work.force_unlock(id).await
     }
 }
 

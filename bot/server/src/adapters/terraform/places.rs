@@ -1,10 +1,11 @@
 //! The directories and files of one job, and that none of them lies outside the worktree.
 
-use std::fs::{DirBuilder, Permissions};
-use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::fs::{DirBuilder, OpenOptions, Permissions};
+use std::io::{ErrorKind, Write as _};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt as _, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use slipway_core::dependency_lock::{self, LockedProvider};
 use slipway_core::ports::{ERRORED_STATE, PortResult, TerraformJob};
 
 use super::failure::{invalid, unmet};
@@ -12,6 +13,9 @@ use super::failure::{invalid, unmet};
 /// A provider is reached by a socket in `TMPDIR`, `plugin` and up to ten digits; a socket's path
 /// ends at 107 bytes (unix(7)).
 const LONGEST_TMP: usize = 107 - "/plugin4294967295".len();
+
+/// A longer lock file is not read for what is cached of it.
+const LONGEST_LOCK_FILE: u64 = 1024 * 1024;
 
 /// The directories and files of one job, all absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub(super) struct Places {
     pub(super) data: PathBuf,
     /// The plan file.
     pub(super) plan: PathBuf,
+    /// A CLI configuration of the bot's own, for an init.
+    pub(super) config: PathBuf,
     scratch: PathBuf,
 }
 
@@ -54,6 +60,7 @@ impl Places {
             tmp: scratch.join("tmp"),
             data: scratch.join("data"),
             plan: scratch.join("plan.tfplan"),
+            config: scratch.join("terraformrc"),
             scratch,
         };
         if places.tmp.as_os_str().len() > LONGEST_TMP {
@@ -74,6 +81,45 @@ impl Places {
                 .map_err(|error| unmet(doing, &error))?;
         }
         Ok(places)
+    }
+
+    /// The run's own directory: gone when the run is over.
+    pub(super) fn scratch(&self) -> &Path {
+        &self.scratch
+    }
+
+    /// The lock file of the root module, which may not be there.
+    pub(super) fn lock_file(&self) -> PathBuf {
+        self.dir.join(dependency_lock::FILE_NAME)
+    }
+
+    /// The providers that it names.
+    pub(super) fn locked_providers(&self) -> Vec<LockedProvider> {
+        let path = self.lock_file();
+        let is_short = |path: &Path| {
+            std::fs::metadata(path)
+                .is_ok_and(|meta| meta.is_file() && meta.len() < LONGEST_LOCK_FILE)
+        };
+        if !is_short(&path) {
+            return Vec::new();
+        }
+        std::fs::read_to_string(&path)
+            .map_or_else(|_| Vec::new(), |text| dependency_lock::providers(&text))
+    }
+
+    /// Writes the CLI configuration. An operator's may hold tokens.
+    pub(super) fn write_config(&self, text: &str) -> std::io::Result<()> {
+        match std::fs::remove_file(&self.config) {
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        let mut options = OpenOptions::new();
+        let mut file = options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&self.config)?;
+        file.write_all(text.as_bytes())
     }
 
     /// Moves a state that could not be written to the backend to a place that outlives the

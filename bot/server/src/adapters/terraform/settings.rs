@@ -55,8 +55,8 @@ pub struct TerraformSettings {
     /// How long Terraform may take to end by itself after it was interrupted. It finishes the
     /// resources in hand and writes the state in that time; what is killed leaves a locked state.
     pub grace: Duration,
-    /// `TF_PLUGIN_CACHE_DIR`, shared by all runs; inits take turns when it is set.
-    pub plugin_cache: Option<PathBuf>,
+    /// Where providers are kept for all runs, if they are.
+    pub provider_cache: Option<PathBuf>,
     /// `TF_CLI_CONFIG_FILE`, for a provider mirror.
     pub cli_config: Option<PathBuf>,
     /// How it comes by the credentials of its role.
@@ -75,7 +75,7 @@ impl Default for TerraformSettings {
             download: None,
             timeouts: Timeouts::default(),
             grace: Duration::from_secs(300),
-            plugin_cache: None,
+            provider_cache: None,
             cli_config: None,
             credentials: CredentialsBy::default(),
             extra_env: Vec::new(),
@@ -113,9 +113,6 @@ impl TerraformSettings {
         }
         env.insert("HOME".into(), home.into());
         env.insert("TMPDIR".into(), tmp.into());
-        if let Some(cache) = &self.plugin_cache {
-            env.insert("TF_PLUGIN_CACHE_DIR".into(), cache.into());
-        }
         if let Some(config) = &self.cli_config {
             env.insert("TF_CLI_CONFIG_FILE".into(), config.into());
         }

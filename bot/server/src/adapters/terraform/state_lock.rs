@@ -13,7 +13,8 @@ pub(super) fn find(diagnostics: &[Diagnostic]) -> Option<StateLock> {
         .find_map(|diagnostic| read(&diagnostic.detail))
 }
 
-fn read(detail: &str) -> Option<StateLock> {
+/// The lock that a text tells of.
+pub(super) fn read(detail: &str) -> Option<StateLock> {
     let (_, block) = detail.split_once("Lock Info:")?;
     let value = |key: &str| {
         block

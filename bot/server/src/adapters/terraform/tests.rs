@@ -18,6 +18,8 @@ use tokio::sync::{Notify, mpsc};
 use super::places::Places;
 use super::*;
 
+mod providers;
+
 const SECRET: &str = "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY";
 const TOKEN: &str = "IQoJb3JpZ2luX2VjEXAMPLE+session/token==";
 

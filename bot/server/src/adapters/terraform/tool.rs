@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::fs::Metadata;
 use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use slipway_core::config::{Tool, ToolVersion};
@@ -27,7 +27,7 @@ const MOST_FILES: usize = 1000;
 /// All the ways to a program.
 #[derive(Debug)]
 pub(super) struct Toolbox {
-    downloads: Option<Downloads>,
+    downloads: Option<Arc<Downloads>>,
     /// What programs said that they are, as long as they are the same files. Only a cache.
     known: Mutex<HashMap<PathBuf, (Stamp, ToolVersion)>>,
 }
@@ -49,7 +49,7 @@ struct Installed {
 }
 
 impl Toolbox {
-    pub(super) fn new(downloads: Option<Downloads>) -> Self {
+    pub(super) fn new(downloads: Option<Arc<Downloads>>) -> Self {
         Self {
             downloads,
             known: Mutex::default(),

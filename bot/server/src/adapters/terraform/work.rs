@@ -2,13 +2,17 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use slipway_core::plan::Diagnostic;
-use slipway_core::ports::{AppliedPlan, ERRORED_STATE, PortResult, TerraformError, TerraformJob};
+use slipway_core::ports::{
+    AppliedPlan, ERRORED_STATE, PortErrorKind, PortResult, TerraformError, TerraformJob,
+};
 
 use super::credentials::{self, CredentialsBy, Door};
 use super::failure::{self, Step, bare, invalid, no_door, not_run, unmet};
 use super::places::Places;
+use super::providers::ProviderCache;
 use super::settings::TerraformSettings;
 use super::ui::Ui;
 use super::{ANSWER_LIMIT, text};
@@ -45,18 +49,54 @@ impl<'a> Work<'a> {
         })
     }
 
-    /// `init`.
-    pub(super) async fn init(&self) -> Result<(), TerraformError> {
+    /// `init`, with what is cached of the providers that the stack's lock file names.
+    pub(super) async fn init(
+        &self,
+        cache: Option<&Arc<ProviderCache>>,
+    ) -> Result<(), TerraformError> {
+        // Before: Terraform may write a lock file of its own, which nobody has reviewed.
+        let locked = self.places.locked_providers();
+        let Some(cache) = cache.filter(|_| !locked.is_empty()) else {
+            return self.init_from(None).await;
+        };
+        let offer = cache.offer(&locked, self.places.scratch());
+        let config = (!offer.is_empty()).then(|| cache.config(&offer));
+        if let Some(config) = &config {
+            self.job.log.line(&format!(
+                "providers from the bot's cache: {}",
+                offer.names()
+            ));
+            self.places
+                .write_config(config)
+                .map_err(|error| bare(unmet(&Step::Init.doing(self.job.stack), &error)))?;
+        }
+        match self
+            .init_from(config.as_ref().map(|_| &*self.places.config))
+            .await
+        {
+            Err(error) if config.is_some() && is_about_providers(&error) => {
+                let again = "once more without the bot's cache of providers";
+                self.job.log.line(again);
+                cache.prove(offer).await;
+                self.init_from(None).await?;
+            }
+            done => done?,
+        }
+        cache.keep(self.places.data.join("providers"), locked).await;
+        Ok(())
+    }
+
+    async fn init_from(&self, config: Option<&Path>) -> Result<(), TerraformError> {
         let mut args = words(&["init", "-input=false", "-no-color"]);
         // A committed lock file says which providers were reviewed; without one there is nothing
         // to hold Terraform to.
-        if self.places.dir.join(".terraform.lock.hcl").is_file() {
+        if self.places.lock_file().is_file() {
             args.push("-lockfile=readonly".into());
         }
         for config in &self.job.stack.backend_config {
             args.push(format!("-backend-config={config}").into());
         }
-        self.tell(args, Step::Init, &mut |_| {}).await
+        self.tell(args, Step::Init, config, &mut |_| {}).await
     }
 
     /// Selects the workspace, and makes it if there is none; true if it was made.
@@ -71,7 +111,7 @@ impl<'a> Work<'a> {
         // Both Terraform and OpenTofu say so (`command/workspace_select.go`, `envCreated`).
         let mut look =
             |line: &str| is_made |= line.starts_with("Created and switched to workspace");
-        self.tell(words(&select), Step::Workspace, &mut look)
+        self.tell(words(&select), Step::Workspace, None, &mut look)
             .await?;
         Ok(is_made)
     }
@@ -174,6 +214,7 @@ impl<'a> Work<'a> {
         &self,
         args: Vec<OsString>,
         step: Step,
+        config: Option<&Path>,
         look: &mut (dyn FnMut(&str) + Send),
     ) -> Result<(), TerraformError> {
         let mut errors = text::ErrorText::default();
@@ -186,7 +227,9 @@ impl<'a> Work<'a> {
                 errors.push(line);
             }
         };
-        let ended = self.run(args, Stdout::Lines, step, &mut on_line).await?;
+        let ended = self
+            .run_with(config, args, Stdout::Lines, step, &mut on_line)
+            .await?;
         self.failure(step, &ended, errors.diagnostics())
             .map_or(Ok(()), Err)
     }
@@ -207,8 +250,20 @@ impl<'a> Work<'a> {
         }
     }
 
-    async fn run(
+    pub(super) async fn run(
         &self,
+        args: Vec<OsString>,
+        stdout: Stdout,
+        step: Step,
+        on_line: OnLine<'_>,
+    ) -> Result<Ended, TerraformError> {
+        self.run_with(None, args, stdout, step, on_line).await
+    }
+
+    /// With another CLI configuration than the operator's, if there is one.
+    async fn run_with(
+        &self,
+        config: Option<&Path>,
         args: Vec<OsString>,
         stdout: Stdout,
         step: Step,
@@ -217,7 +272,7 @@ impl<'a> Work<'a> {
         let timeouts = &self.settings.timeouts;
         let (timeout, line) = match step {
             Step::Init => (timeouts.init, LINE_LIMIT),
-            Step::Workspace | Step::Show => (timeouts.show, LINE_LIMIT),
+            Step::Workspace | Step::Show | Step::ForceUnlock => (timeouts.show, LINE_LIMIT),
             Step::Plan => (timeouts.plan, UI_LINE_LIMIT),
             Step::Apply => (timeouts.apply, UI_LINE_LIMIT),
         };
@@ -226,13 +281,17 @@ impl<'a> Work<'a> {
             self.redactor.learn(credentials::secrets(&given));
         }
         let door = self.door(step).await?;
+        let mut env = self
+            .settings
+            .environment(&self.places, &session, door.as_ref());
+        if let Some(config) = config {
+            env.push(("TF_CLI_CONFIG_FILE".into(), config.into()));
+        }
         let invocation = Invocation {
             program: self.program.clone(),
             args,
             dir: self.places.dir.clone(),
-            env: self
-                .settings
-                .environment(&self.places, &session, door.as_ref()),
+            env,
             limits: Limits {
                 timeout,
                 grace: self.settings.grace,
@@ -261,8 +320,12 @@ impl<'a> Work<'a> {
         }
     }
 
+    pub(super) fn log(&self, line: &str) {
+        self.job.log.line(line);
+    }
+
     /// What went wrong, unless it ended as it should.
-    fn failure(
+    pub(super) fn failure(
         &self,
         step: Step,
         ended: &Ended,
@@ -274,6 +337,16 @@ impl<'a> Work<'a> {
     }
 }
 
-fn words(words: &[&str]) -> Vec<OsString> {
+/// Whether Terraform could not have the providers that it wanted. It has no codes: "Failed to install
+/// provider", "Failed to query available provider packages".
+fn is_about_providers(error: &TerraformError) -> bool {
+    error.error.kind != PortErrorKind::Stopped
+        && error
+            .diagnostics
+            .iter()
+            .any(|d| d.summary.contains("provider"))
+}
+
+pub(super) fn words(words: &[&str]) -> Vec<OsString> {
     words.iter().map(Into::into).collect()
 }

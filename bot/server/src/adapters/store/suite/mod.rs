@@ -56,6 +56,7 @@ mod sqlite {
             a_thousand_deliveries_are_no_burden;
         starting:
             the_oldest_run_starts_first_and_each_once,
+            a_state_lock_is_forced_open_beside_no_other_run_of_the_stack,
             racing_applies_have_one_winner_and_then_wait_in_line,
             a_run_waits_for_the_success_of_those_it_needs,
             a_run_waits_for_its_moment_and_its_second_step,

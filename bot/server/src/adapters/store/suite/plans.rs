@@ -5,7 +5,7 @@ use slipway_core::ids::PrNumber;
 use slipway_core::intent::Intent;
 use slipway_core::run::Move;
 
-use super::world::{World, apply, at, id, plan, start};
+use super::world::{World, apply, at, force_unlock, id, plan, start};
 
 /// Which of the first nine runs have plan files that are needed.
 async fn needed(world: &World, made_after: Timestamp) -> Vec<u128> {
@@ -44,6 +44,14 @@ pub(super) async fn a_plan_file_is_needed_until_it_is_of_no_use(world: World) {
     world.take_all(at(15)).await;
     assert_eq!(needed(&world, at(100)).await, [1, 4]);
     world.end(5, Move::Refuse, at(16)).await;
+    assert_eq!(needed(&world, at(9)).await, [2, 4]);
+
+    // So has forcing the state lock open.
+    world
+        .decide(at(17), &[start(force_unlock(1, "eks"))], &[7])
+        .await;
+    world.take_all(at(17)).await;
+    world.end(7, Move::Succeed, at(17)).await;
     assert_eq!(needed(&world, at(9)).await, [2, 4]);
 
     // One that was begun has, whatever came of it.

@@ -9,7 +9,8 @@ use slipway_core::intent::Intent;
 use slipway_core::run::{Move, RunState};
 
 use super::world::{
-    LEASE, World, after, apply, at, by, deploy, id, lock, plan, repo, start, target, worker,
+    LEASE, World, after, apply, at, by, deploy, force_unlock, id, lock, plan, repo, start, target,
+    worker,
 };
 
 pub(super) async fn the_oldest_run_starts_first_and_each_once(world: World) {
@@ -44,6 +45,37 @@ pub(super) async fn the_oldest_run_starts_first_and_each_once(world: World) {
     }
     let distinct: BTreeSet<_> = taken.iter().collect();
     assert_eq!((taken.len(), distinct.len()), (30, 30));
+}
+
+pub(super) async fn a_state_lock_is_forced_open_beside_no_other_run_of_the_stack(world: World) {
+    // Its own plans and applies hold the lock by right.
+    for (run, other) in [(1, plan(1, "eks")), (2, apply(1, "eks"))] {
+        world.decide(at(0), &[start(other)], &[run]).await;
+        world.take_all(at(1)).await;
+        let both = [start(force_unlock(2, "eks")), start(force_unlock(2, "db"))];
+        world.decide(at(2), &both, &[10 * run, 10 * run + 1]).await;
+        assert_eq!(world.take_all(at(3)).await, [id(10 * run + 1)]);
+        world.end(run, Move::Succeed, at(4)).await;
+        // That the stack is another pull request's does not matter.
+        assert_eq!(world.take_all(at(5)).await, [id(10 * run)]);
+        // Nor does anything begin beside it.
+        let late = [start(plan(1, "eks")), start(apply(1, "eks"))];
+        world
+            .decide(at(6), &late, &[100 * run, 100 * run + 1])
+            .await;
+        assert_eq!(world.take_all(at(7)).await, []);
+        world.end(10 * run, Move::Succeed, at(8)).await;
+        world.end(10 * run + 1, Move::Succeed, at(8)).await;
+        let late = [id(100 * run), id(100 * run + 1)];
+        assert_eq!(world.take_all(at(9)).await, late);
+        world.end(100 * run, Move::Succeed, at(10)).await;
+        world.end(100 * run + 1, Move::Succeed, at(10)).await;
+    }
+    // Who has claimed the environment may be the one at work.
+    let claim = Intent::Lock(lock(target("dev", None), "ben", Some(9)));
+    let intents = [claim, start(force_unlock(2, "eks"))];
+    world.decide(at(13), &intents, &[7]).await;
+    assert_eq!(world.take_all(at(14)).await, []);
 }
 
 pub(super) async fn racing_applies_have_one_winner_and_then_wait_in_line(world: World) {

@@ -19,8 +19,8 @@ use slipway_core::ports::{
     TakenRun, Touched, WorkerId,
 };
 use slipway_core::run::{
-    ApplyWork, DeployWork, ImageToDeploy, Move, PlanToApply, PlanWork, RunOrder, RunState, Trigger,
-    Work,
+    ApplyWork, DeployWork, ForceUnlockWork, ImageToDeploy, Move, PlanToApply, PlanWork, RunOrder,
+    RunState, Trigger, Work,
 };
 use slipway_core::spec::{AwsAccess, ServiceSpec, StackSpec};
 
@@ -142,6 +142,18 @@ pub(super) fn apply(pr: u64, name: &str) -> NewRun {
             stack: stack(name),
             aws: access(),
             plan: PlanToApply::Saved(id(99)),
+        }),
+    ))
+}
+
+pub(super) fn force_unlock(pr: u64, name: &str) -> NewRun {
+    queued(order(
+        pr,
+        Work::ForceUnlock(ForceUnlockWork {
+            stack: stack(name),
+            aws: access(),
+            id: "4d4d2c61-1".into(),
+            seen: None,
         }),
     ))
 }

@@ -233,6 +233,38 @@ async fn a_version_is_fetched_once_and_kept_under_its_sum() {
 }
 
 #[tokio::test]
+async fn a_version_is_removed_when_no_run_uses_it() {
+    let world = World::new().await;
+    let archive = zipped(&[("terraform", &script("Terraform v1.9.8\non linux_amd64"))]);
+    world.publish(&archive);
+    let bot = world.bot();
+    world.choose(&bot, "1.9.8").await.unwrap();
+    let [shelf] = &*bot.shelves() else {
+        panic!("one shelf")
+    };
+    let [item] = &*shelf.items().await.unwrap() else {
+        panic!("one version")
+    };
+    assert_eq!(item.what, named(ZIP));
+    assert_eq!(item.key, sum(&archive));
+    assert!(item.bytes > 0 && item.used_at > jiff::Timestamp::UNIX_EPOCH);
+    // The worktree of the run is there yet.
+    assert!(!shelf.discard(&item.key).await.unwrap());
+    assert!(!shelf.discard("../own").await.unwrap());
+
+    let [shelf] = &*world.bot().shelves() else {
+        panic!("one shelf")
+    };
+    assert!(shelf.discard(&item.key).await.unwrap());
+    assert!(!shelf.discard(&item.key).await.unwrap());
+    assert!(shelf.items().await.unwrap().is_empty());
+    // It is downloaded again.
+    world.shelf.asked();
+    world.choose(&world.bot(), "1.9.8").await.unwrap();
+    assert_eq!(world.shelf.asked().len(), 2);
+}
+
+#[tokio::test]
 async fn opentofu_has_its_own_names() {
     let world = World::new().await;
     let archive = zipped(&[("tofu", &script("OpenTofu v1.9.0\non linux_amd64"))]);
