@@ -10,6 +10,7 @@ mod harness;
 
 mod agreement;
 mod applying;
+mod attacks;
 mod bot;
 mod budget;
 mod codeowners;
@@ -27,6 +28,7 @@ mod locks;
 mod merging;
 mod mid_apply;
 mod modules;
+mod moves;
 mod plan_files;
 mod planning;
 mod plans;
