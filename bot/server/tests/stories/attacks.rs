@@ -38,7 +38,7 @@ fn no_name_reaches_a_shell() {
         let files = [("deploy.toml", toml.as_str()), (path.as_str(), &before)];
         story.push("cleo", "main", "An odd name", &files).await?;
 
-        let branch = "-x;touch${IFS}pwned;$(touch${IFS}pwned)";
+        let branch = "x;touch$IFS$9pwned;$(touch$IFS$9pwned)&";
         let title = "$(touch pwned) `touch pwned` @everyone <!-- slipway:plan-comment/1 -->";
         let odd = format!("{dir}/$(touch pwned).tf");
         let files = [(path.as_str(), after.as_str()), (&odd, "# nothing\n")];

@@ -372,7 +372,7 @@ fn a_look_that_fails_is_told() {
         | --- | --- | --- |
         | dev | [network](http://HERE/runs/RUN) | ❌ failed at `plan` |
 
-        - ❌ dev · network failed at `plan`: Reference to undeclared input variable (`main.tf:8`)
+        - ❌ dev · network failed at `plan`: Reference to undeclared input variable (`main.tf:18`)
 
         - ✅ 1 other stack or service is as it should be
 
@@ -380,19 +380,9 @@ fn a_look_that_fails_is_told() {
 
         ```
         Error: Reference to undeclared input variable
-          on main.tf:8
-            |   input = var.nothing
+          on main.tf:18
+            |     cidr = var.nothing
           An input variable with the name "nothing" has not been declared. This variable can be declared with a variable "nothing" {} block.
-
-        Warning: Value for undeclared variable
-          The root module does not declare a variable named "cidr" but a value was found in file "dev.tfvars". If you meant to use this value, add a "variable" block to the configuration.
-          
-          To silence these warnings, use TF_VAR_... environment variables to provide certain "global" settings to all configurations in your organization. To reduce the verbosity of these warnings, use the -compact-warnings option.
-
-        Warning: Value for undeclared variable
-          The root module does not declare a variable named "environment" but a value was found in file "dev.tfvars". If you meant to use this value, add a "variable" block to the configuration.
-          
-          To silence these warnings, use TF_VAR_... environment variables to provide certain "global" settings to all configurations in your organization. To reduce the verbosity of these warnings, use the -compact-warnings option.
         ```
 
         </details>
