@@ -2,7 +2,7 @@
 //!
 //! [`Plan::parse`] reads `terraform show -json PLANFILE`. Values that Terraform marks as sensitive
 //! are gone after that one function: a parsed plan can be stored and shown. Everything else here
-//! works on the parsed form and may not ask for the JSON again; but for [`documents`], which is for
+//! works on the parsed form and may not ask for the JSON again; but for `documents`, which is for
 //! policies alone.
 
 pub mod diagnostics;
