@@ -122,13 +122,13 @@ fn apply_in(
         {
             gates.push(Gate { row, waits: None });
         }
-        // After the merge a stale plan is no obstacle: see `what_to_apply`.
         if let PlanState::Provisional(waits_for) = state
             && !waits_for.keys().all(|needed| names.contains(needed))
         {
             let row = provisional_row(env, &stack.name, waits_for);
             gates.push(Gate { row, waits: None });
         }
+        // After the merge a stale plan is no obstacle: see `what_to_apply`.
         if let PlanState::Not(row, again) = state
             && !(merged && *again == Again::Yes)
         {
