@@ -5,6 +5,7 @@
 
 pub mod adapters;
 pub mod bells;
+pub mod capacity;
 pub mod cli;
 pub mod gather;
 pub mod intake;

@@ -1,6 +1,7 @@
 //! The only file that names every adapter: from settings to a process that serves and works.
 
 mod artifacts;
+mod isolation;
 mod scratch;
 
 use std::net::SocketAddr;
@@ -27,9 +28,11 @@ use crate::adapters::terraform::{
     CredentialsBy, DownloadSettings, TerraformCli, TerraformSettings, Timeouts,
 };
 use crate::bells::Bells;
+use crate::capacity::Capacity;
 use crate::gather::Gather;
 use crate::intake::{self, Intake};
 use crate::ports::Ports;
+use crate::process::Bubblewrap;
 use crate::reporter::Reporter;
 use crate::runner::Runner;
 use crate::secrets::{Secrets, Vault};
@@ -123,13 +126,19 @@ impl Slipway {
             .await
             .with_context(|| format!("listening on {}", settings.listen))?;
         let address = listener.local_addr()?;
+        let capacity = Capacity::here(settings.limits.terraform_runs);
+        tracing::info!(
+            terraform_runs = capacity.runs,
+            bound = %capacity.bound,
+            "so many runs of Terraform at a time"
+        );
         let worker = Arc::new(Worker {
             id: WorkerId(format!("{:032x}", rand::random::<u128>())),
             runner: Arc::new(Runner::new(
                 ports.clone(),
                 gather.clone(),
                 Arc::clone(&bells),
-                settings.limits.terraform_runs,
+                capacity.runs,
                 data_dir,
                 settings.artifacts.keep_plans,
             )),
@@ -267,6 +276,7 @@ async fn ports(
     let source = GitSource::new(GitSettings::in_dir(data_dir.join("git")));
     let git = source.version().await?;
     source.clean().await?;
+    let isolation = isolation::of(settings).await?;
     let terraform = TerraformCli::new(TerraformSettings {
         program: settings.terraform.program.clone(),
         versions_dir: settings.terraform.versions_dir.clone(),
@@ -288,11 +298,12 @@ async fn ports(
             TerraformCredentials::Endpoint => CredentialsBy::Endpoint,
             TerraformCredentials::Environment => CredentialsBy::Environment,
         },
+        isolation: isolation.clone(),
         extra_env: settings.terraform.env.clone().into_iter().collect(),
     })?;
     let terraform_version = terraform.version().await?.named();
     tracing::info!(git, terraform = terraform_version, "the tools are there");
-    let renderer = renderer(settings, data_dir).await?;
+    let renderer = renderer(settings, data_dir, isolation).await?;
     let artifacts = artifacts::open(settings, secrets, data_dir)?;
     artifacts.tidy().context("tidying the plan files up")?;
     scratch::clear(data_dir).context("removing what killed runs left in clear text")?;
@@ -332,10 +343,15 @@ fn downloads(settings: &Settings, data_dir: &std::path::Path) -> Option<Download
 
 /// A bot whose services are plain YAML needs no kubectl: without one it starts, and refuses what it
 /// can't render.
-async fn renderer(settings: &Settings, data_dir: &std::path::Path) -> anyhow::Result<KustomizeCli> {
+async fn renderer(
+    settings: &Settings,
+    data_dir: &std::path::Path,
+    isolation: Option<Arc<Bubblewrap>>,
+) -> anyhow::Result<KustomizeCli> {
     let renderer = KustomizeCli::new(KustomizeSettings {
         program: settings.kubernetes.kustomize.clone(),
         scratch: data_dir.join("kustomize"),
+        isolation,
     })
     .context("making the directory for renderings")?;
     match renderer.version().await {

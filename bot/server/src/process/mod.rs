@@ -3,11 +3,15 @@
 //! A program is started by its argument list, never through a shell, in a process group of its own
 //! and with exactly the environment that it is given. Whatever it prints, however much, memory
 //! stays bounded, and no line leaves here with a secret or a control character in it. Nothing that
-//! it started in its group outlives it, also when the caller gives up waiting.
+//! it started in its group outlives it, also when the caller gives up waiting. Where it is given a
+//! [`View`], it sees nothing else of the machine, and nothing at all that it started outlives it.
 //!
 //! What a program means by its output and exit code is not known here.
 
+mod advice;
+mod confined;
 mod group;
+mod inside;
 mod lines;
 mod output;
 mod program;
@@ -28,6 +32,7 @@ use slipway_core::ports::Stop;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
+pub use confined::{Bubblewrap, NoIsolation, View};
 pub use program::{MissingProgram, SEARCH_PATH, find};
 pub use redact::Redactor;
 
@@ -58,6 +63,8 @@ pub struct Invocation {
     pub stdout: Stdout,
     /// What must not be seen in its output.
     pub redactor: Redactor,
+    /// What it sees of the machine, if not all.
+    pub view: Option<View>,
 }
 
 /// How long a program may take and how long its lines may be.
@@ -180,6 +187,15 @@ impl How {
             (None, signal) => Self::Signal(signal.unwrap_or_default()),
         }
     }
+
+    /// How a program ended inside bubblewrap, which tells its end by a signal as shells do: as 128 and
+    /// the signal's number. No program that is run here has such exit codes of its own.
+    fn inside(self) -> Self {
+        match self {
+            Self::Exit(code) if Signal::try_from(code - 128).is_ok() => Self::Signal(code - 128),
+            other => other,
+        }
+    }
 }
 
 impl fmt::Display for How {
@@ -219,8 +235,8 @@ impl Invocation {
     /// When it can't be started, or prints more than [`Stdout::Bytes`] allows. A program that
     /// fails is no error here: see [`Ended::how`].
     pub async fn run(&self, stop: &dyn Stop, on_line: OnLine<'_>) -> Result<Ended, RunError> {
-        let mut child = self.spawn()?;
-        let group = Group::led_by(&child)?;
+        let mut child = self.spawn().await?;
+        let group = Group::led_by(&child, self.view.is_some())?;
         let out = child.stdout.take();
         let err = child.stderr.take();
 
@@ -244,21 +260,33 @@ impl Invocation {
         };
         let (status, cut_short) = exit?;
         let (stdout, tail) = output.finish();
+        let how = How::of(status);
         Ok(Ended {
-            how: How::of(status),
+            how: self.view.as_ref().map_or(how, |_| how.inside()),
             cut_short,
             stdout,
             tail,
         })
     }
 
-    fn spawn(&self) -> Result<Child, RunError> {
+    async fn spawn(&self) -> Result<Child, RunError> {
         // Otherwise "not found" could mean the directory as well as the program.
         if !self.dir.is_dir() {
             return Err(RunError::NoDirectory(self.dir.clone()));
         }
-        Command::new(&self.program)
-            .args(&self.args)
+        let mut command = match &self.view {
+            None => {
+                let mut command = Command::new(&self.program);
+                command.args(&self.args);
+                command
+            }
+            Some(view) => {
+                let mut command = Command::new(view.program());
+                command.args(view.args(&self.program, &self.args, &self.dir));
+                command
+            }
+        };
+        command
             .current_dir(&self.dir)
             .env_clear()
             .envs(self.env.iter().map(|(name, value)| (name, value)))
@@ -266,12 +294,15 @@ impl Invocation {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
             .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|source| RunError::Start {
-                program: self.program.clone(),
-                source,
-            })
+            .kill_on_drop(true);
+        let started = match &self.view {
+            None => command.spawn(),
+            Some(view) => view.launch(command).await,
+        };
+        started.map_err(|source| RunError::Start {
+            program: self.program.clone(),
+            source,
+        })
     }
 }
 
@@ -288,10 +319,19 @@ async fn end(
         () = stop.asked() => CutShort::Stopped,
         () = tokio::time::sleep(limits.timeout) => CutShort::TimedOut(limits.timeout),
     };
+    // Before, there is nobody who could end in order, and nothing that was begun.
+    let has_begun = tokio::select! {
+        biased;
+        status = child.wait() => return Ok((status?, Some(cut_short))),
+        begun = timeout(TERM_GRACE, group.begun()) => begun.is_ok(),
+    };
     for (signal, patience) in [
         (Signal::SIGINT, limits.grace),
         (Signal::SIGTERM, TERM_GRACE),
     ] {
+        if !has_begun {
+            break;
+        }
         group.signal(signal);
         if let Ok(status) = timeout(patience, child.wait()).await {
             return Ok((status?, Some(cut_short)));

@@ -47,6 +47,7 @@ fn shell(script: &str) -> Invocation {
         },
         stdout: Stdout::Lines,
         redactor: Redactor::default(),
+        view: None,
     }
 }
 

@@ -170,6 +170,8 @@ struct SoFar {
     digest: Option<slipway_core::ids::Digest>,
     step: Option<StepName>,
     effect_begun: bool,
+    /// What Terraform left behind when it was stopped.
+    left: Option<String>,
 }
 
 impl Runner {
@@ -405,7 +407,9 @@ impl Hand<'_> {
             },
         };
         if so_far.effect_begun {
-            stopped.what = format!("{} in the middle of its effect", stopped.what);
+            let left = so_far.left.as_ref().map(|left| format!(": {left}"));
+            let left = left.unwrap_or_default();
+            stopped.what = format!("{} in the middle of its effect{left}", stopped.what);
             stopped.fix = "look at what was done before you go on: see the run's log".to_owned();
         }
         let release = self.broken_release(&so_far);

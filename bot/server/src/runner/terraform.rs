@@ -276,6 +276,8 @@ impl Workplace<'_> {
 
     fn halt(&self, error: TerraformError) -> Halt {
         if error.error.kind == PortErrorKind::Stopped {
+            self.hand
+                .remember(|so_far| so_far.left = Some(error.error.said));
             return Halt::Stopped;
         }
         if error.diagnostics.iter().any(|d| d.summary == STALE) {

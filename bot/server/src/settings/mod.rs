@@ -4,6 +4,7 @@
 //! named as a [`Secret`], and read by `secrets` at the start. The commented example in `slipway.example.toml` is
 //! the reference, and a test parses it.
 
+mod isolation;
 mod pattern;
 mod secret;
 mod size;
@@ -19,6 +20,7 @@ use serde::Deserialize;
 use slipway_core::config::parse_duration;
 use url::Url;
 
+pub use self::isolation::Isolation;
 pub use self::pattern::RepoPattern;
 pub use self::secret::{AwsSecret, Secret};
 pub use self::tools::Mirror;
@@ -162,6 +164,12 @@ pub struct TerraformSettings {
     pub cli_config: Option<PathBuf>,
     /// How it comes by the credentials of its role.
     pub credentials: TerraformCredentials,
+    /// What keeps code of repositories apart from the rest of the machine.
+    pub isolation: Isolation,
+    /// bubblewrap; looked up in `PATH` if it is a bare name.
+    pub bubblewrap: PathBuf,
+    /// What isolated code may read besides.
+    pub readable: Vec<PathBuf>,
     /// Further variables for its environment. They reach code of pull requests: no secrets.
     pub env: BTreeMap<String, String>,
 }
@@ -177,6 +185,9 @@ impl Default for TerraformSettings {
             provider_cache: true,
             cli_config: None,
             credentials: TerraformCredentials::default(),
+            isolation: Isolation::default(),
+            bubblewrap: PathBuf::from("bwrap"),
+            readable: Vec::new(),
             env: BTreeMap::new(),
         }
     }
@@ -237,8 +248,8 @@ impl Default for ArtifactSettings {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Limits {
-    /// Terraform processes at once.
-    pub terraform_runs: usize,
+    /// Terraform processes at once; what cores and memory of the machine allow if nothing is said.
+    pub terraform_runs: Option<usize>,
     /// Runs in hand at once, those that wait for an image or a rollout included.
     pub runs: usize,
     /// The longest that `terraform init` may take.
@@ -280,7 +291,7 @@ impl Default for Limits {
     fn default() -> Self {
         let minutes = |n: u64| Duration::from_secs(60 * n);
         Self {
-            terraform_runs: std::thread::available_parallelism().map_or(2, usize::from),
+            terraform_runs: None,
             runs: 64,
             init_timeout: minutes(10),
             plan_timeout: minutes(30),
@@ -353,7 +364,7 @@ impl Settings {
             "github.allow names no repository: add \"owner/*\" or \"owner/name\""
         );
         ensure!(
-            settings.limits.terraform_runs > 0,
+            settings.limits.terraform_runs != Some(0),
             "limits.terraform_runs must be at least 1"
         );
         ensure!(settings.limits.runs > 0, "limits.runs must be at least 1");
@@ -371,6 +382,7 @@ impl Settings {
             );
         }
         tools::check(&self.terraform)?;
+        isolation::check(self)?;
         for (name, secret) in self.secrets() {
             if let Secret::Aws(secret) = secret
                 && secret.region(self.aws.region.as_deref()).is_none()
@@ -469,6 +481,14 @@ mod tests {
         assert_eq!(
             settings.terraform.credentials,
             TerraformSettings::default().credentials
+        );
+        assert_eq!(
+            settings.terraform.isolation,
+            TerraformSettings::default().isolation
+        );
+        assert_eq!(
+            settings.terraform.bubblewrap,
+            TerraformSettings::default().bubblewrap
         );
         assert_eq!(
             settings.artifacts.keep_plans,

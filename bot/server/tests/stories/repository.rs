@@ -109,6 +109,7 @@ impl Place {
         let renderer = KustomizeCli::new(KustomizeSettings {
             program: harness::program("KUBECTL", "kubectl")?,
             scratch: self.dir.path().join("kustomize"),
+            isolation: None,
         })?;
         let root = root();
         let render = Render {

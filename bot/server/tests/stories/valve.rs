@@ -28,12 +28,13 @@ impl Valve {
         };
         let script = format!(
             "#!/bin/sh\n\
-             [ \"$1\" = version ] || /usr/bin/env >>'{dir}/environments'\n\
+             [ \"$1\" = version ] || {{ /usr/bin/env >>'{dir}/environments'; }} 2>/dev/null\n\
              at='{dir}'/\"$1\"\n\
              if [ -p \"$at\" ]; then\n\
              \x20 exec 9>\"$at.pid\"; echo $$ >&9; exec 9>&-\n\
              \x20 read -r _ <\"$at\"\n\
              fi\n\
+             if [ -f \"$at.first\" ]; then . \"$at.first\"; fi\n\
              exec '{terraform}' \"$@\"\n",
             dir = dir.display(),
             terraform = terraform.display(),
@@ -47,6 +48,17 @@ impl Valve {
     /// What the bot runs.
     pub(crate) fn program(&self) -> PathBuf {
         self.dir.join("terraform")
+    }
+
+    /// Each Terraform with this word runs this script first.
+    pub(crate) fn first(&self, word: &str, script: &str) -> anyhow::Result<()> {
+        let path = self.dir.join(format!("{word}.first"));
+        Ok(std::fs::write(path, script)?)
+    }
+
+    /// This script runs in the place of each Terraform with this word.
+    pub(crate) fn instead(&self, word: &str, script: &str) -> anyhow::Result<()> {
+        self.first(word, &format!("{script}\nexit\n"))
     }
 
     /// The environment of every call so far but `version`, one variable a line.

@@ -94,6 +94,7 @@ impl<'a> Git<'a> {
                 limit: ANSWER_LIMIT,
             },
             redactor: call.remote.map(Remote::redactor).unwrap_or_default(),
+            view: None,
         };
         tracing::debug!(?invocation, "running git");
         invocation

@@ -12,6 +12,7 @@ mod failure;
 use std::ffi::OsString;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -20,8 +21,8 @@ use slipway_core::ports::{PortError, PortErrorKind, PortResult, Renderer, Stop};
 use tempfile::TempDir;
 
 use crate::process::{
-    CutShort, Ended, How, Invocation, LINE_LIMIT, Limits, Redactor, RunError, Stdout, Stream,
-    Unstoppable, find,
+    Bubblewrap, CutShort, Ended, How, Invocation, LINE_LIMIT, Limits, Redactor, RunError, Stdout,
+    Stream, Unstoppable, View, find,
 };
 
 use failure::readable;
@@ -52,6 +53,8 @@ pub struct KustomizeSettings {
     pub program: PathBuf,
     /// Where the directories of renderings are made; emptied at start.
     pub scratch: PathBuf,
+    /// What keeps it apart from the rest of the machine, if anything does.
+    pub isolation: Option<Arc<Bubblewrap>>,
 }
 
 /// Runs `kubectl kustomize` or `kustomize build`.
@@ -159,6 +162,8 @@ impl KustomizeCli {
             );
             failed(doing, said, PortErrorKind::NotFound)
         })?;
+        let isolation = self.settings.isolation.as_ref();
+        let view = isolation.map(|it| View::of(it).read(&program).write(room.0.path()));
         let invocation = Invocation {
             program,
             args,
@@ -173,6 +178,7 @@ impl KustomizeCli {
                 limit: OUTPUT_LIMIT,
             },
             redactor: Redactor::default(),
+            view,
         };
         let mut lines = Vec::new();
         let mut keep = |stream, line: &str| {

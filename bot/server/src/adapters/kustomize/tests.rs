@@ -31,6 +31,7 @@ fn cli(program: &Path) -> (TempDir, KustomizeCli) {
     let settings = KustomizeSettings {
         program: program.to_owned(),
         scratch: dir.path().join("scratch"),
+        isolation: None,
     };
     (dir, KustomizeCli::new(settings).unwrap())
 }

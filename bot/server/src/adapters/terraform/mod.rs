@@ -109,6 +109,11 @@ impl Terraform for TerraformCli {
         work.check_workspace(Step::Plan).await?;
         let path = work.plan().await?;
         let json = work.show(&path).await?;
+        // Nothing of the run is at work any more that could put something else there.
+        if !places::is_plain(&path) {
+            let said = "what it left in the place of the plan is no file".to_owned();
+            return Err(bare(invalid(&Step::Plan.doing(job.stack), said)));
+        }
         Ok(PlanFile { path, json })
     }
 

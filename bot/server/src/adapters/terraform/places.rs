@@ -20,6 +20,8 @@ const LONGEST_LOCK_FILE: u64 = 1024 * 1024;
 /// The directories and files of one job, all absolute.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Places {
+    /// The worktree.
+    pub(super) root: PathBuf,
     /// The root module.
     pub(super) dir: PathBuf,
     /// `HOME`.
@@ -55,6 +57,7 @@ impl Places {
         std::fs::set_permissions(&scratch, Permissions::from_mode(0o700))
             .map_err(|error| unmet(doing, &error))?;
         let places = Self {
+            root,
             dir,
             home: scratch.join("home"),
             tmp: scratch.join("tmp"),
@@ -127,6 +130,10 @@ impl Places {
     pub(super) fn rescue_state(&self) -> bool {
         let from = self.dir.join(ERRORED_STATE);
         let to = self.scratch.join(ERRORED_STATE);
+        if from.symlink_metadata().is_ok() && !is_plain(&from) {
+            tracing::error!("what stands in the place of a state that was left behind is no file");
+            return false;
+        }
         // Scratch and worktree may be different file systems: copy, then remove.
         match std::fs::copy(&from, &to).and_then(|_| std::fs::remove_file(&from)) {
             Ok(()) => true,
@@ -137,6 +144,12 @@ impl Places {
             }
         }
     }
+}
+
+/// Whether this is a file, and no link on the way to it leads elsewhere. The bot sees more of the machine than
+/// the code that has been at work there.
+pub(super) fn is_plain(path: &Path) -> bool {
+    path.is_file() && path.canonicalize().is_ok_and(|real| real == path)
 }
 
 /// The real paths of a worktree and of a root module in it.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use slipway_core::ports::{PortError, PortErrorKind, PortResult, Session};
@@ -11,7 +12,7 @@ use super::credentials::{self, CredentialsBy, Door, OTHER_IDENTITIES};
 use super::download::DownloadSettings;
 use super::failure::SYSTEM;
 use super::places::Places;
-use crate::process::{SEARCH_PATH, find};
+use crate::process::{Bubblewrap, SEARCH_PATH, find};
 
 /// How long each of Terraform's commands may take.
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +62,8 @@ pub struct TerraformSettings {
     pub cli_config: Option<PathBuf>,
     /// How it comes by the credentials of its role.
     pub credentials: CredentialsBy,
+    /// What keeps it apart from the rest of the machine, if anything does.
+    pub isolation: Option<Arc<Bubblewrap>>,
     /// More variables, set by whoever operates the bot: a proxy, a longer `PATH`. They go before
     /// the defaults but never before the credentials, and none that names another identity in AWS
     /// is passed on. A provider sees them all: no secrets here.
@@ -78,6 +81,7 @@ impl Default for TerraformSettings {
             provider_cache: None,
             cli_config: None,
             credentials: CredentialsBy::default(),
+            isolation: None,
             extra_env: Vec::new(),
         }
     }

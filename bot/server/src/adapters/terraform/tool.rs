@@ -17,7 +17,7 @@ use super::download::Downloads;
 use super::failure::{invalid, not_run, unmet};
 use super::places::module;
 use super::settings::TerraformSettings;
-use crate::process::{Invocation, LINE_LIMIT, Limits, Redactor, Stdout, Unstoppable};
+use crate::process::{Invocation, LINE_LIMIT, Limits, Redactor, Stdout, Unstoppable, View};
 
 /// A longer file is not read for its `required_version`.
 const LONGEST_FILE: u64 = 1024 * 1024;
@@ -192,6 +192,7 @@ pub(super) async fn ask(settings: &TerraformSettings, program: &Path) -> PortRes
     let home = tempfile::tempdir().map_err(|error| unmet(doing, &error))?;
     let mut env = settings.base_environment(home.path(), home.path());
     env.insert("TF_DATA_DIR".into(), home.path().join("data").into());
+    let isolation = settings.isolation.as_ref();
     let invocation = Invocation {
         program: program.to_owned(),
         args: vec!["version".into()],
@@ -206,6 +207,7 @@ pub(super) async fn ask(settings: &TerraformSettings, program: &Path) -> PortRes
             limit: ANSWER_LIMIT,
         },
         redactor: Redactor::default(),
+        view: isolation.map(|it| View::of(it).read(program).write(home.path())),
     };
     let ended = invocation
         .run(&Unstoppable, &mut |_, _| {})

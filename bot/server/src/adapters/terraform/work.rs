@@ -16,7 +16,9 @@ use super::providers::ProviderCache;
 use super::settings::TerraformSettings;
 use super::ui::Ui;
 use super::{ANSWER_LIMIT, text};
-use crate::process::{Ended, Invocation, LINE_LIMIT, Limits, OnLine, Redactor, Stdout, Stream};
+use crate::process::{
+    Ended, Invocation, LINE_LIMIT, Limits, OnLine, Redactor, Stdout, Stream, View,
+};
 
 /// Lines of the machine-readable UI are read whole up to this length: outputs come in one line.
 const UI_LINE_LIMIT: usize = 4 * 1024 * 1024;
@@ -299,12 +301,26 @@ impl<'a> Work<'a> {
             },
             stdout,
             redactor: self.redactor.clone(),
+            view: self.view(),
         };
         tracing::debug!(?invocation, "running Terraform");
         invocation
             .run(self.job.stop, on_line)
             .await
             .map_err(|error| bare(not_run(&step.doing(self.job.stack), &error)))
+    }
+
+    /// What it may see of the machine, where not all: the worktree and the scratch directory of this
+    /// run, and to read its program, providers that are kept, and what the operator names.
+    fn view(&self) -> Option<View> {
+        let settings = self.settings;
+        let isolation = settings.isolation.as_ref()?;
+        let view = [&settings.provider_cache, &settings.cli_config]
+            .into_iter()
+            .flatten()
+            .fold(View::of(isolation), |view, path| view.read(path));
+        let (root, scratch) = (&self.places.root, self.places.scratch());
+        Some(view.read(&self.program).write(root).write(scratch))
     }
 
     /// Where the process asks for its credentials, if it does; open as long as it is kept.

@@ -143,6 +143,37 @@ async fn it_is_filled_once_and_serves_when_the_source_is_gone() {
     assert_eq!(program.metadata().unwrap().mode() & 0o777, 0o555);
 }
 
+mod in_bubblewrap {
+    use super::*;
+    use crate::process::Bubblewrap;
+
+    #[tokio::test]
+    async fn the_cache_is_filled_and_serves() {
+        #[expect(clippy::disallowed_methods, reason = "tests are told by their runner")]
+        let told = std::env::var_os("BUBBLEWRAP").unwrap_or_else(|| "bwrap".into());
+        let real = terraform().canonicalize().unwrap();
+        let readable = vec![real.parent().unwrap().to_owned()];
+        let bubblewrap = Bubblewrap::new(Path::new(&told), readable).unwrap();
+        let cache = tempfile::tempdir().unwrap();
+        let cli = TerraformCli::new(TerraformSettings {
+            isolation: Some(Arc::new(bubblewrap)),
+            ..caching(cache.path())
+        })
+        .unwrap();
+        let lock = locked().await;
+        cli.init(&stocked(Some(&lock)).job()).await.unwrap();
+        assert_eq!(entries(cache.path()).len(), 1);
+        let second = bare_of(&lock);
+        cli.init(&second.job()).await.unwrap();
+        assert!(second.log.text().contains(SERVED));
+        let link = std::fs::read_link(installed(&second)).unwrap();
+        assert!(link.starts_with(cache.path()), "{link:?}");
+        // What was installed is found again, and is what the lock file names.
+        cli.init(&second.job()).await.unwrap();
+        assert_eq!(entries(cache.path()).len(), 1);
+    }
+}
+
 #[tokio::test]
 async fn many_inits_fill_a_cold_cache_at_once() {
     let cache = tempfile::tempdir().unwrap();
