@@ -12,7 +12,7 @@ use crate::ids::{
     CommentId, CommitSha, DeliveryId, Digest, EnvName, IssueNumber, Login, PrNumber, RunId,
     ServiceName, StackName,
 };
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Planned};
 use crate::ports::StateLock;
 use crate::spec::{AwsAccess, ServiceSpec, StackSpec};
 
@@ -345,6 +345,17 @@ pub fn transition(from: RunState, mv: Move) -> Result<RunState, IllegalMove> {
         (S::Unconfirmed | S::Queued, Move::Skip) => Ok(S::Skipped),
         (S::Running, Move::Interrupt) => Ok(S::Interrupted),
         (from, mv) => Err(IllegalMove { from, mv }),
+    }
+}
+
+impl Run {
+    /// What a plan came to, if it succeeded.
+    #[must_use]
+    pub fn planned(&self) -> Option<&Planned> {
+        match (self.state, &self.outcome) {
+            (RunState::Succeeded, Some(Outcome::Planned(planned))) => Some(planned),
+            _ => None,
+        }
     }
 }
 
