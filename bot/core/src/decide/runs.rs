@@ -7,6 +7,7 @@ use crate::facts::{Facts, PullFacts, Release};
 use crate::gates::Candidate;
 use crate::ids::{CommitSha, EnvName, Login, PrNumber, StackName};
 use crate::outcome::{Outcome, Planned};
+use crate::plan_flags::PlanFlags;
 use crate::ports::StateLock;
 use crate::run::{
     ApplyWork, DeployWork, ForceUnlockWork, ImageToDeploy, PlanToApply, PlanWork, Rollback, Run,
@@ -68,6 +69,7 @@ impl Draft<'_> {
             base_ref: pr.pull.base_ref.clone(),
             base: pr.base.clone(),
             held_by: None,
+            flags: PlanFlags::default(),
         });
         Some(self.order(&env.name, Some(pr), &pr.pull.head, asker, work))
     }
@@ -87,6 +89,7 @@ impl Draft<'_> {
             stack: StackSpec::new(stack, &env.name),
             aws: AwsAccess::new(env, role),
             plan,
+            flags: PlanFlags::default(),
         });
         Some(self.order(&env.name, Some(pr), commit, asker, work))
     }
@@ -192,6 +195,20 @@ pub(super) fn latest_plan<'f>(
     stack: &StackName,
 ) -> Option<&'f Run> {
     latest(facts, env, stack, |work| matches!(work, Work::Plan(_)))
+}
+
+/// The latest plan run of a stack in an environment that was made without flags.
+pub(super) fn latest_full_plan<'f>(
+    facts: &'f Facts,
+    env: &EnvName,
+    stack: &StackName,
+) -> Option<&'f Run> {
+    latest(
+        facts,
+        env,
+        stack,
+        |work| matches!(work, Work::Plan(work) if work.flags.is_none()),
+    )
 }
 
 /// What a plan run came to, if it succeeded.
