@@ -138,6 +138,11 @@ fn the_shipped_example_is_valid() {
                 },
             ],
             overrides: [],
+            destroy: [
+                User(
+                    Login(ana),
+                ),
+            ],
         },
     }
     "#);
@@ -247,6 +252,7 @@ fn what_is_left_out_is_filled_in() {
                         Admin,
                     ],
                     overrides: [],
+                    destroy: [],
                 },
             },
         ],
