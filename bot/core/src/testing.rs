@@ -517,6 +517,7 @@ fn kit(number: u32, name: &str, work: Work) -> RunKit {
             trigger: Trigger::Comment(COMMENT),
             cause: cause("before"),
             not_before: None,
+            frozen: None,
             work,
         },
         state: RunState::Queued,
