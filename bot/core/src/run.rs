@@ -60,8 +60,11 @@ pub struct RunOrder {
     pub trigger: Trigger,
     /// The delivery that caused it; runs of one cause are reported together.
     pub cause: DeliveryId,
-    /// Not to be started before this moment (a window that opens later).
+    /// Not to be started before this moment (a window that opens later, the end of a freeze).
     pub not_before: Option<Timestamp>,
+    /// The freeze that kept it from starting at once, in a line of Markdown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<String>,
     /// The work itself.
     pub work: Work,
 }

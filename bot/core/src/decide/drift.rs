@@ -282,6 +282,7 @@ impl Looker<'_> {
             trigger: self.trigger,
             cause: draft.cause.clone(),
             not_before: None,
+            frozen: None,
             work,
         }
     }

@@ -49,6 +49,7 @@ impl Draft<'_> {
             trigger: asker.trigger,
             cause: self.cause.clone(),
             not_before: None,
+            frozen: None,
             work,
         }
     }
