@@ -55,6 +55,11 @@ const LOOKED_UP: [&str; 22] = [
     "/etc/ssl/openssl.cnf",
 ];
 
+/// All of the machine that can be read inside, whoever runs there.
+pub fn system() -> impl Iterator<Item = &'static Path> {
+    SYSTEM.into_iter().chain(LOOKED_UP).map(Path::new)
+}
+
 /// What bubblewrap takes away.
 const APART: [&str; 9] = [
     "--unshare-user",
@@ -223,9 +228,7 @@ impl View {
         }
         all.extend(["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp"].map(Into::into));
         for path in &self.readable {
-            let is_seen = ["/usr", "/bin", "/sbin", "/lib", "/lib64"]
-                .iter()
-                .any(|system| path.starts_with(system));
+            let is_seen = SYSTEM.iter().any(|system| path.starts_with(system));
             if !is_seen && path.exists() {
                 bind(&mut all, "--ro-bind", path);
             }

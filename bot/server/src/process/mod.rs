@@ -32,7 +32,7 @@ use slipway_core::ports::Stop;
 use tokio::process::{Child, Command};
 use tokio::time::timeout;
 
-pub use confined::{Bubblewrap, NoIsolation, View};
+pub use confined::{Bubblewrap, NoIsolation, View, system};
 pub use program::{MissingProgram, SEARCH_PATH, find};
 pub use redact::Redactor;
 

@@ -6,6 +6,7 @@ use anyhow::ensure;
 use serde::Deserialize;
 
 use super::{Secret, Settings};
+use crate::process;
 
 /// What keeps code of repositories apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -51,9 +52,8 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
 /// Nothing of the bot's own may lie in what isolated code reads, by whatever links.
 pub(super) fn hidden(settings: &Settings, name: &str, path: &Path) -> anyhow::Result<()> {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let system = ["/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc/ssl/certs"].map(Path::new);
     let readable = settings.terraform.readable.iter().map(AsRef::as_ref);
-    for seen in system.into_iter().chain(readable) {
+    for seen in process::system().chain(readable) {
         ensure!(
             !path.starts_with(seen) && !real(path).starts_with(real(seen)),
             "{name}: {} lies in {}, which isolated code can read: put it elsewhere",
