@@ -56,7 +56,7 @@ const LOOKED_UP: [&str; 22] = [
 ];
 
 /// All of the machine that can be read inside, whoever runs there.
-pub fn system() -> impl Iterator<Item = &'static Path> {
+pub fn system<'a>() -> impl Iterator<Item = &'a Path> {
     SYSTEM.into_iter().chain(LOOKED_UP).map(Path::new)
 }
 

@@ -50,7 +50,7 @@ pub(super) fn check(settings: &Settings) -> anyhow::Result<()> {
 }
 
 /// Nothing of the bot's own may lie in what isolated code reads, by whatever links.
-pub(super) fn hidden(settings: &Settings, name: &str, path: &Path) -> anyhow::Result<()> {
+fn hidden(settings: &Settings, name: &str, path: &Path) -> anyhow::Result<()> {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
     let readable = settings.terraform.readable.iter().map(AsRef::as_ref);
     for seen in process::system().chain(readable) {
