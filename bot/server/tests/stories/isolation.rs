@@ -50,7 +50,7 @@ fn thief(story: &Story) -> anyhow::Result<String> {
             database  = fileexists("{database}")
             others    = length(fileset("{other}", "**")) > 0
             mirrors   = length(fileset("{data}/git/mirrors", "**")) > 0
-            processes = length(fileset("/proc", "[0-9]*/environ")) > 8
+            processes = fileexists("/proc/{bot}/environ")
           }}
         }}
         resource "terraform_data" "thief" {{
@@ -66,6 +66,7 @@ fn thief(story: &Story) -> anyhow::Result<String> {
         key = dir.join("app.pem").display(),
         settings = dir.join("slipway.toml").display(),
         database = data.join("slipway.db").display(),
+        bot = std::process::id(),
         other = other.display(),
         data = data.display(),
     ))
