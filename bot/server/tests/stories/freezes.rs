@@ -14,9 +14,8 @@ const FIRST_STACK: &str = "[stacks.network]";
 
 /// A freeze of dev from and to so many hours from now.
 fn freeze(story: &Story, from: i64, to: i64) -> String {
-    let moment = |hours| -> Timestamp {
-        story.world.clock.now() + SignedDuration::from_hours(hours)
-    };
+    let moment =
+        |hours| -> Timestamp { story.world.clock.now() + SignedDuration::from_hours(hours) };
     format!(
         "[[freeze]]\nfrom = \"{:.0}\"\nto = \"{:.0}\"\ntimezone = \"Europe/Berlin\"\n\
          reason = \"The big sale\"\nenvironments = [\"dev\"]\n\n{FIRST_STACK}",
