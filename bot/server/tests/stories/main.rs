@@ -41,6 +41,7 @@ mod rollback;
 mod ship;
 mod state_locks;
 mod summary;
+mod targeted;
 mod valve;
 mod versions;
 mod webhooks;

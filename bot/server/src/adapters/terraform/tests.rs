@@ -402,7 +402,10 @@ async fn a_broken_configuration_is_told_with_file_and_line() {
 
     let world = World::new("resource \"terraform_data\" \"a\" {\n  input = var.none\n}\n");
     cli().init(&world.job()).await.unwrap();
-    let error = cli().plan(&world.job(), &PlanFlags::default()).await.unwrap_err();
+    let error = cli()
+        .plan(&world.job(), &PlanFlags::default())
+        .await
+        .unwrap_err();
     assert_eq!(
         error.diagnostics[0].summary,
         "Reference to undeclared input variable"
