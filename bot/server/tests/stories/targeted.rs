@@ -84,7 +84,7 @@ fn a_part_of_a_stack_is_applied_and_then_the_rest() {
 
         - ℹ️ dev · network: Terraform left changes out of this plan: plan again after its apply
 
-        <details><summary>dev · network: full plan (+1)</summary>
+        <details><summary>dev · network: the plan (+1)</summary>
 
         ```diff
         + terraform_data.by_key["a b"]
@@ -125,7 +125,7 @@ fn a_part_of_a_stack_is_applied_and_then_the_rest() {
         let check = story.check(&story.head(pr), "plan dev").await?;
         insta::assert_snapshot!(story.shown(&check), @r#"
         plan dev: action_required
-        # In part: +1
+        # Made with flags: +1
         ### Plan · `COMMIT` onto `main@COMMIT`
 
         > [!WARNING]
@@ -190,7 +190,7 @@ fn a_part_of_a_stack_is_applied_and_then_the_rest() {
         ### ✅ Applied `COMMIT` in dev · asked for by `ana`
 
         > [!WARNING]
-        > network: **this is a partial apply**, made with `-target=terraform_data.by_key["a b"]`. The stack does not count as applied: `/plan dev network` shows what is left.
+        > dev · network: **this is a partial apply**, made with `-target=terraform_data.by_key["a b"]`. The stack does not count as applied: `/plan dev network` shows what is left.
 
         | stack | outcome |
         | --- | --- |
@@ -200,12 +200,12 @@ fn a_part_of_a_stack_is_applied_and_then_the_rest() {
         "#);
         insta::assert_snapshot!(summary(&story, pr).await?, @"
         slipway: action_required
-        # 1 stack applied in part: /plan dev network
+        # 1 stack not applied in full: /plan dev network
         A plan with flags was applied, which leaves something out. What is left: `/plan dev network`.
 
         | environment | stack | state |
         | --- | --- | --- |
-        | dev | [network](http://HERE/runs/RUN) | applied in part |
+        | dev | [network](http://HERE/runs/RUN) | not applied in full |
         | prod | [network](http://HERE/runs/RUN) | ✅ planned, nothing to apply before the merge |
 
         ---
@@ -214,7 +214,7 @@ fn a_part_of_a_stack_is_applied_and_then_the_rest() {
         ### Plan · `COMMIT` onto `main@COMMIT`
 
         > [!WARNING]
-        > **This is a partial plan** of dev · network, made with `-target=terraform_data.by_key["a b"]`: it had nothing of the rest of the stack. Only `/apply dev network` applies it; `/plan dev network` plans all of the stack.
+        > dev · network: **this is a partial apply**, made with `-target=terraform_data.by_key["a b"]`. The stack does not count as applied: `/plan dev network` shows what is left.
 
         |  | stack | changes |
         | --- | --- | --- |
@@ -327,7 +327,7 @@ fn a_resource_is_replaced_because_somebody_asks_for_it() {
 
         - ⚠️ dev · network **replaces** `terraform_data.one` (because its replacement was requested)
 
-        <details><summary>dev · network: full plan (+1 -1)</summary>
+        <details><summary>dev · network: the plan (+1 -1)</summary>
 
         ```diff
         -/+ terraform_data.one
@@ -371,7 +371,7 @@ fn a_resource_is_replaced_because_somebody_asks_for_it() {
         ### ✅ Applied `COMMIT` in dev · asked for by `ana`
 
         > [!WARNING]
-        > network: **this is an apply with a replacement asked for**, made with `-replace=terraform_data.one`.
+        > dev · network: **this is an apply with a replacement asked for**, made with `-replace=terraform_data.one`.
 
         | stack | outcome |
         | --- | --- |
@@ -430,7 +430,7 @@ fn the_state_alone_is_brought_up_to_date() {
         | dev | [network](http://HERE/runs/RUN) | 2 outputs, **refresh-only** |
         | prod | [network](http://HERE/runs/RUN) | +1 |
 
-        <details><summary>dev · network: full plan (2 outputs)</summary>
+        <details><summary>dev · network: the plan (2 outputs)</summary>
 
         ```diff
         # outputs
@@ -463,7 +463,7 @@ fn the_state_alone_is_brought_up_to_date() {
         ### ✅ Applied `COMMIT` in dev · asked for by `ana`
 
         > [!WARNING]
-        > network: **this is the apply of a refresh-only plan**, made with `-refresh-only`. The stack does not count as applied: `/plan dev network` shows what is left.
+        > dev · network: **this is the apply of a refresh-only plan**, made with `-refresh-only`. The stack does not count as applied: `/plan dev network` shows what is left.
 
         | stack | outcome |
         | --- | --- |
@@ -482,12 +482,12 @@ fn the_state_alone_is_brought_up_to_date() {
         "#);
         insta::assert_snapshot!(summary(&story, pr).await?, @"
         slipway: action_required
-        # 1 stack applied in part: /plan dev network
+        # 1 stack not applied in full: /plan dev network
         A plan with flags was applied, which leaves something out. What is left: `/plan dev network`.
 
         | environment | stack | state |
         | --- | --- | --- |
-        | dev | [network](http://HERE/runs/RUN) | applied in part |
+        | dev | [network](http://HERE/runs/RUN) | not applied in full |
         | prod | [network](http://HERE/runs/RUN) | ✅ planned, nothing to apply before the merge |
 
         ---
@@ -538,7 +538,7 @@ fn a_stack_is_destroyed_only_by_those_who_may() {
         - ⚠️ dev · network **destroys** `terraform_data.one`
         - ⚠️ dev · network **destroys** `terraform_data.vpc`
 
-        <details><summary>dev · network: full plan (-3)</summary>
+        <details><summary>dev · network: the plan (-3)</summary>
 
         ```diff
         - terraform_data.by_key["a b"]
@@ -606,22 +606,22 @@ fn a_stack_is_destroyed_only_by_those_who_may() {
         ### ✅ Applied `COMMIT` in dev · asked for by `ben`
 
         > [!CAUTION]
-        > network: **this is the apply of a destroy plan**, made with `-destroy`. The stack does not count as applied: `/plan dev network` shows what is left.
+        > dev · network: **this is the apply of a destroy plan**, made with `-destroy`. The stack does not count as applied: `/plan dev network` shows what is left.
 
         | stack | outcome |
         | --- | --- |
-        | network | ✅ applied **-3** in N s, in part |
+        | network | ✅ applied **-3** in N s |
 
         as `slipway-apply` in 111111111111 (session `slipway-acme.shop-1-ben`) · 🔒 network in dev for this pull request until it is merged or closed · next: `/plan dev network` · [run](http://HERE/runs/RUN)
         ");
         insta::assert_snapshot!(summary(&story, pr).await?, @"
         slipway: action_required
-        # 1 stack applied in part: /plan dev network
+        # 1 stack not applied in full: /plan dev network
         A plan with flags was applied, which leaves something out. What is left: `/plan dev network`.
 
         | environment | stack | state |
         | --- | --- | --- |
-        | dev | [network](http://HERE/runs/RUN) | applied in part |
+        | dev | [network](http://HERE/runs/RUN) | not applied in full |
         | prod | [network](http://HERE/runs/RUN) | ✅ planned, nothing to apply before the merge |
 
         ---
@@ -743,12 +743,12 @@ fn a_merge_after_a_partial_apply_plans_in_full() {
         // The merge would do what nobody has seen by itself: that is told before it.
         insta::assert_snapshot!(summary(&story, pr).await?, @"
         slipway: action_required
-        # 1 stack applied in part: /plan dev network
+        # 1 stack not applied in full: /plan dev network
         A plan with flags was applied, which leaves something out. What is left: `/plan dev network`.
 
         | environment | stack | state |
         | --- | --- | --- |
-        | dev | [network](http://HERE/runs/RUN) | applied in part |
+        | dev | [network](http://HERE/runs/RUN) | not applied in full |
         | prod | [network](http://HERE/runs/RUN) | ✅ planned, nothing to apply before the merge |
 
         ---

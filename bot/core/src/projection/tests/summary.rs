@@ -332,7 +332,8 @@ fn a_partial_apply_is_never_green_by_itself() {
             .run(at(planned(3, "network", "dev", 1).flags(flags), 50, 49));
         let to_apply = "Some(ActionRequired): 1 stack to apply before the merge: /apply dev";
         assert_eq!(title(&looked), to_apply, "{flags}");
-        let applied_in_part = "Some(ActionRequired): 1 stack applied in part: /plan dev network";
+        let applied_in_part =
+            "Some(ActionRequired): 1 stack not applied in full: /plan dev network";
         let done = looked.run(at(applied(4, "network", "dev", 3).flags(flags), 40, 39));
         assert_eq!(title(&done), applied_in_part, "{flags}");
         // A full plan that was made meanwhile has not seen it; one that is made now will.
