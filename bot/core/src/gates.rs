@@ -5,6 +5,7 @@
 
 mod codeowners;
 pub mod drift;
+pub(crate) mod freeze;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -581,6 +582,7 @@ pub fn for_apply(env: &Environment, facts: &Facts, asked: Asked) -> Vec<Gate> {
         None => gates.push(gone()),
     }
     gates.extend(window(env, facts.now));
+    gates.extend(freeze::freeze(env, facts.now));
     gates.push(lock(
         &env.name,
         facts.actor.as_ref().map(|actor| &actor.login),
@@ -614,6 +616,7 @@ pub fn for_deploy(
     }
     gates.extend(order(env, service, what, facts));
     gates.extend(window(env, facts.now));
+    gates.extend(freeze::freeze(env, facts.now));
     gates.push(lock(
         &env.name,
         facts.actor.as_ref().map(|actor| &actor.login),
@@ -625,7 +628,8 @@ pub fn for_deploy(
     gates
 }
 
-/// The gates of a rollback: only a right and the lock. Going back must be possible at any hour.
+/// The gates of a rollback: only a right and the lock. Going back must be possible at any hour, in a
+/// freeze too.
 #[must_use]
 pub fn for_rollback(env: &Environment, facts: &Facts) -> Vec<Gate> {
     vec![

@@ -5,6 +5,7 @@
 //! environment, a file or the network: its `Cargo.toml` names no crate that could. The effects
 //! that a decision asks for are described as values and reached through the traits in [`ports`].
 
+pub mod applies;
 pub mod codeowners;
 pub mod command;
 pub mod config;

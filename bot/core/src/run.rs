@@ -12,7 +12,7 @@ use crate::ids::{
     CommentId, CommitSha, DeliveryId, Digest, EnvName, IssueNumber, Login, PrNumber, RunId,
     ServiceName, StackName,
 };
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Planned};
 use crate::plan_flags::PlanFlags;
 use crate::ports::StateLock;
 use crate::spec::{AwsAccess, ServiceSpec, StackSpec};
@@ -60,8 +60,11 @@ pub struct RunOrder {
     pub trigger: Trigger,
     /// The delivery that caused it; runs of one cause are reported together.
     pub cause: DeliveryId,
-    /// Not to be started before this moment (a window that opens later).
+    /// Not to be started before this moment (a window that opens later, the end of a freeze).
     pub not_before: Option<Timestamp>,
+    /// The freeze that kept it from starting at once, in a line of Markdown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<String>,
     /// The work itself.
     pub work: Work,
 }
@@ -352,6 +355,17 @@ pub fn transition(from: RunState, mv: Move) -> Result<RunState, IllegalMove> {
         (S::Unconfirmed | S::Queued, Move::Skip) => Ok(S::Skipped),
         (S::Running, Move::Interrupt) => Ok(S::Interrupted),
         (from, mv) => Err(IllegalMove { from, mv }),
+    }
+}
+
+impl Run {
+    /// What a plan came to, if it succeeded.
+    #[must_use]
+    pub fn planned(&self) -> Option<&Planned> {
+        match (self.state, &self.outcome) {
+            (RunState::Succeeded, Some(Outcome::Planned(planned))) => Some(planned),
+            _ => None,
+        }
     }
 }
 

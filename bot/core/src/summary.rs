@@ -8,13 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::applies::apply_of;
 use crate::config::{Config, Environment, PullRequest, Stack};
 use crate::facts::{ConfigFacts, Facts, ProposedConfig, PullFacts};
 use crate::ids::{CommitSha, EnvName, RunId, StackName};
 use crate::in_part;
 use crate::outcome::{Outcome, Planned};
 use crate::policy::{self, Override};
-use crate::run::{PlanToApply, Run, RunState, Work};
+use crate::run::{Run, RunState};
 use crate::stacks;
 
 /// The name of the check run, as branch protection knows it.
@@ -184,7 +185,7 @@ fn state<'r>(
         (RunState::Unconfirmed | RunState::Queued | RunState::Running, _) => StackState::UnderWay,
         (RunState::Cancelled | RunState::Superseded, _) => StackState::NotPlanned,
         (RunState::Succeeded, Some(Outcome::Planned(planned))) => {
-            let apply = runs.iter().find(|run| is_apply_of(run, plan));
+            let apply = apply_of(runs, &plan.id);
             let run = apply.unwrap_or(plan);
             let ruling = planned.policy.as_ref();
             let policy = policy::gate(env, stack, head, ruling, overrides);
@@ -200,13 +201,6 @@ fn state<'r>(
         _ => StackState::PlanFailed,
     };
     (state, Some(plan))
-}
-
-fn is_apply_of(run: &Run, plan: &Run) -> bool {
-    matches!(
-        &run.order.work,
-        Work::Apply(work) if work.plan == PlanToApply::Saved(plan.id.clone())
-    )
 }
 
 fn of_plan(env: &Environment, planned: &Planned, apply: Option<&Run>, denied: bool) -> StackState {

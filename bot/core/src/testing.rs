@@ -518,6 +518,7 @@ fn kit(number: u32, name: &str, work: Work) -> RunKit {
             trigger: Trigger::Comment(COMMENT),
             cause: cause("before"),
             not_before: None,
+            frozen: None,
             work,
         },
         state: RunState::Queued,

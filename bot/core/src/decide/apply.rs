@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::runs::{apply_of, environments, latest_plan, planned};
+use super::runs::{environments, latest_plan};
 use super::{Ask, Draft, dependencies, flagged, plan};
+use crate::applies::apply_of;
 use crate::config::{Config, Environment, Stack};
 use crate::facts::{Facts, PullFacts, PullState};
 use crate::gates::{self, Asked, Gate, Verdicts};
@@ -284,7 +285,7 @@ pub(super) fn reviewed<'f>(
             && run.order.env == *env
             && run.order.stack() == Some(stack)
             && run.order.commit == pr.pull.head
-            && planned(run).is_some()
+            && run.planned().is_some()
             // A plan with flags is not what a merge would do.
             && in_part::flags(run).is_none()
     })
@@ -342,7 +343,7 @@ pub(super) fn plan_state<'f>(
     if !run.state.is_final() {
         return PlanState::Not(row("under way".to_owned(), "wait for it to end"), Again::No);
     }
-    let Some(planned) = planned(run) else {
+    let Some(planned) = run.planned() else {
         return PlanState::Not(
             row(
                 run.state.as_str().to_owned(),
@@ -354,7 +355,7 @@ pub(super) fn plan_state<'f>(
     let rest = |state: &str| {
         flagged::rest(env, stack, run, state).map(|row| PlanState::Not(row, Again::Yes))
     };
-    match apply_of(facts, run) {
+    match apply_of(&facts.store.runs, &run.id) {
         Some(apply) if apply.state == RunState::Succeeded && !in_part::covers_all(run) => {
             rest("applied").unwrap_or(PlanState::Applied)
         }
@@ -463,7 +464,7 @@ fn policy_row(
     stack: &Stack,
     run: &Run,
 ) -> Option<GateRow> {
-    let ruling = planned(run)?.policy.as_ref();
+    let ruling = run.planned()?.policy.as_ref();
     let overrides = &facts.store.overrides;
     policy::gate(env, stack, &pr.pull.head, ruling, overrides)
 }

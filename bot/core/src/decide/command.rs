@@ -6,13 +6,14 @@ use super::{
     rollback,
 };
 use crate::command::{self, Command, LockId, Parsed, RunPrefix};
+use crate::config::{Environment, Freeze};
 use crate::facts::{ConfigFacts, Facts, Permission};
 use crate::gates::{self, Operation};
 use crate::ids::{CommentId, DeliveryId, EnvName};
 use crate::intent::Decision;
 use crate::ports::Reaction;
 use crate::projection::lock_rows;
-use crate::report::board::{BoardRow, LiveRelease, board};
+use crate::report::board::{BoardRow, FreezeRow, LiveRelease, board};
 use crate::report::evidence::ReleaseRef;
 use crate::report::markdown::{code, text};
 use crate::report::refusal::{GateRow, refusal};
@@ -105,6 +106,22 @@ pub(super) fn run(ask: Ask<'_>, command: &Command) -> Decision {
     }
 }
 
+/// The freezes that are not over, in each environment the first of them.
+fn freezes(ask: Ask<'_>) -> Vec<FreezeRow> {
+    let now = ask.facts.now;
+    let of = |env: &Environment| {
+        let mut coming: Vec<&Freeze> = env.freezes.iter().filter(|f| f.to() > now).collect();
+        coming.sort_by_key(|freeze| freeze.from());
+        let row = |freeze: &Freeze| FreezeRow {
+            env: env.name.clone(),
+            words: gates::freeze::words(freeze),
+            holds: freeze.holds(now),
+        };
+        coming.into_iter().take(3).map(row).collect::<Vec<_>>()
+    };
+    ask.config.environments.iter().flat_map(of).collect()
+}
+
 /// `/where`.
 fn on_where(ask: Ask<'_>) -> Decision {
     let facts = ask.facts;
@@ -143,7 +160,7 @@ fn on_where(ask: Ask<'_>) -> Decision {
     }
     let locks = lock_rows(&facts.store.locks, &facts.store.active, facts.now);
     ask.answer(
-        board(&rows, &locks, None),
+        board(&rows, &freezes(ask), &locks, None),
         Reaction::Rocket,
         "the board was asked for",
     )

@@ -3,14 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::apply::{PlanState, plan_state};
-use super::runs::{apply_of, latest_plan};
+use super::runs::latest_plan;
+use crate::applies::applied_by;
 use crate::config::{Config, Stack};
 use crate::facts::{Facts, PullFacts};
 use crate::ids::{EnvName, StackName};
 use crate::in_part;
 use crate::report::markdown::code;
 use crate::report::refusal::GateRow;
-use crate::run::RunState;
 use crate::stacks;
 
 /// The gates of a stack: one for each stack before it, however many lie between, that this pull
@@ -58,7 +58,7 @@ fn look(
     let was_applied = standing.is_some_and(|plan| {
         plan.order.commit == pr.pull.head
             && in_part::covers_all(plan)
-            && apply_of(facts, plan).is_some_and(|apply| apply.state == RunState::Succeeded)
+            && applied_by(&facts.store.runs, &plan.id).is_some()
     });
     if was_applied {
         return Some(open("is applied"));

@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::runs::{apply_of, planned};
 use super::{Decision, Draft, config};
+use crate::applies::apply_of;
 use crate::command::{self, Command, Parsed};
 use crate::config::{Config, Environment, Service, Stack};
 use crate::facts::{ActorFacts, ConfigFacts, DriftFacts, DriftTurn, Facts, Release};
@@ -282,6 +282,7 @@ impl Looker<'_> {
             trigger: self.trigger,
             cause: draft.cause.clone(),
             not_before: None,
+            frozen: None,
             work,
         }
     }
@@ -468,7 +469,7 @@ impl<'a> OnIssue<'a> {
     /// The gate of policies, if it is closed. Nobody overrides them here.
     fn denied(&self, stack: &Stack, run: &Run) -> Option<GateRow> {
         let (env, head) = (self.looker.env, &self.looker.drift.tip);
-        let ruling = planned(run)?.policy.as_ref();
+        let ruling = run.planned()?.policy.as_ref();
         policy::gate(env, stack, head, ruling, &[]).filter(|row| !row.open)
     }
 
@@ -480,7 +481,7 @@ impl<'a> OnIssue<'a> {
         anew: impl Fn(String) -> Standing<'a>,
     ) -> Standing<'a> {
         let facts = self.facts;
-        let Some(planned): Option<&Planned> = planned(run) else {
+        let Some(planned): Option<&Planned> = run.planned() else {
             return anew("without a plan".to_owned());
         };
         if run.order.commit != self.looker.drift.tip {
@@ -504,7 +505,7 @@ impl<'a> OnIssue<'a> {
             }
         }
         // A plan file whose apply was begun is spent: Terraform itself would call it stale.
-        match apply_of(facts, run) {
+        match apply_of(&facts.store.runs, &run.id) {
             Some(apply) if apply.started_at.is_some() && apply.state != RunState::Refused => {
                 anew(format!("its apply {}", apply.state.as_str()))
             }

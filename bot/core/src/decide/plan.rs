@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::runs::{Asker, active_of, environments, latest_full_plan, latest_plan, planned};
+use super::runs::{Asker, active_of, environments, latest_full_plan, latest_plan};
 use super::{Ask, Draft, config, flagged, proposal, summary};
 use crate::config::{Config, Environment};
 use crate::facts::{ConfigFacts, Facts, PullFacts, PullState};
@@ -217,7 +217,7 @@ pub(super) fn start(
             && old.order.commit == pr.pull.head
             && matches!(&old.order.work, Work::Plan(work) if is_onto(work, pr))
         {
-            if !anew && (planned(old).is_some() || !old.state.is_final()) {
+            if !anew && (old.planned().is_some() || !old.state.is_final()) {
                 continue;
             }
             if !old.state.is_final() {

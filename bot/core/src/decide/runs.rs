@@ -6,12 +6,11 @@ use crate::config::{Config, Environment, OnFailure, Service, Stack};
 use crate::facts::{Facts, PullFacts, Release};
 use crate::gates::Candidate;
 use crate::ids::{CommitSha, EnvName, Login, PrNumber, StackName};
-use crate::outcome::{Outcome, Planned};
 use crate::plan_flags::PlanFlags;
 use crate::ports::StateLock;
 use crate::run::{
     ApplyWork, DeployWork, ForceUnlockWork, ImageToDeploy, PlanToApply, PlanWork, Rollback, Run,
-    RunOrder, RunState, Trigger, Work,
+    RunOrder, Trigger, Work,
 };
 use crate::spec::{AwsAccess, ServiceSpec, StackSpec};
 
@@ -50,6 +49,7 @@ impl Draft<'_> {
             trigger: asker.trigger,
             cause: self.cause.clone(),
             not_before: None,
+            frozen: None,
             work,
         }
     }
@@ -209,22 +209,6 @@ pub(super) fn latest_full_plan<'f>(
         stack,
         |work| matches!(work, Work::Plan(work) if work.flags.is_none()),
     )
-}
-
-/// What a plan run came to, if it succeeded.
-pub(super) fn planned(run: &Run) -> Option<&Planned> {
-    match (&run.state, &run.outcome) {
-        (RunState::Succeeded, Some(Outcome::Planned(planned))) => Some(planned),
-        _ => None,
-    }
-}
-
-/// Whether an apply of exactly this saved plan was begun, whatever came of it.
-pub(super) fn apply_of<'f>(facts: &'f Facts, plan: &Run) -> Option<&'f Run> {
-    facts.store.runs.iter().find(|run| match &run.order.work {
-        Work::Apply(work) => work.plan == PlanToApply::Saved(plan.id.clone()),
-        _ => false,
-    })
 }
 
 /// The runs of the pull request that are not over.

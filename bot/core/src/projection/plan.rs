@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Scene, identifier, identity, plan_check_name, queue};
+use crate::applies::applied_by;
 use crate::ids::{CommitSha, EnvName, PrNumber, StackName};
 use crate::in_part;
 use crate::intent::ReportKey;
@@ -17,7 +18,7 @@ use crate::report::plan_check::StackDir;
 use crate::report::plan_comment::{
     EnvIdentity, Failure, PlanComment, PlanRow, PlanSummary, PolicyState, RowState,
 };
-use crate::run::{PlanToApply, PlanWork, Run, RunState, Work};
+use crate::run::{PlanWork, Run, RunState, Work};
 use crate::tool::ToolReason;
 
 /// The comment with the latest plans of the pull request's latest planned head; `None` before the
@@ -223,9 +224,11 @@ fn succeeded(run: &Run, work: &PlanWork, newest: &PlanWork, scene: &Scene<'_>) -
     let Some(Outcome::Planned(planned)) = &run.outcome else {
         return RowState::Failed(failure(run));
     };
-    if let Some((apply, counts)) = applied(&run.id, scene) {
+    if let Some(apply) = applied_by(scene.runs, &run.id)
+        && let Some(Outcome::Applied(applied)) = &apply.outcome
+    {
         return RowState::Applied {
-            counts,
+            counts: applied.counts,
             by: Some(apply.order.actor.clone()),
         };
     }
@@ -270,32 +273,6 @@ pub(super) fn summary(run: &Run, planned: &Planned, scene: &Scene<'_>) -> PlanSu
     };
     PlanSummary::new(&planned.plan, &DiffLimits::default(), policy)
         .with_stateful(stateful.unwrap_or_default())
-}
-
-/// The apply of this plan, if it succeeded: of the very file, or after the merge of the same changes.
-fn applied<'s>(
-    plan: &crate::ids::RunId,
-    scene: &'s Scene<'_>,
-) -> Option<(&'s Run, crate::plan::Counts)> {
-    let all: Vec<_> = scene
-        .runs
-        .iter()
-        .filter_map(|run| {
-            let (Work::Apply(work), Some(Outcome::Applied(applied))) =
-                (&run.order.work, &run.outcome)
-            else {
-                return None;
-            };
-            let of_it = match &work.plan {
-                PlanToApply::Saved(saved) => saved == plan,
-                PlanToApply::Again { reviewed } => reviewed.as_ref() == Some(plan),
-            };
-            (of_it && run.state == RunState::Succeeded).then_some((run, applied.counts))
-        })
-        .collect();
-    // The merge finds nothing left to do after an apply: what counts is the one that did it.
-    let did_it = all.iter().find(|(_, counts)| !counts.is_zero());
-    did_it.or(all.first()).copied()
 }
 
 /// As whom a plan was made, or was tried to be.

@@ -22,6 +22,7 @@ mod deploying;
 mod drift;
 mod explaining;
 mod faults;
+mod freezes;
 mod identity;
 mod kustomize;
 mod locks;

@@ -111,6 +111,7 @@ fn order(pr: u64, work: Work) -> RunOrder {
         trigger: Trigger::Comment(CommentId(5)),
         cause: delivery("cause"),
         not_before: None,
+            frozen: None,
         work,
     }
 }
