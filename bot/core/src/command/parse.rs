@@ -92,7 +92,12 @@ fn read(spec: &'static Spec, rest: &str) -> Result<Command, Problem> {
             Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
             None => (written, None),
         };
-        let flag = find_flag(spec, &name)?;
+        let flag = match find_flag(spec, &name) {
+            Err(_) if spec.takes_plan_flags() => {
+                return Err(Problem::FlagsWithoutDashes { word: word.text });
+            }
+            found => found?,
+        };
         if given.contains(&flag.name) {
             return Err(Problem::FlagTwice { flag: flag.name });
         }

@@ -298,7 +298,7 @@ fn malformed_arguments() {
     ### 😕 Not understood
     `$(reboot)` can't be `STACK`: it takes 1 to 40 letters, digits and inner hyphens.
 
-    It is written `/plan [ENV] [STACK…]`, for example `/plan dev eks`. All commands: `/help`
+    It is written `/plan [ENV] [STACK…] [-- FLAG…]`, for example `/plan dev eks`. All commands: `/help`
     ");
     insta::assert_snapshot!(reply("/deploy dev;reboot"), @"
     ### 😕 Not understood
@@ -378,7 +378,7 @@ fn unknown_names_list_the_real_ones() {
 
     The stacks here: `terraform-state`, `eks`
 
-    It is written `/plan [ENV] [STACK…]`, for example `/plan dev eks`. All commands: `/help`
+    It is written `/plan [ENV] [STACK…] [-- FLAG…]`, for example `/plan dev eks`. All commands: `/help`
     ");
     insta::assert_snapshot!(reply("/plan dev ekss"), @"
     ### 😕 Not understood
@@ -386,7 +386,7 @@ fn unknown_names_list_the_real_ones() {
 
     The stacks here: `terraform-state`, `eks`
 
-    It is written `/plan [ENV] [STACK…]`, for example `/plan dev eks`. All commands: `/help`
+    It is written `/plan [ENV] [STACK…] [-- FLAG…]`, for example `/plan dev eks`. All commands: `/help`
     ");
     insta::assert_snapshot!(reply("/lock staging"), @"
     ### 😕 Not understood
@@ -486,7 +486,7 @@ fn a_megabyte_of_text_is_cheap() {
     ### 😕 Not understood
     The line is too long: `/plan` takes at most 1000 characters.
 
-    It is written `/plan [ENV] [STACK…]`, for example `/plan dev eks`. All commands: `/help`
+    It is written `/plan [ENV] [STACK…] [-- FLAG…]`, for example `/plan dev eks`. All commands: `/help`
     ");
 }
 
@@ -539,7 +539,7 @@ fn commands_survive_storage() {
 #[test]
 fn usages() {
     insta::assert_snapshot!(COMMANDS.iter().filter_map(|spec| usage(spec.name)).collect::<Vec<_>>().join("\n"), @"
-    /plan [ENV] [STACK…]
+    /plan [ENV] [STACK…] [-- FLAG…]
     /apply [ENV] [STACK…]
     /deploy ENV [SERVICE] [--sha SHA]
     /promote FROM TO [SERVICE]
@@ -566,7 +566,7 @@ fn the_reply_to_help() {
 
     | command | does | who |
     | --- | --- | --- |
-    | `/plan [dev\|prod] [terraform-state\|eks…]` | plan the stacks that this pull request touches, or those named | who may plan |
+    | `/plan [dev\|prod] [terraform-state\|eks…] [-- FLAG…]` | plan the stacks that this pull request touches, or those named | who may plan |
     | `/apply [dev\|prod] [terraform-state\|eks…]` | apply exactly the plans shown | who may apply |
     | `/deploy dev\|prod [shop] [--sha SHA]` | roll out this pull request's image | who may deploy |
     | `/promote dev\|prod dev\|prod [shop]` | roll out in TO the very digest that is live in FROM | who may deploy |
@@ -607,7 +607,7 @@ fn the_reply_to_help() {
 
     <details><summary>More about each command</summary>
 
-    - `/plan dev eks`: Without an environment it plans everywhere. On a draft, on a pull request from a fork, or on one by somebody without the right to plan, nothing is planned until this is said; it covers the head commit it was said about.
+    - `/plan dev eks`: Without an environment it plans everywhere. On a draft, on a pull request from a fork, or on one by somebody without the right to plan, nothing is planned until this is said; it covers the head commit it was said about. For one stack in one environment, `--` and flags may follow: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy` (which takes a right of its own) and no others. Such a plan is applied only by `/apply ENV STACK`, and never counts as all of the stack.
     - `/apply dev`: Where the head, the base or a plan has changed since, it plans again and says so instead. The stacks that one depends on are applied before it, or along with it.
     - `/deploy dev`: The image of the head commit; once merged, of the merge commit; or of the commit that `--sha` names. Without a service it rolls out all that the pull request touches.
     - `/promote dev prod`: The gates of TO apply.
@@ -640,7 +640,7 @@ fn the_table_of_the_docs() {
     insta::assert_snapshot!(docs_table(), @"
     | command | does | who | for example |
     | --- | --- | --- | --- |
-    | `/plan [ENV] [STACK…]` | plan the stacks that this pull request touches, or those named. Without an environment it plans everywhere. On a draft, on a pull request from a fork, or on one by somebody without the right to plan, nothing is planned until this is said; it covers the head commit it was said about. | who may plan | `/plan dev eks` |
+    | `/plan [ENV] [STACK…] [-- FLAG…]` | plan the stacks that this pull request touches, or those named. Without an environment it plans everywhere. On a draft, on a pull request from a fork, or on one by somebody without the right to plan, nothing is planned until this is said; it covers the head commit it was said about. For one stack in one environment, `--` and flags may follow: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy` (which takes a right of its own) and no others. Such a plan is applied only by `/apply ENV STACK`, and never counts as all of the stack. | who may plan | `/plan dev eks` |
     | `/apply [ENV] [STACK…]` | apply exactly the plans shown. Where the head, the base or a plan has changed since, it plans again and says so instead. The stacks that one depends on are applied before it, or along with it. | who may apply | `/apply dev` |
     | `/deploy ENV [SERVICE] [--sha SHA]` | roll out this pull request's image. The image of the head commit; once merged, of the merge commit; or of the commit that `--sha` names. Without a service it rolls out all that the pull request touches. | who may deploy | `/deploy dev` |
     | `/promote FROM TO [SERVICE]` | roll out in TO the very digest that is live in FROM. The gates of TO apply. | who may deploy | `/promote dev prod` |
@@ -809,7 +809,12 @@ mod behind_dashes {
         ] {
             assert_eq!(told(line), plain, "{line}");
         }
-        insta::assert_snapshot!(told("/plan network -- -destroy"), @"");
+        insta::assert_snapshot!(told("/plan network -- -destroy"), @"
+        ### 😕 Not understood
+        A plan with flags is of one stack in one environment, and both are named: `/plan ENV STACK -- …`.
+
+        It is written `/plan [ENV] [STACK…] [-- FLAG…]`, for example `/plan dev eks`. All commands: `/help`
+        ");
         for line in [
             "/plan -- -destroy",
             "/plan dev -- -destroy",
@@ -821,7 +826,12 @@ mod behind_dashes {
 
     #[test]
     fn whatever_else_is_refused_says_what_is_allowed() {
-        insta::assert_snapshot!(told("/plan dev network -- -var=owner=mallory"), @"");
+        insta::assert_snapshot!(told("/plan dev network -- -var=owner=mallory"), @"
+        ### 😕 Not understood
+        `-var=owner=mallory` is not handed on to Terraform. Allowed behind the dashes, each as one word: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy`.
+
+        It is written `/plan [ENV] [STACK…] [-- FLAG…]`, for example `/plan dev eks`. All commands: `/help`
+        ");
         let lines = [
             "/plan dev network --",
             "/plan dev network -- -target aws_vpc.main",
@@ -847,6 +857,45 @@ mod behind_dashes {
             .iter()
             .map(|line| format!("{line:?}\n  {}", first_line(line)))
             .collect();
-        insta::assert_snapshot!(all.join("\n"), @"");
+        insta::assert_snapshot!(all.join("\n"), @r#"
+        "/plan dev network --"
+          No flag follows the two dashes. Allowed behind the dashes, each as one word: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy`.
+        "/plan dev network -- -target aws_vpc.main"
+          `-target` has no address: it follows an equals sign, without a space, as in `-target=aws_vpc.main`. Allowed behind the dashes, each as one word: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy`.
+        "/plan dev network -- -target=a;rm -rf /"
+          `-target=a;rm` is not the address of a resource or a module: nothing may follow at character 2. Allowed behind the dashes, each as one word: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy`.
+        "/plan dev network -- -target=`id`"
+          `` -target=`id` `` is not the address of a resource or a module: a name of letters, digits, \_ and - is missing at character 1. Allowed behind the dashes, each as one word: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy`.
+        "/plan dev network -- -target=a.b[\"`id`\"]"
+          ``-target=a.b["`id`"]`` is not the address of a resource or a module: a key can't have this at character 6. Allowed behind the dashes, each as one word: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy`.
+        "/plan dev network -- -target=$(id)"
+          `-target=$(id)` is not the address of a resource or a module: a name of letters, digits, \_ and - is missing at character 1. Allowed behind the dashes, each as one word: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy`.
+        "/plan dev network -- -target=a.b -lock=false"
+          `-lock=false` is not handed on to Terraform. Allowed behind the dashes, each as one word: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy`.
+        "/plan dev network -- -target=a.b -- -out=x"
+          `--` is not handed on to Terraform. Allowed behind the dashes, each as one word: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy`.
+        "/plan dev network -- -target=a.b[\"x\n-destroy\"]"
+          The quote that opens at `"x` is never closed.
+        "/plan dev network -- -target='a.b"
+          The quote that opens at `'a.b` is never closed.
+        "/plan dev network -- -destroy=false"
+          `-destroy` takes no value. Allowed behind the dashes, each as one word: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy`.
+        "/plan dev network -- -destroy -refresh-only"
+          `-destroy` and `-refresh-only` exclude each other. Allowed behind the dashes, each as one word: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy`.
+        "/plan dev network -- -destroy -replace=a.b"
+          `-replace` and `-destroy` exclude each other. Allowed behind the dashes, each as one word: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy`.
+        "/plan dev network -- -target=a.b -target=a.b"
+          `-target=a.b` is given twice. Allowed behind the dashes, each as one word: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy`.
+        "/plan dev network -- -replace=module.a"
+          `module.a` is a module or a data source; `-replace` is for one resource. Allowed behind the dashes, each as one word: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy`.
+        "/plan dev network -target=a.b"
+          `-target=a.b` is no name. Flags for Terraform follow two dashes: `/plan ENV STACK -- …`. Allowed behind the dashes, each as one word: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy`.
+        "/plan dev network --target=a.b"
+          `/plan` has no flag `--target`.
+        "/apply dev network -- -target=a.b"
+          An apply takes no flags: it does exactly what the plan shows. They go with the plan, `/plan ENV STACK -- …`, and then `/apply ENV STACK`.
+        "/deploy dev -- -target=a.b"
+          `/deploy` has no flag `--`.
+        "#);
     }
 }

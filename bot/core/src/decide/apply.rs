@@ -130,7 +130,7 @@ fn apply_in(
             gates.push(Gate { row, waits: None });
         }
         if let PlanState::Fresh(run) = state {
-            let more = flagged::gates_of_apply(env, &stack.name, run, ask.actor, are_named);
+            let more = flagged::gates_of_apply(env, &stack.name, run, Some(ask.actor), are_named);
             gates.extend(more);
         }
         if let PlanState::Provisional(waits_for) = state
@@ -425,17 +425,23 @@ pub(super) fn explain(
             (PlanState::Fresh(run), Some(stack)) => policy_row(facts, pr, env, stack, run),
             _ => None,
         };
-        rows.push(match state {
+        let standing = match state {
             PlanState::Not(row, _) => row,
             PlanState::Fresh(run) => match in_part::flags(run) {
-                Some(flags) => flagged::unnamed_row(&env.name, stack, flags),
+                Some(flags) => {
+                    let actor = facts.actor.as_ref();
+                    let more = flagged::gates_of_apply(env, stack, run, actor, true);
+                    rows.extend(gates::rows(&more));
+                    flagged::unnamed_row(&env.name, stack, flags)
+                }
                 None => open_row(stack, "fresh"),
             },
             PlanState::Provisional(waits_for) => provisional_row(env, stack, &waits_for),
             PlanState::Nothing => open_row(stack, "no changes"),
             PlanState::Applied => open_row(stack, "applied"),
             PlanState::Applying => open_row(stack, "being applied"),
-        });
+        };
+        rows.push(standing);
         rows.extend(policy);
         if let Some(lock) = gates::stack_lock(facts, &env.name, stack) {
             let view = crate::report::locks::LockView::of(lock, facts.now);

@@ -82,7 +82,7 @@ pub(super) fn gates_of_apply(
     env: &Environment,
     stack: &StackName,
     run: &Run,
-    actor: &ActorFacts,
+    actor: Option<&ActorFacts>,
     is_named: bool,
 ) -> Vec<Gate> {
     let Some(flags) = flags(run) else {
@@ -93,7 +93,7 @@ pub(super) fn gates_of_apply(
         let row = unnamed_row(&env.name, stack, flags);
         gates.push(Gate { row, waits: None });
     }
-    gates.extend(destroy_right(env, flags, Some(actor)));
+    gates.extend(destroy_right(env, flags, actor));
     gates
 }
 

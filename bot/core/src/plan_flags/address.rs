@@ -245,8 +245,14 @@ impl<'t> Reader<'t> {
                     return Ok(());
                 }
                 '\\' => escape(&rest[1..]).ok_or(wrong)? + 1,
-                '$' | '%' if rest[1..].starts_with('{') => return Err(wrong),
-                '$' | '%' if rest[1..].starts_with(c) && rest[2..].starts_with('{') => 3,
+                '$' | '%' => {
+                    let run = rest.chars().take_while(|next| *next == c).count();
+                    match (rest[run..].starts_with('{'), run) {
+                        (false, _) => run,
+                        (true, 2) => run + 1,
+                        (true, _) => return Err(wrong),
+                    }
+                }
                 '`' => return Err(wrong),
                 c if is_hidden(c) => return Err(wrong),
                 c => c.len_utf8(),

@@ -389,7 +389,7 @@ impl StackApply {
             (ApplyState::Applied { took, .. }, PlanMode::RefreshOnly) => {
                 format!("✅ state refreshed in {}", duration(*took))
             }
-            (ApplyState::Applied { .. }, _) if !self.flags.cover_all() => {
+            (ApplyState::Applied { .. }, _) if self.flags.is_targeted() => {
                 format!("{}, in part", self.state.cell())
             }
             _ => self.state.cell(),

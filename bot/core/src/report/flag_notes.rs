@@ -22,24 +22,19 @@ pub(super) fn word(flags: &PlanFlags) -> Option<&'static str> {
 
 /// The alerts of the plans shown, one for each stack.
 pub(super) fn plan_alerts(rows: &[&PlanRow]) -> String {
-    let told = rows.iter().filter_map(|row| {
-        let sure = match row.state {
-            RowState::Planned(_)
-            | RowState::Stale(_)
-            | RowState::Pending(_)
-            | RowState::Running
-            | RowState::Failed(_) => "it shows",
-            RowState::Applied { .. } => "it had",
-            RowState::Skipped(_) | RowState::Cancelled { .. } | RowState::Superseded => {
-                return None;
-            }
-        };
-        alert(&row.env, &row.stack, &row.flags, sure)
+    let told = rows.iter().filter_map(|row| match row.state {
+        RowState::Applied { .. } => apply_alert(&row.env, &row.stack, &row.flags),
+        RowState::Skipped(_) | RowState::Cancelled { .. } | RowState::Superseded => None,
+        RowState::Planned(_)
+        | RowState::Stale(_)
+        | RowState::Pending(_)
+        | RowState::Running
+        | RowState::Failed(_) => alert(&row.env, &row.stack, &row.flags),
     });
     told.collect::<Vec<_>>().join("\n")
 }
 
-fn alert(env: &EnvName, stack: &StackName, flags: &PlanFlags, shows: &str) -> Option<String> {
+fn alert(env: &EnvName, stack: &StackName, flags: &PlanFlags) -> Option<String> {
     if flags.is_none() {
         return None;
     }
@@ -49,7 +44,7 @@ fn alert(env: &EnvName, stack: &StackName, flags: &PlanFlags, shows: &str) -> Op
         (PlanMode::Destroy, targeted) => (
             "CAUTION",
             format!(
-                "**This is a destroy plan** of {of}, made with {given}: {shows} {} destroyed.",
+                "**This is a destroy plan** of {of}, made with {given}: it shows {} destroyed.",
                 match targeted {
                     true => "what is named, and all that depends on it,",
                     false => "everything in the state",
@@ -66,7 +61,7 @@ fn alert(env: &EnvName, stack: &StackName, flags: &PlanFlags, shows: &str) -> Op
         (PlanMode::Normal, true) => (
             "WARNING",
             format!(
-                "**This is a partial plan** of {of}, made with {given}: {shows} nothing of the rest of \
+                "**This is a partial plan** of {of}, made with {given}: it shows nothing of the rest of \
                  the stack."
             ),
         ),
@@ -90,7 +85,7 @@ pub(super) fn apply_alert(env: &EnvName, stack: &StackName, flags: &PlanFlags) -
         return None;
     }
     let given = code(&flags.to_string());
-    let name = text(stack.as_str());
+    let name = format!("{env} · {}", text(stack.as_str()));
     let whole = commands(&[format!("/plan {env} {stack}")]);
     let (kind, what) = match flags.mode() {
         PlanMode::Destroy => ("CAUTION", "the apply of a destroy plan"),

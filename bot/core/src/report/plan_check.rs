@@ -66,7 +66,7 @@ pub fn plan_check(
         status,
         conclusion,
         title: match rows.iter().any(|row| row.is_in_part()) {
-            true => format!("In part: {}", title(&rows)),
+            true => format!("Made with flags: {}", title(&rows)),
             false => title(&rows),
         },
         summary: fit(&summary, CHECK_LIMIT, page),

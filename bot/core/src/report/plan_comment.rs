@@ -335,7 +335,11 @@ impl PlanRow {
         let RowState::Planned(plan) = &self.state else {
             return None;
         };
-        let summary = format!("{} · {}: full plan ({})", self.env, self.stack, plan.counts);
+        let what = match self.flags.is_none() {
+            true => "full plan",
+            false => "the plan",
+        };
+        let summary = format!("{} · {}: {what} ({})", self.env, self.stack, plan.counts);
         Some(Section::folded(5, summary, "diff", plan.diff.clone()))
     }
 

@@ -190,7 +190,7 @@ fn applied_in_part(rows: &[Row], in_part: usize) -> (String, String) {
         .map(|row| format!("/plan {} {}", row.row.env, row.row.stack))
         .collect();
     let title = format!(
-        "{} applied in part: {}",
+        "{} not applied in full: {}",
         counted(in_part, "stack", "stacks"),
         again.join(", ")
     );
@@ -271,7 +271,7 @@ fn word(state: StackState) -> &'static str {
         StackState::Planned => "✅ planned, nothing to apply before the merge",
         StackState::NoChanges => "✅ no changes",
         StackState::Applied => "✅ applied",
-        StackState::InPart => "applied in part",
+        StackState::InPart => "not applied in full",
     }
 }
 

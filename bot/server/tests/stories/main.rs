@@ -44,6 +44,7 @@ mod ship;
 mod state_locks;
 mod stopping;
 mod summary;
+mod targeted;
 mod valve;
 mod versions;
 mod webhooks;

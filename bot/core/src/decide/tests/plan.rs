@@ -460,7 +460,7 @@ fn stacks_can_be_named() {
       | ### 😕 Not understood
       | The stack `database` does not exist in `prod`, only in `dev`.
       |
-      | It is written `/plan [ENV] [STACK…]`, for example `/plan dev eks`. All commands: `/help`
+      | It is written `/plan [ENV] [STACK…] [-- FLAG…]`, for example `/plan dev eks`. All commands: `/help`
     react 😕
     = the command was not understood
     ");
@@ -471,7 +471,7 @@ fn stacks_can_be_named() {
       |
       | The stacks here: `network`, `eks`, `database`
       |
-      | It is written `/plan [ENV] [STACK…]`, for example `/plan dev eks`. All commands: `/help`
+      | It is written `/plan [ENV] [STACK…] [-- FLAG…]`, for example `/plan dev eks`. All commands: `/help`
     react 😕
     = the command was not understood
     ");

@@ -11,7 +11,8 @@ use crate::report::check::{CheckOutput, CheckStatus};
 use crate::run::RunState;
 use crate::summary::{Ground, SUMMARY_CHECK_NAME};
 use crate::testing::{
-    PR, RunKit, Situation, applied, apply, apply_again, config, plan, planned, sha, situation, toml,
+    PR, RunKit, Situation, ago, applied, apply, apply_again, config, plan, planned, sha, situation,
+    toml,
 };
 
 /// People apply in dev on the open pull request; prod waits for the merge.
@@ -313,4 +314,70 @@ fn the_check_is_never_its_own_precondition() {
     for checks in wanted() {
         assert!(!gate(checks.clone(), &other).is_open(), "{checks:?}");
     }
+}
+
+/// A part of a stack is not the stack, whatever came before it.
+#[test]
+fn a_partial_apply_is_never_green_by_itself() {
+    let at = |kit: RunKit, began: i64, ended: i64| {
+        kit.but(|run| {
+            run.started_at = Some(ago(began));
+            run.ended_at = Some(ago(ended));
+        })
+    };
+    for flags in ["-target=aws_vpc.main", "-destroy", "-refresh-only"] {
+        let looked = changed()
+            .run(prod())
+            .run(at(planned(1, "network", "dev", 2), 60, 59))
+            .run(at(planned(3, "network", "dev", 1).flags(flags), 50, 49));
+        let to_apply = "Some(ActionRequired): 1 stack to apply before the merge: /apply dev";
+        assert_eq!(title(&looked), to_apply, "{flags}");
+        let applied_in_part =
+            "Some(ActionRequired): 1 stack not applied in full: /plan dev network";
+        let done = looked.run(at(applied(4, "network", "dev", 3).flags(flags), 40, 39));
+        assert_eq!(title(&done), applied_in_part, "{flags}");
+        // A full plan that was made meanwhile has not seen it; one that is made now will.
+        let meanwhile = |began| {
+            changed()
+                .run(prod())
+                .run(at(planned(3, "network", "dev", 1).flags(flags), 50, 49))
+                .run(at(applied(4, "network", "dev", 3).flags(flags), 40, 39))
+                .run(at(planned(5, "network", "dev", 0), began, began - 1))
+        };
+        assert_eq!(title(&meanwhile(41)), applied_in_part, "{flags}");
+        let all_said = "Some(Success): All is planned";
+        assert_eq!(title(&meanwhile(38)), all_said, "{flags}");
+    }
+}
+
+#[test]
+fn the_end_of_a_partial_apply_is_told() {
+    let flags = "-target=aws_vpc.main";
+    let part = changed()
+        .run(prod())
+        .run(planned(1, "network", "dev", 1).flags(flags));
+    assert!(title(&part).starts_with("Some(ActionRequired): Not planned"));
+    for state in RunState::ALL {
+        let there = part
+            .clone()
+            .run(apply(3, "network", "dev", 1).flags(flags).state(state));
+        let pending = output(&there).status != CheckStatus::Completed;
+        assert_eq!(pending, !state.is_final(), "{state:?}");
+        let green = title(&there).starts_with("Some(Success)");
+        assert!(!green, "{state:?}");
+    }
+    insta::assert_snapshot!(shown(&part.run(applied(3, "network", "dev", 1).flags(flags))), @"");
+}
+
+#[test]
+fn a_replacement_asked_for_leaves_nothing_out() {
+    let replaced = changed()
+        .run(prod())
+        .run(planned(1, "network", "dev", 1).flags("-replace=aws_vpc.main"))
+        .run(applied(3, "network", "dev", 1).flags("-replace=aws_vpc.main"));
+    assert!(
+        title(&replaced).starts_with("Some(Success)"),
+        "{}",
+        title(&replaced)
+    );
 }
