@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use crate::config::RoleArn;
 use crate::ids::{CommitSha, EnvName, PrNumber, RepoName, RunId};
 use crate::report::markdown::code;
 use crate::run::{PlanWork, Run};
@@ -25,6 +26,9 @@ pub struct PlanIdentity {
     pub stack: StackSpec,
     /// The AWS account, as `GetCallerIdentity` said.
     pub account: String,
+    /// The role of the state as applies reach it, where that is not the run's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_role: Option<RoleArn>,
     /// The head of the pull request.
     pub head: CommitSha,
     /// The base branch.
@@ -46,6 +50,11 @@ impl PlanIdentity {
             env: run.order.env.clone(),
             stack: work.stack.clone(),
             account: account.to_owned(),
+            state_role: work
+                .aws
+                .state
+                .as_ref()
+                .map(|state| state.applies_as.clone()),
             head: run.order.commit.clone(),
             base_ref: work.base_ref.clone(),
             base: work.base.clone(),
@@ -92,6 +101,17 @@ impl PlanIdentity {
             all.push(format!(
                 "made in the account {}, it is {} now",
                 self.account, now.account
+            ));
+        }
+        if self.state_role != now.state_role {
+            let named = |role: &Option<RoleArn>| match role {
+                Some(role) => code(role.as_str()),
+                None => "the role of the run".to_owned(),
+            };
+            all.push(format!(
+                "made with the state of {}, it is that of {} now",
+                named(&self.state_role),
+                named(&now.state_role)
             ));
         }
         if self.tool != now.tool {
@@ -148,7 +168,7 @@ mod tests {
     #[test]
     fn whatever_differs_is_told_and_gives_another_text() {
         type Change = fn(&mut PlanIdentity);
-        let changes: [(&str, Change); 11] = [
+        let changes: [(&str, Change); 12] = [
             ("head", |now| now.head = sha('c')),
             ("base", |now| now.base = sha('d')),
             ("base branch", |now| now.base_ref = "next".to_owned()),
@@ -156,6 +176,10 @@ mod tests {
             ("workspace", |now| now.stack.workspace = "x".to_owned()),
             ("var files", |now| now.stack.var_files.clear()),
             ("account", |now| now.account = "222222222222".to_owned()),
+            ("state", |now| {
+                let role = "arn:aws:iam::333333333333:role/state";
+                now.state_role = Some(RoleArn::parse(role).unwrap());
+            }),
             ("tool", |now| now.tool = "terraform 1.12.0".to_owned()),
             ("environment", |now| now.env = testing::env("prod")),
             ("run", |now| now.run = testing::run(9)),

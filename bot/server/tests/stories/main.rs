@@ -41,6 +41,7 @@ mod repository;
 mod rollback;
 mod ship;
 mod state_locks;
+mod state_role;
 mod summary;
 mod valve;
 mod versions;

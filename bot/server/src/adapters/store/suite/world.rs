@@ -83,6 +83,7 @@ fn access() -> AwsAccess {
         account: AccountId::parse("111111111111").unwrap(),
         role: RoleArn::parse("arn:aws:iam::111111111111:role/slipway").unwrap(),
         external_id: None,
+        state: None,
         session: Duration::from_secs(3600),
     }
 }
@@ -110,7 +111,7 @@ fn order(pr: u64, work: Work) -> RunOrder {
         trigger: Trigger::Comment(CommentId(5)),
         cause: delivery("cause"),
         not_before: None,
-            frozen: None,
+        frozen: None,
         work,
     }
 }
