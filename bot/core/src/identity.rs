@@ -203,6 +203,7 @@ mod tests {
         workspace: made in the workspace `dev`, deploy.toml says `x` now
         var files: made when deploy.toml had other settings for `network`
         account: made in the account 111111111111, it is 222222222222 now
+        state: made with the state of the role of the run, it is that of `arn:aws:iam::333333333333:role/state` now
         tool: made by terraform 1.11.4, it is terraform 1.12.0 now
         environment: made for something else
         run: made for something else
