@@ -38,6 +38,8 @@ pub enum Operation {
     ForceUnlock,
     /// Have a plan applied although policies deny it.
     Override,
+    /// Have a whole stack, or a part of it, destroyed.
+    Destroy,
 }
 
 /// Why a closed gate needs no refusal: it opens by itself.
@@ -178,6 +180,7 @@ pub fn right(operation: Operation, env: &Environment, actor: Option<&ActorFacts>
         Operation::Deploy => ("deploy", &env.allow.deploy),
         Operation::ForceUnlock => ("force-unlock", &env.allow.force_unlock),
         Operation::Override => ("override policies", &env.allow.overrides),
+        Operation::Destroy => ("destroy stacks", &env.allow.destroy),
     };
     let Some(actor) = actor else {
         return Gate::closed("right", "nobody is known to ask", "ask by a comment");

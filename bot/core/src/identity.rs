@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::config::RoleArn;
 use crate::ids::{CommitSha, EnvName, PrNumber, RepoName, RunId};
+use crate::plan_flags::PlanFlags;
 use crate::report::markdown::code;
 use crate::run::{PlanWork, Run};
 use crate::spec::StackSpec;
@@ -37,6 +38,10 @@ pub struct PlanIdentity {
     pub base: CommitSha,
     /// The program and its version, `terraform 1.11.4` or `opentofu 1.9.0`.
     pub tool: String,
+    /// The flags that Terraform was given; what is sealed without any is as it was before there were
+    /// flags.
+    #[serde(skip_serializing_if = "PlanFlags::is_none")]
+    pub flags: PlanFlags,
 }
 
 impl PlanIdentity {
@@ -59,6 +64,7 @@ impl PlanIdentity {
             base_ref: work.base_ref.clone(),
             base: work.base.clone(),
             tool: tool.to_owned(),
+            flags: work.flags.clone(),
         }
     }
 
@@ -117,11 +123,25 @@ impl PlanIdentity {
         if self.tool != now.tool {
             all.push(format!("made by {}, it is {} now", self.tool, now.tool));
         }
+        if self.flags != now.flags {
+            all.push(format!(
+                "made with {}, it is to be one with {}",
+                named(&self.flags),
+                named(&now.flags)
+            ));
+        }
         if all.is_empty() && self != now {
             // Run, repository, pull request or environment.
             all.push("made for something else".to_owned());
         }
         all
+    }
+}
+
+fn named(flags: &PlanFlags) -> String {
+    match flags.is_none() {
+        true => "no flags".to_owned(),
+        false => code(&flags.to_string()),
     }
 }
 
@@ -181,6 +201,7 @@ mod tests {
                 now.state_role = Some(RoleArn::parse(role).unwrap());
             }),
             ("tool", |now| now.tool = "terraform 1.12.0".to_owned()),
+            ("flags", |now| now.flags = testing::flags("-destroy")),
             ("environment", |now| now.env = testing::env("prod")),
             ("run", |now| now.run = testing::run(9)),
             ("pull request", |now| now.pr = None),
@@ -205,6 +226,7 @@ mod tests {
         account: made in the account 111111111111, it is 222222222222 now
         state: made with the state of the role of the run, it is that of `arn:aws:iam::333333333333:role/state` now
         tool: made by terraform 1.11.4, it is terraform 1.12.0 now
+        flags: made with no flags, it is to be one with `-destroy`
         environment: made for something else
         run: made for something else
         pull request: made for something else

@@ -5,6 +5,7 @@
 //! environment, a file or the network: its `Cargo.toml` names no crate that could. The effects
 //! that a decision asks for are described as values and reached through the traits in [`ports`].
 
+pub mod applies;
 pub mod codeowners;
 pub mod command;
 pub mod config;
@@ -15,10 +16,12 @@ pub mod facts;
 pub mod gates;
 pub mod identity;
 pub mod ids;
+pub mod in_part;
 pub mod intent;
 pub mod manifests;
 pub mod outcome;
 pub mod plan;
+pub mod plan_flags;
 pub mod policy;
 pub mod ports;
 pub mod projection;

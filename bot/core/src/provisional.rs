@@ -7,11 +7,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::applies::applied_by;
 use crate::config::Config;
 use crate::ids::StackName;
-use crate::outcome::{Outcome, Planned};
+use crate::in_part;
 use crate::report::markdown::code;
-use crate::run::{PlanToApply, Run, RunState, Work};
+use crate::run::{Run, Work};
 use crate::stacks;
 
 /// Whether the outputs that a plan was made with are the ones that it would be applied with.
@@ -28,13 +29,15 @@ pub enum Footing {
 /// On what a plan of a pull request stands, from the runs of that pull request, newest first.
 #[must_use]
 pub fn footing(config: &Config, runs: &[Run], plan: &Run) -> Footing {
-    let reads_outputs = planned(plan).is_some_and(|planned| planned.plan.reads_outputs);
+    let reads_outputs = plan
+        .planned()
+        .is_some_and(|planned| planned.plan.reads_outputs);
     let Some(stack) = plan.order.stack().filter(|_| reads_outputs) else {
         return Footing::Firm;
     };
     let mut waits_for = BTreeMap::new();
     for needed in stacks::before(config, stack) {
-        let mut plans = runs.iter().filter(|run| {
+        let plans = runs.iter().filter(|run| {
             matches!(run.order.work, Work::Plan(_))
                 && run.order.stack() == Some(needed)
                 && run.order.env == plan.order.env
@@ -42,13 +45,15 @@ pub fn footing(config: &Config, runs: &[Run], plan: &Run) -> Footing {
         });
         let overtaken = plans.clone().any(|run| {
             !outputs_changed_by(run).is_empty()
-                && applied_by(runs, run).is_some_and(|apply| apply.ended_at > plan.started_at)
+                && applied_by(runs, &run.id).is_some_and(|apply| apply.ended_at > plan.started_at)
         });
         if overtaken {
             return Footing::Overtaken(needed.clone());
         }
-        if let Some(latest) = plans.next()
-            && applied_by(runs, latest).is_none()
+        // What a plan leaves out with flags may change outputs all the same.
+        let mut whole = plans.filter(|run| in_part::covers_all(run));
+        if let Some(latest) = whole.next()
+            && applied_by(runs, &latest.id).is_none()
         {
             let changed = outputs_changed_by(latest);
             if !changed.is_empty() {
@@ -82,33 +87,12 @@ pub fn changed_outputs(of: &BTreeMap<StackName, BTreeSet<String>>) -> String {
     format!("it reads outputs that are to change: {}", told.join("; "))
 }
 
-fn planned(run: &Run) -> Option<&Planned> {
-    match (&run.state, &run.outcome) {
-        (RunState::Succeeded, Some(Outcome::Planned(planned))) => Some(planned),
-        _ => None,
-    }
-}
-
 fn outputs_changed_by(plan: &Run) -> BTreeSet<String> {
-    planned(plan)
+    plan.planned()
         .into_iter()
         .flat_map(|planned| planned.plan.changed_outputs())
         .map(str::to_owned)
         .collect()
-}
-
-/// The apply of a plan, if it succeeded.
-fn applied_by<'r>(runs: &'r [Run], plan: &Run) -> Option<&'r Run> {
-    runs.iter().find(|run| {
-        let Work::Apply(work) = &run.order.work else {
-            return false;
-        };
-        let of_it = match &work.plan {
-            PlanToApply::Saved(saved) => *saved == plan.id,
-            PlanToApply::Again { reviewed } => reviewed.as_ref() == Some(&plan.id),
-        };
-        of_it && run.state == RunState::Succeeded
-    })
 }
 
 #[cfg(test)]

@@ -12,7 +12,8 @@ use crate::ids::{
     CommentId, CommitSha, DeliveryId, Digest, EnvName, IssueNumber, Login, PrNumber, RunId,
     ServiceName, StackName,
 };
-use crate::outcome::Outcome;
+use crate::outcome::{Outcome, Planned};
+use crate::plan_flags::PlanFlags;
 use crate::ports::StateLock;
 use crate::spec::{AwsAccess, ServiceSpec, StackSpec};
 
@@ -127,6 +128,9 @@ pub struct PlanWork {
     /// and is not merged is expected to differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_by: Option<PrNumber>,
+    /// What is handed on to Terraform besides; a plan with flags is made on a person's word alone.
+    #[serde(default, skip_serializing_if = "PlanFlags::is_none")]
+    pub flags: PlanFlags,
 }
 
 /// What an apply run is to do.
@@ -138,6 +142,9 @@ pub struct ApplyWork {
     pub aws: AwsAccess,
     /// Which plan.
     pub plan: PlanToApply,
+    /// The flags that the saved plan was made with, as whoever had it applied saw them.
+    #[serde(default, skip_serializing_if = "PlanFlags::is_none")]
+    pub flags: PlanFlags,
 }
 
 /// Which plan an apply run applies.
@@ -348,6 +355,17 @@ pub fn transition(from: RunState, mv: Move) -> Result<RunState, IllegalMove> {
         (S::Unconfirmed | S::Queued, Move::Skip) => Ok(S::Skipped),
         (S::Running, Move::Interrupt) => Ok(S::Interrupted),
         (from, mv) => Err(IllegalMove { from, mv }),
+    }
+}
+
+impl Run {
+    /// What a plan came to, if it succeeded.
+    #[must_use]
+    pub fn planned(&self) -> Option<&Planned> {
+        match (self.state, &self.outcome) {
+            (RunState::Succeeded, Some(Outcome::Planned(planned))) => Some(planned),
+            _ => None,
+        }
     }
 }
 

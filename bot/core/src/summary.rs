@@ -8,12 +8,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
+use crate::applies::apply_of;
 use crate::config::{Config, Environment, PullRequest, Stack};
 use crate::facts::{ConfigFacts, Facts, ProposedConfig, PullFacts};
 use crate::ids::{CommitSha, EnvName, RunId, StackName};
+use crate::in_part;
 use crate::outcome::{Outcome, Planned};
 use crate::policy::{self, Override};
-use crate::run::{PlanToApply, Run, RunState, Work};
+use crate::run::{Run, RunState};
 use crate::stacks;
 
 /// The name of the check run, as branch protection knows it.
@@ -129,6 +131,8 @@ pub enum StackState {
     NoChanges,
     /// It is applied.
     Applied,
+    /// A plan with flags was applied, which leaves something out; no full plan was made since.
+    InPart,
 }
 
 /// The touched stacks that deploy.toml still has, in its order. `runs` are those of the pull
@@ -169,9 +173,8 @@ fn state<'r>(
     runs: &'r [Run],
     overrides: &[Override],
 ) -> (StackState, Option<&'r Run>) {
-    let latest = runs.iter().find(|run| {
-        matches!(run.order.work, Work::Plan(_))
-            && run.order.env == env.name
+    let latest = in_part::standing_plan(runs, |run| {
+        run.order.env == env.name
             && run.order.stack() == Some(&stack.name)
             && run.order.commit == *head
     });
@@ -182,23 +185,22 @@ fn state<'r>(
         (RunState::Unconfirmed | RunState::Queued | RunState::Running, _) => StackState::UnderWay,
         (RunState::Cancelled | RunState::Superseded, _) => StackState::NotPlanned,
         (RunState::Succeeded, Some(Outcome::Planned(planned))) => {
-            let apply = runs.iter().find(|run| is_apply_of(run, plan));
+            let apply = apply_of(runs, &plan.id);
             let run = apply.unwrap_or(plan);
             let ruling = planned.policy.as_ref();
             let policy = policy::gate(env, stack, head, ruling, overrides);
             let denied = policy.is_some_and(|row| !row.open);
-            return (of_plan(env, planned, apply, denied), Some(run));
+            let state = of_plan(env, planned, apply, denied);
+            return match state {
+                StackState::Applied if !in_part::covers_all(plan) => {
+                    (StackState::InPart, Some(run))
+                }
+                state => (state, Some(run)),
+            };
         }
         _ => StackState::PlanFailed,
     };
     (state, Some(plan))
-}
-
-fn is_apply_of(run: &Run, plan: &Run) -> bool {
-    matches!(
-        &run.order.work,
-        Work::Apply(work) if work.plan == PlanToApply::Saved(plan.id.clone())
-    )
 }
 
 fn of_plan(env: &Environment, planned: &Planned, apply: Option<&Run>, denied: bool) -> StackState {

@@ -266,6 +266,7 @@ fn allow(raw: &RawAllow, findings: &mut Findings<'_>) -> Allow {
         apply: list(raw.apply.as_ref(), &[Who::Write]),
         deploy: list(raw.deploy.as_ref(), &[Who::Write]),
         overrides: list(raw.overrides.as_ref(), &[]),
+        destroy: list(raw.destroy.as_ref(), &[]),
         force_unlock: list(raw.force_unlock.as_ref(), &[Who::Admin]),
     }
 }

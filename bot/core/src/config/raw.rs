@@ -223,6 +223,9 @@ pub(super) struct RawAllow {
     /// Who may have a plan applied although a policy denies it. Default: nobody.
     #[serde(rename = "override")]
     pub(super) overrides: Option<Texts>,
+    /// Who may have plans made with -destroy, and applied; they need the plan right or the apply right
+    /// as well. Default: nobody.
+    pub(super) destroy: Option<Texts>,
 }
 
 /// One Terraform root module.

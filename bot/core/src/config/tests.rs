@@ -147,6 +147,11 @@ fn the_shipped_example_is_valid() {
                 },
             ],
             overrides: [],
+            destroy: [
+                User(
+                    Login(ana),
+                ),
+            ],
         },
     }
     "#);
@@ -259,6 +264,7 @@ fn what_is_left_out_is_filled_in() {
                         Admin,
                     ],
                     overrides: [],
+                    destroy: [],
                 },
             },
         ],

@@ -6,6 +6,7 @@ use crate::command::{Command, ConfirmCode, RunPrefix};
 use crate::facts::Facts;
 use crate::ids::{CommitSha, DeliveryId, EnvName};
 use crate::intent::ReportKey;
+use crate::plan_flags::PlanFlags;
 use crate::ports::Reaction;
 use crate::projection::identifier;
 use crate::report::markdown::code;
@@ -44,6 +45,7 @@ pub(super) fn on_press(
         let plan_all = Command::Plan {
             env: None,
             stacks: Vec::new(),
+            flags: PlanFlags::default(),
         };
         return command::run(ask, &plan_all);
     }
@@ -60,6 +62,7 @@ pub(super) fn on_press(
             _ => Command::Plan {
                 env: Some(env.clone()),
                 stacks: Vec::new(),
+                flags: PlanFlags::default(),
             },
         };
         return command::run(ask, &command);

@@ -2,7 +2,8 @@
 
 use super::runs::active_of;
 use super::{
-    Ask, Draft, apply, config, deploy, explain, force_unlock, lock, overriding, plan, rollback,
+    Ask, Draft, apply, config, deploy, explain, flagged, force_unlock, lock, overriding, plan,
+    rollback,
 };
 use crate::command::{self, Command, LockId, Parsed, RunPrefix};
 use crate::config::{Environment, Freeze};
@@ -76,7 +77,7 @@ fn confused(comment: CommentId, body: String, facts: &Facts, cause: &DeliveryId)
 /// What a command, said or pressed, leads to.
 pub(super) fn run(ask: Ask<'_>, command: &Command) -> Decision {
     match command {
-        Command::Plan { env, stacks } => plan::on_command(ask, env.as_ref(), stacks),
+        Command::Plan { env, stacks, flags } => plan::on_command(ask, env.as_ref(), stacks, flags),
         Command::Apply { env, stacks } => apply::on_command(ask, env.as_ref(), stacks),
         Command::Deploy { env, service, sha } => {
             deploy::on_command(ask, env, service.as_ref(), sha.as_ref())
@@ -342,6 +343,9 @@ fn again(ask: Ask<'_>, run: &Run, within: Option<&EnvName>) -> Decision {
             let stacks = targets.entry(run.order.env.clone()).or_default();
             stacks.insert(stack.clone());
         }
+    }
+    if let Some(flagged) = flagged::again(ask, run) {
+        return flagged;
     }
     match &run.order.work {
         // Asked for on the issue that it belongs to.

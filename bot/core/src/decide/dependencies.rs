@@ -3,13 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::apply::{PlanState, plan_state};
-use super::runs::{apply_of, latest_plan};
+use super::runs::latest_plan;
+use crate::applies::applied_by;
 use crate::config::{Config, Stack};
 use crate::facts::{Facts, PullFacts};
 use crate::ids::{EnvName, StackName};
+use crate::in_part;
 use crate::report::markdown::code;
 use crate::report::refusal::GateRow;
-use crate::run::RunState;
 use crate::stacks;
 
 /// The gates of a stack: one for each stack before it, however many lie between, that this pull
@@ -47,12 +48,18 @@ fn look(
     needed: &StackName,
     comes_along: bool,
 ) -> Option<(bool, String, String)> {
-    let plan = latest_plan(facts, env, needed)?;
+    latest_plan(facts, env, needed)?;
     let name = code(needed.as_str());
     let open = |state: &str| (true, format!("{name} {state}"), String::new());
     // Its plan is void once the base has moved, by the merge for one; what was applied stays so.
-    let was_applied = plan.order.commit == pr.pull.head
-        && apply_of(facts, plan).is_some_and(|apply| apply.state == RunState::Succeeded);
+    let standing = in_part::standing_plan(&facts.store.runs, |run| {
+        run.order.env == *env && run.order.stack() == Some(needed)
+    });
+    let was_applied = standing.is_some_and(|plan| {
+        plan.order.commit == pr.pull.head
+            && in_part::covers_all(plan)
+            && applied_by(&facts.store.runs, &plan.id).is_some()
+    });
     if was_applied {
         return Some(open("is applied"));
     }

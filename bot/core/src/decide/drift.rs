@@ -5,8 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::runs::{apply_of, planned};
 use super::{Decision, Draft, config};
+use crate::applies::apply_of;
 use crate::command::{self, Command, Parsed};
 use crate::config::{Config, Environment, Service, Stack};
 use crate::facts::{ActorFacts, ConfigFacts, DriftFacts, DriftTurn, Facts, Release};
@@ -14,6 +14,7 @@ use crate::gates::{self, Asked, Gate, Operation, Verdicts};
 use crate::ids::{CommentId, DeliveryId, EnvName, IssueNumber, StackName};
 use crate::intent::{Intent, ReportKey};
 use crate::outcome::Planned;
+use crate::plan_flags::PlanFlags;
 use crate::policy;
 use crate::ports::Reaction;
 use crate::projection::drift::{Looked, latest_look, looked};
@@ -123,9 +124,20 @@ pub(super) fn on_comment(
         );
         return answer(body, Reaction::ThumbsDown, "the environment is gone");
     };
+    if let Command::Plan { flags, .. } = &command
+        && !flags.is_none()
+    {
+        let body = format!(
+            "### ⛔ Not planned in {}\n\nDrift is what a full plan shows: no flags here. {}",
+            env.name,
+            hints(env)
+        );
+        return answer(body, Reaction::ThumbsDown, "flags on an issue");
+    }
     let (Command::Plan {
         env: named_env,
         stacks: named,
+        ..
     }
     | Command::Apply {
         env: named_env,
@@ -239,6 +251,7 @@ impl Looker<'_> {
                 base: self.drift.tip.clone(),
                 held_by: gates::drift::held(&draft.facts.store.locks, env, &stack.name)
                     .and_then(|lock| lock.pr),
+                flags: PlanFlags::default(),
             });
             let order = self.order(draft, work);
             draft.start(order, RunState::Queued, Vec::new());
@@ -380,6 +393,7 @@ impl<'a> OnIssue<'a> {
                 stack: StackSpec::new(stack, &env.name),
                 aws: AwsAccess::new(env, role),
                 plan: PlanToApply::Saved(plan.id.clone()),
+                flags: PlanFlags::default(),
             });
             let mut order = self.looker.order(&draft, work);
             order.not_before = not_before;
@@ -455,7 +469,7 @@ impl<'a> OnIssue<'a> {
     /// The gate of policies, if it is closed. Nobody overrides them here.
     fn denied(&self, stack: &Stack, run: &Run) -> Option<GateRow> {
         let (env, head) = (self.looker.env, &self.looker.drift.tip);
-        let ruling = planned(run)?.policy.as_ref();
+        let ruling = run.planned()?.policy.as_ref();
         policy::gate(env, stack, head, ruling, &[]).filter(|row| !row.open)
     }
 
@@ -467,7 +481,7 @@ impl<'a> OnIssue<'a> {
         anew: impl Fn(String) -> Standing<'a>,
     ) -> Standing<'a> {
         let facts = self.facts;
-        let Some(planned): Option<&Planned> = planned(run) else {
+        let Some(planned): Option<&Planned> = run.planned() else {
             return anew("without a plan".to_owned());
         };
         if run.order.commit != self.looker.drift.tip {
@@ -491,7 +505,7 @@ impl<'a> OnIssue<'a> {
             }
         }
         // A plan file whose apply was begun is spent: Terraform itself would call it stale.
-        match apply_of(facts, run) {
+        match apply_of(&facts.store.runs, &run.id) {
             Some(apply) if apply.started_at.is_some() && apply.state != RunState::Refused => {
                 anew(format!("its apply {}", apply.state.as_str()))
             }

@@ -11,6 +11,7 @@ pub mod deploy;
 mod drift;
 mod ended;
 pub mod explain;
+mod flagged;
 mod force_unlock;
 mod lock;
 mod merge;

@@ -1,6 +1,6 @@
 //! `/override`: a person answers for a plan that policies deny.
 
-use super::runs::{latest_plan, planned};
+use super::runs::latest_plan;
 use super::{Ask, Draft};
 use crate::config::Environment;
 use crate::facts::PullState;
@@ -18,7 +18,7 @@ fn rulings<'a>(ask: Ask<'a>, env: &'a EnvName) -> Vec<(&'a StackName, &'a Ruling
         .stacks_in(env)
         .filter_map(|stack| {
             let run = latest_plan(ask.facts, env, &stack.name)?;
-            let ruling = planned(run)?.policy.as_ref()?;
+            let ruling = run.planned()?.policy.as_ref()?;
             (run.order.commit == ask.pr.pull.head).then_some((&stack.name, ruling))
         })
         .collect()

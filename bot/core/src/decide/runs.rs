@@ -6,11 +6,11 @@ use crate::config::{Config, Environment, OnFailure, Service, Stack};
 use crate::facts::{Facts, PullFacts, Release};
 use crate::gates::Candidate;
 use crate::ids::{CommitSha, EnvName, Login, PrNumber, StackName};
-use crate::outcome::{Outcome, Planned};
+use crate::plan_flags::PlanFlags;
 use crate::ports::StateLock;
 use crate::run::{
     ApplyWork, DeployWork, ForceUnlockWork, ImageToDeploy, PlanToApply, PlanWork, Rollback, Run,
-    RunOrder, RunState, Trigger, Work,
+    RunOrder, Trigger, Work,
 };
 use crate::spec::{AwsAccess, ServiceSpec, StackSpec};
 
@@ -69,6 +69,7 @@ impl Draft<'_> {
             base_ref: pr.pull.base_ref.clone(),
             base: pr.base.clone(),
             held_by: None,
+            flags: PlanFlags::default(),
         });
         Some(self.order(&env.name, Some(pr), &pr.pull.head, asker, work))
     }
@@ -88,6 +89,7 @@ impl Draft<'_> {
             stack: StackSpec::new(stack, &env.name),
             aws: AwsAccess::new(env, role),
             plan,
+            flags: PlanFlags::default(),
         });
         Some(self.order(&env.name, Some(pr), commit, asker, work))
     }
@@ -195,20 +197,18 @@ pub(super) fn latest_plan<'f>(
     latest(facts, env, stack, |work| matches!(work, Work::Plan(_)))
 }
 
-/// What a plan run came to, if it succeeded.
-pub(super) fn planned(run: &Run) -> Option<&Planned> {
-    match (&run.state, &run.outcome) {
-        (RunState::Succeeded, Some(Outcome::Planned(planned))) => Some(planned),
-        _ => None,
-    }
-}
-
-/// Whether an apply of exactly this saved plan was begun, whatever came of it.
-pub(super) fn apply_of<'f>(facts: &'f Facts, plan: &Run) -> Option<&'f Run> {
-    facts.store.runs.iter().find(|run| match &run.order.work {
-        Work::Apply(work) => work.plan == PlanToApply::Saved(plan.id.clone()),
-        _ => false,
-    })
+/// The latest plan run of a stack in an environment that was made without flags.
+pub(super) fn latest_full_plan<'f>(
+    facts: &'f Facts,
+    env: &EnvName,
+    stack: &StackName,
+) -> Option<&'f Run> {
+    latest(
+        facts,
+        env,
+        stack,
+        |work| matches!(work, Work::Plan(work) if work.flags.is_none()),
+    )
 }
 
 /// The runs of the pull request that are not over.

@@ -3,10 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Scene, identifier, identity, plan_check_name, queue};
+use crate::applies::applied_by;
 use crate::ids::{CommitSha, EnvName, PrNumber, StackName};
+use crate::in_part;
 use crate::intent::ReportKey;
 use crate::outcome::{Evidence, Outcome, Planned};
 use crate::plan::diff::DiffLimits;
+use crate::plan_flags::PlanMode;
 use crate::policy::{About, standing};
 use crate::provisional::{Footing, changed_outputs, footing};
 use crate::report::check::{Button, Buttons, CheckOutput};
@@ -15,7 +18,7 @@ use crate::report::plan_check::StackDir;
 use crate::report::plan_comment::{
     EnvIdentity, Failure, PlanComment, PlanRow, PlanSummary, PolicyState, RowState,
 };
-use crate::run::{PlanToApply, PlanWork, Run, RunState, Work};
+use crate::run::{PlanWork, Run, RunState, Work};
 use crate::tool::ToolReason;
 
 /// The comment with the latest plans of the pull request's latest planned head; `None` before the
@@ -81,6 +84,7 @@ fn comment(pr: PrNumber, head: &CommitSha, newest: &PlanWork, scene: &Scene<'_>)
             stack: stack.clone(),
             state: row_state(run, work, newest, scene),
             page: scene.link(&run.id),
+            flags: work.flags.clone(),
         });
     }
     sort_as_configured(&mut rows, scene);
@@ -88,8 +92,7 @@ fn comment(pr: PrNumber, head: &CommitSha, newest: &PlanWork, scene: &Scene<'_>)
     let applicable = |env: &EnvName| {
         let mut all = rows.iter().filter(|row| row.env == *env);
         let done = |row: &PlanRow| !matches!(row.state, RowState::Pending(_) | RowState::Running);
-        let changes =
-            |row: &PlanRow| matches!(&row.state, RowState::Planned(plan) if !plan.counts.is_zero());
+        let changes = |row: &PlanRow| matches!(&row.state, RowState::Planned(plan) if !plan.counts.is_zero() || row.flags.mode() == PlanMode::RefreshOnly);
         all.clone().all(done) && all.any(changes)
     };
     let ready: Vec<EnvName> = environments(&rows).into_iter().filter(applicable).collect();
@@ -103,11 +106,7 @@ fn comment(pr: PrNumber, head: &CommitSha, newest: &PlanWork, scene: &Scene<'_>)
         head: head.clone(),
         base_ref: newest.base_ref.clone(),
         base: newest.base.clone(),
-        next: ready
-            .iter()
-            .filter(|env| !denied(env))
-            .map(|env| format!("/apply {env}"))
-            .collect(),
+        next: next(&latest, &ready, denied),
         blocked: ready,
         identities: environments(&rows)
             .into_iter()
@@ -119,6 +118,34 @@ fn comment(pr: PrNumber, head: &CommitSha, newest: &PlanWork, scene: &Scene<'_>)
             .collect(),
         rows,
     }
+}
+
+/// An apply of each environment; of each stack whose plan was made with flags, since it is applied
+/// only by name, and the environment not without it.
+fn next(
+    latest: &BTreeMap<(EnvName, StackName), (&Run, &PlanWork)>,
+    ready: &[EnvName],
+    denied: impl Fn(&EnvName) -> bool,
+) -> Vec<String> {
+    let mut commands = Vec::new();
+    for env in ready.iter().filter(|env| !denied(env)) {
+        let with_flags: Vec<&StackName> = latest
+            .iter()
+            .filter(|((place, _), (run, work))| {
+                place == env && !work.flags.is_none() && !in_part::has_nothing(run)
+            })
+            .map(|((_, stack), _)| stack)
+            .collect();
+        if with_flags.is_empty() {
+            commands.push(format!("/apply {env}"));
+        }
+        commands.extend(
+            with_flags
+                .iter()
+                .map(|stack| format!("/apply {env} {stack}")),
+        );
+    }
+    commands
 }
 
 /// The workspaces that were not there.
@@ -197,9 +224,11 @@ fn succeeded(run: &Run, work: &PlanWork, newest: &PlanWork, scene: &Scene<'_>) -
     let Some(Outcome::Planned(planned)) = &run.outcome else {
         return RowState::Failed(failure(run));
     };
-    if let Some((apply, counts)) = applied(&run.id, scene) {
+    if let Some(apply) = applied_by(scene.runs, &run.id)
+        && let Some(Outcome::Applied(applied)) = &apply.outcome
+    {
         return RowState::Applied {
-            counts,
+            counts: applied.counts,
             by: Some(apply.order.actor.clone()),
         };
     }
@@ -244,32 +273,6 @@ pub(super) fn summary(run: &Run, planned: &Planned, scene: &Scene<'_>) -> PlanSu
     };
     PlanSummary::new(&planned.plan, &DiffLimits::default(), policy)
         .with_stateful(stateful.unwrap_or_default())
-}
-
-/// The apply of this plan, if it succeeded: of the very file, or after the merge of the same changes.
-fn applied<'s>(
-    plan: &crate::ids::RunId,
-    scene: &'s Scene<'_>,
-) -> Option<(&'s Run, crate::plan::Counts)> {
-    let all: Vec<_> = scene
-        .runs
-        .iter()
-        .filter_map(|run| {
-            let (Work::Apply(work), Some(Outcome::Applied(applied))) =
-                (&run.order.work, &run.outcome)
-            else {
-                return None;
-            };
-            let of_it = match &work.plan {
-                PlanToApply::Saved(saved) => saved == plan,
-                PlanToApply::Again { reviewed } => reviewed.as_ref() == Some(plan),
-            };
-            (of_it && run.state == RunState::Succeeded).then_some((run, applied.counts))
-        })
-        .collect();
-    // The merge finds nothing left to do after an apply: what counts is the one that did it.
-    let did_it = all.iter().find(|(_, counts)| !counts.is_zero());
-    did_it.or(all.first()).copied()
 }
 
 /// As whom a plan was made, or was tried to be.
@@ -326,7 +329,8 @@ fn buttons(env: &EnvName, comment: &PlanComment) -> Buttons {
         );
         return buttons;
     }
-    if comment.blocked.contains(env) {
+    let by_name = |row: &PlanRow| row.env == *env && !row.flags.is_none();
+    if comment.blocked.contains(env) && !comment.rows.iter().any(by_name) {
         push("Apply", "Apply exactly the plans shown", identifier::APPLY);
     }
     push("Plan again", "Plan the same stacks anew", identifier::PLAN);

@@ -1,4 +1,5 @@
 use super::*;
+use crate::outcome::Outcome;
 use crate::plan::{Action, OutputChange};
 use crate::testing::{self, RunKit};
 

@@ -49,6 +49,10 @@ pub(super) fn added(env: &Environment, stacks: &[&StackName]) -> Change {
         let who = people(&env.allow.overrides);
         words.push_str(&format!("; {who} may override policies"));
     }
+    if !env.allow.destroy.is_empty() {
+        let who = people(&env.allow.destroy);
+        words.push_str(&format!("; {who} may destroy stacks"));
+    }
     whole(Subject::Environment(env.name.clone()), Effect::Opens, words)
 }
 

@@ -5,6 +5,7 @@ mod button;
 mod deploy;
 mod drift;
 mod ended;
+mod flagged;
 mod force_unlock;
 mod merge;
 mod merge_group;

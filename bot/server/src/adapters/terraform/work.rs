@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use slipway_core::plan::Diagnostic;
+use slipway_core::plan_flags::PlanFlags;
 use slipway_core::ports::{
     AppliedPlan, ERRORED_STATE, PortErrorKind, PortResult, TerraformError, TerraformJob,
 };
@@ -137,7 +138,7 @@ impl<'a> Work<'a> {
     }
 
     /// `plan`; gives the plan file.
-    pub(super) async fn plan(&self) -> Result<PathBuf, TerraformError> {
+    pub(super) async fn plan(&self, flags: &PlanFlags) -> Result<PathBuf, TerraformError> {
         let file = &self.places.plan;
         // A plan of an earlier try must not be taken for this one's.
         match std::fs::remove_file(file) {
@@ -157,6 +158,7 @@ impl<'a> Work<'a> {
         for file in &self.job.stack.var_files {
             args.push(format!("-var-file={file}").into());
         }
+        args.extend(flags.arguments().into_iter().map(OsString::from));
         let mut out = OsString::from("-out=");
         out.push(file);
         args.push(out);
