@@ -5,6 +5,7 @@
 
 use serde::Serialize;
 
+use crate::config::RoleArn;
 use crate::ids::{CommitSha, EnvName, PrNumber, RepoName, RunId};
 use crate::plan_flags::PlanFlags;
 use crate::report::markdown::code;
@@ -26,6 +27,9 @@ pub struct PlanIdentity {
     pub stack: StackSpec,
     /// The AWS account, as `GetCallerIdentity` said.
     pub account: String,
+    /// The role of the state as applies reach it, where that is not the run's own.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state_role: Option<RoleArn>,
     /// The head of the pull request.
     pub head: CommitSha,
     /// The base branch.
@@ -51,6 +55,11 @@ impl PlanIdentity {
             env: run.order.env.clone(),
             stack: work.stack.clone(),
             account: account.to_owned(),
+            state_role: work
+                .aws
+                .state
+                .as_ref()
+                .map(|state| state.applies_as.clone()),
             head: run.order.commit.clone(),
             base_ref: work.base_ref.clone(),
             base: work.base.clone(),
@@ -98,6 +107,17 @@ impl PlanIdentity {
             all.push(format!(
                 "made in the account {}, it is {} now",
                 self.account, now.account
+            ));
+        }
+        if self.state_role != now.state_role {
+            let named = |role: &Option<RoleArn>| match role {
+                Some(role) => code(role.as_str()),
+                None => "the role of the run".to_owned(),
+            };
+            all.push(format!(
+                "made with the state of {}, it is that of {} now",
+                named(&self.state_role),
+                named(&now.state_role)
             ));
         }
         if self.tool != now.tool {
@@ -176,6 +196,10 @@ mod tests {
             ("workspace", |now| now.stack.workspace = "x".to_owned()),
             ("var files", |now| now.stack.var_files.clear()),
             ("account", |now| now.account = "222222222222".to_owned()),
+            ("state", |now| {
+                let role = "arn:aws:iam::333333333333:role/state";
+                now.state_role = Some(RoleArn::parse(role).unwrap());
+            }),
             ("tool", |now| now.tool = "terraform 1.12.0".to_owned()),
             ("flags", |now| now.flags = testing::flags("-destroy")),
             ("environment", |now| now.env = testing::env("prod")),
@@ -200,6 +224,7 @@ mod tests {
         workspace: made in the workspace `dev`, deploy.toml says `x` now
         var files: made when deploy.toml had other settings for `network`
         account: made in the account 111111111111, it is 222222222222 now
+        state: made with the state of the role of the run, it is that of `arn:aws:iam::333333333333:role/state` now
         tool: made by terraform 1.11.4, it is terraform 1.12.0 now
         flags: made with no flags, it is to be one with `-destroy`
         environment: made for something else

@@ -22,6 +22,18 @@ pub struct AwsAccess {
     pub external_id: Option<String>,
     /// How long the credentials live.
     pub session: Duration,
+    /// The role of Terraform's state, where that is another.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub state: Option<StateAccess>,
+}
+
+/// As whom Terraform's state is reached, assumed from the role of the run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StateAccess {
+    /// The role that this run assumes; its account is the one that has to be proven.
+    pub role: RoleArn,
+    /// The role that applies assume: what a plan is made for.
+    pub applies_as: RoleArn,
 }
 
 /// One stack in one environment.
@@ -76,7 +88,21 @@ impl AwsAccess {
             role: role.clone(),
             external_id: env.aws.external_id.clone(),
             session: env.aws.session,
+            state: env.aws.state_role.as_ref().map(|role| StateAccess {
+                role: role.clone(),
+                applies_as: role.clone(),
+            }),
         }
+    }
+
+    /// The same for a plan, which may reach the state as a role of its own.
+    #[must_use]
+    pub fn to_plan(env: &Environment, role: &RoleArn) -> Self {
+        let mut access = Self::new(env, role);
+        if let (Some(state), Some(role)) = (&mut access.state, &env.aws.state_plan_role) {
+            state.role = role.clone();
+        }
+        access
     }
 }
 

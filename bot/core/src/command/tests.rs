@@ -589,7 +589,7 @@ fn the_reply_to_help() {
 
     | | in | plan | apply | deploy | on merge | gates |
     | --- | --- | --- | --- | --- | --- | --- |
-    | **dev** | 111111111111 eu-central-1 | `write` | `write` | `write`, `team:acme/on-call` | applies, deploys | none |
+    | **dev** | 111111111111 eu-central-1 | `write` | `write` | `write`, `team:acme/on-call` | applies, deploys | outside its freezes (`/where`) |
     | **prod** (production) | 222222222222 eu-central-1 | `write` | `team:acme/platform` | `maintain`, `user:ana` | nothing | live in dev for 30m first · 1 approval · approved by code owners · required checks · up to date with its base · merged · within Mon-Thu 09:00-16:00 Europe/Berlin or Fri 09:00-12:00 Europe/Berlin · outside its freezes (`/where`) · confirmed |
 
     #### Stacks

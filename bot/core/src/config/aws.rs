@@ -20,6 +20,10 @@ pub struct Aws {
     pub apply_role: Option<RoleArn>,
     /// Assumed to reach the EKS cluster. Without it, no service is deployed here.
     pub deploy_role: Option<RoleArn>,
+    /// Assumed from the run's role for Terraform's state alone, in whatever account that is.
+    pub state_role: Option<RoleArn>,
+    /// The same for plans, where there is another.
+    pub state_plan_role: Option<RoleArn>,
     /// The external id that the roles' trust policies ask for.
     pub external_id: Option<String>,
     /// How long one session of a role lasts, 15 minutes to 12 hours.

@@ -222,6 +222,9 @@ fn aws(raw: &RawAws, findings: &mut Findings<'_>) -> Option<Aws> {
     let plan_role = role(raw.plan_role.as_ref());
     let apply_role = role(raw.apply_role.as_ref());
     let deploy_role = role(raw.deploy_role.as_ref());
+    // Of any account: that is what it is for.
+    let state_role = findings.parse_optional(raw.state_role.as_ref(), RoleArn::parse);
+    let state_plan_role = findings.parse_optional(raw.state_plan_role.as_ref(), RoleArn::parse);
     let external_id = findings.parse_optional(raw.external_id.as_ref(), parse_external_id);
     let session = findings.parse_optional(raw.session.as_ref(), lasting(15 * MINUTE, 12 * HOUR));
     Some(Aws {
@@ -230,6 +233,8 @@ fn aws(raw: &RawAws, findings: &mut Findings<'_>) -> Option<Aws> {
         plan_role,
         apply_role,
         deploy_role,
+        state_role,
+        state_plan_role,
         external_id,
         session: session.unwrap_or(HOUR),
     })

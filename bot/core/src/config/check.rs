@@ -204,6 +204,15 @@ fn check_environments(tables: &Tables<'_>, findings: &mut Findings<'_>) {
         let Some(aws) = &environment.aws else {
             continue;
         };
+        if let Some(written) = aws.state_plan_role.as_ref()
+            && aws.state_role.is_none()
+        {
+            let error = Invalid::new("`state_plan_role` without `state_role` is no rule");
+            findings.error(
+                written.span(),
+                error.with_help("say as whom applies reach the state, in `state_role`"),
+            );
+        }
         if let Some(on) = environment.auto_apply.as_ref().filter(|on| *on.value())
             && aws.apply_role.is_none()
         {

@@ -197,6 +197,11 @@ pub(super) struct RawAws {
     pub(super) apply_role: Option<Located<String>>,
     /// The role to reach the EKS cluster with. Without it, no service is deployed here.
     pub(super) deploy_role: Option<Located<String>>,
+    /// The role that Terraform's state belongs to, of any account: runs go on to it from their own role
+    /// for the state alone. Only for the s3 backend. Default: the state is reached with the run's role.
+    pub(super) state_role: Option<Located<String>>,
+    /// The same for plans: may read the state and lock it. Default: what state_role says.
+    pub(super) state_plan_role: Option<Located<String>>,
     /// The external id that the roles' trust policies ask for.
     pub(super) external_id: Option<Located<String>>,
     /// How long one session of a role lasts, 15m to 12h. Default: "1h".

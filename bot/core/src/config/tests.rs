@@ -115,6 +115,12 @@ fn the_shipped_example_is_valid() {
             deploy_role: Some(
                 RoleArn(arn:aws:iam::222222222222:role/slipway-deploy),
             ),
+            state_role: Some(
+                RoleArn(arn:aws:iam::333333333333:role/slipway-state),
+            ),
+            state_plan_role: Some(
+                RoleArn(arn:aws:iam::333333333333:role/slipway-state-plan),
+            ),
             external_id: None,
             session: 3600s,
         },
@@ -239,6 +245,8 @@ fn what_is_left_out_is_filled_in() {
                     deploy_role: Some(
                         RoleArn(arn:aws:iam::111111111111:role/deploy),
                     ),
+                    state_role: None,
+                    state_plan_role: None,
                     external_id: None,
                     session: 3600s,
                 },

@@ -246,7 +246,7 @@ impl Looker<'_> {
             };
             let work = Work::Plan(PlanWork {
                 stack: StackSpec::new(stack, env),
-                aws: AwsAccess::new(self.env, role),
+                aws: AwsAccess::to_plan(self.env, role),
                 base_ref: draft.facts.default_branch.clone(),
                 base: self.drift.tip.clone(),
                 held_by: gates::drift::held(&draft.facts.store.locks, env, &stack.name)

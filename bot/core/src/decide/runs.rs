@@ -65,7 +65,7 @@ impl Draft<'_> {
         let role = env.aws.plan_role.as_ref()?;
         let work = Work::Plan(PlanWork {
             stack: StackSpec::new(stack, &env.name),
-            aws: AwsAccess::new(env, role),
+            aws: AwsAccess::to_plan(env, role),
             base_ref: pr.pull.base_ref.clone(),
             base: pr.base.clone(),
             held_by: None,

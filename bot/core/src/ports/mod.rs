@@ -455,6 +455,8 @@ pub struct ClusterAccess {
 pub trait Cloud: Send + Sync {
     /// Assumes a role and proves by `GetCallerIdentity` that it is the right account's.
     async fn assume(&self, request: &AssumeRole) -> PortResult<Session>;
+    /// The same for a role that is assumed from another session: it trusts that role, not the bot.
+    async fn assume_from(&self, from: &Session, request: &AssumeRole) -> PortResult<Session>;
     /// Describes a cluster and makes a token for it (`GetCallerIdentity`, presigned).
     async fn cluster(&self, session: &Session, name: &str) -> PortResult<ClusterAccess>;
 }
@@ -513,6 +515,15 @@ pub enum ToolError {
     Port(#[from] PortError),
 }
 
+/// The role of Terraform's state, assumed by Terraform itself from the credentials of its job.
+#[derive(Clone, Copy)]
+pub struct StateRole<'a> {
+    /// Which, and as whom.
+    pub role: &'a AssumeRole,
+    /// The program that is to assume it.
+    pub tool: crate::config::Tool,
+}
+
 /// Where and as whom Terraform works.
 pub struct TerraformJob<'a> {
     /// The program, as [`Terraform::tool`] gave it.
@@ -521,6 +532,8 @@ pub struct TerraformJob<'a> {
     pub root: &'a Path,
     /// The root module, workspace, var files and backend.
     pub stack: &'a crate::spec::StackSpec,
+    /// The role of the state, where that is not the one of the credentials.
+    pub state: Option<StateRole<'a>>,
     /// The credentials: all that its environment holds besides the bare minimum.
     pub sessions: Arc<dyn RoleSessions>,
     /// A directory of the run's own, for `TF_DATA_DIR`, `HOME` and the plan file.

@@ -14,6 +14,7 @@ use slipway_core::run::{ApplyWork, PlanToApply, StepName, Work};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::gates::{Asking, void};
+use super::state_role;
 use super::terraform::{FreshPlan, Workplace};
 use super::{Failure, Halt, Hand, planned_revision, policy, succeeded};
 
@@ -45,6 +46,7 @@ async fn saved(hand: &Hand<'_>, work: &ApplyWork, plan: &RunId) -> Result<RunEnd
         stack: &work.stack,
         worktree,
         tool,
+        state: state_role::request(&hand.run.order),
         sessions,
         scratch: hand.scratch().await?,
     };
@@ -78,6 +80,7 @@ async fn again(
         stack: &work.stack,
         worktree,
         tool,
+        state: state_role::request(&hand.run.order),
         sessions,
         scratch: hand.scratch().await?,
     };
@@ -192,6 +195,7 @@ async fn fetch(
             repo: hand.run.order.repo.name.clone(),
             stack: work.stack.clone(),
             account: place.sessions.evidence().account.clone(),
+            state_role: place.state.as_ref().map(|state| state.role.clone()),
             head: hand.run.order.commit.clone(),
             tool: place.tool.version.named(),
             flags: work.flags.clone(),

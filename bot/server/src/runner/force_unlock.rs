@@ -8,7 +8,7 @@ use slipway_core::ports::{Revision, RunEnd};
 use slipway_core::run::ForceUnlockWork;
 
 use super::terraform::Workplace;
-use super::{Halt, Hand, succeeded};
+use super::{Halt, Hand, state_role, succeeded};
 
 pub(super) async fn run(hand: &Hand<'_>, work: &ForceUnlockWork) -> Result<RunEnd, Halt> {
     let _slot = hand.slot().await?;
@@ -23,6 +23,7 @@ pub(super) async fn run(hand: &Hand<'_>, work: &ForceUnlockWork) -> Result<RunEn
         stack: &work.stack,
         worktree,
         tool,
+        state: state_role::request(&hand.run.order),
         sessions,
         scratch: hand.scratch().await?,
     };

@@ -204,6 +204,7 @@ fn moved(facts: &Facts, saved: &SavedPlan) -> Vec<GateRow> {
         && let Some(env) = config.environment(&made.env)
     {
         now.account = env.aws.account.to_string();
+        now.state_role.clone_from(&env.aws.state_role);
         match config
             .stacks_in(&made.env)
             .find(|stack| stack.name == made.stack.name)

@@ -14,6 +14,7 @@ mod plan;
 mod policy;
 mod seen;
 mod sessions;
+mod state_role;
 mod terraform;
 
 use std::future::Future;

@@ -6,7 +6,7 @@ use slipway_core::ports::RunEnd;
 use slipway_core::run::PlanWork;
 
 use super::terraform::Workplace;
-use super::{Failure, Halt, Hand, planned_revision, policy, succeeded};
+use super::{Failure, Halt, Hand, planned_revision, policy, state_role, succeeded};
 
 pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt> {
     let _slot = hand.slot().await?;
@@ -20,6 +20,7 @@ pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt
         stack: &work.stack,
         worktree,
         tool,
+        state: state_role::request(&hand.run.order),
         sessions,
         scratch: hand.scratch().await?,
     };

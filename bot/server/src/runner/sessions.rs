@@ -150,6 +150,10 @@ mod tests {
             answer.expect("the role was assumed once more than expected")
         }
 
+        async fn assume_from(&self, _: &Session, _: &AssumeRole) -> PortResult<Session> {
+            unreachable!("no role is assumed from another")
+        }
+
         async fn cluster(&self, _: &Session, _: &str) -> PortResult<ClusterAccess> {
             unreachable!("no cluster is asked for")
         }

@@ -10,8 +10,8 @@ use slipway_core::outcome::Evidence;
 use slipway_core::plan::Plan;
 use slipway_core::plan_flags::PlanFlags;
 use slipway_core::ports::{
-    ChosenTool, ERRORED_STATE, Initialised, PortErrorKind, Stop, TerraformError, TerraformJob,
-    ToolError, ToolRequest, Worktree,
+    AssumeRole, ChosenTool, ERRORED_STATE, Initialised, PortErrorKind, StateRole, Stop,
+    TerraformError, TerraformJob, ToolError, ToolRequest, Worktree,
 };
 use slipway_core::report::refusal::GateRow;
 use slipway_core::report::unlock_comment::holder;
@@ -45,6 +45,7 @@ pub(super) struct Workplace<'a> {
     pub(super) stack: &'a StackSpec,
     pub(super) worktree: Box<dyn Worktree>,
     pub(super) tool: ChosenTool,
+    pub(super) state: Option<AssumeRole>,
     pub(super) sessions: Arc<RunSessions>,
     pub(super) scratch: Scratch,
 }
@@ -64,6 +65,10 @@ impl Workplace<'_> {
             program: &self.tool.program,
             root: self.worktree.path(),
             stack: self.stack,
+            state: self.state.as_ref().map(|role| StateRole {
+                role,
+                tool: self.tool.version.tool,
+            }),
             sessions: self.sessions.clone(),
             scratch: self.scratch.path(),
             log: &*self.hand.log,
@@ -75,6 +80,7 @@ impl Workplace<'_> {
     pub(super) async fn init(&self) -> Result<Initialised, Halt> {
         self.hand
             .step(StepName::Init, async {
+                let state = self.prove_state_role().await?;
                 let terraform = &self.hand.runner.ports.terraform;
                 let initialised = terraform
                     .init(&self.job(&self.hand.harmless))
@@ -84,7 +90,10 @@ impl Workplace<'_> {
                     true => ", made now",
                     false => "",
                 };
-                let line = format!("initialised, workspace {}{made}", self.stack.workspace);
+                let mut line = format!("initialised, workspace {}{made}", self.stack.workspace);
+                if let Some(state) = state {
+                    line.push_str(&format!(", {state}"));
+                }
                 Ok((initialised, line))
             })
             .await

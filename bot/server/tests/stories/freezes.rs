@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use slipway_sandbox::world::ci::Build;
 
 use crate::bot::{Story, tell};
@@ -14,10 +14,10 @@ const FIRST_STACK: &str = "[stacks.network]";
 
 /// A freeze of dev from and to so many hours from now.
 fn freeze(story: &Story, from: i64, to: i64) -> String {
-    let moment =
-        |hours| -> Timestamp { story.world.clock.now() + SignedDuration::from_hours(hours) };
+    let minute = story.world.clock.now().as_second() / 60 * 60;
+    let moment = |hours: i64| Timestamp::from_second(minute + hours * 3600).unwrap();
     format!(
-        "[[freeze]]\nfrom = \"{:.0}\"\nto = \"{:.0}\"\ntimezone = \"Europe/Berlin\"\n\
+        "[[freeze]]\nfrom = \"{}\"\nto = \"{}\"\ntimezone = \"Europe/Berlin\"\n\
          reason = \"The big sale\"\nenvironments = [\"dev\"]\n\n{FIRST_STACK}",
         moment(from),
         moment(to)
@@ -40,9 +40,39 @@ fn in_a_freeze_applies_are_refused_and_explained() {
         let pr = story.open("ana", "cidr", "Another network", &files).await?;
         // Plans are made as ever.
         story.planned(pr, "dev", "network", "+1").await?;
-        insta::assert_snapshot!(story.ask("ana", pr, "/apply dev").await?, @"");
-        insta::assert_snapshot!(story.ask("ana", pr, "/explain dev").await?, @"");
-        insta::assert_snapshot!(story.ask("ana", pr, "/where").await?, @"");
+        insta::assert_snapshot!(story.ask("ana", pr, "/apply dev").await?, @"
+        (eyes -1)
+        ### ⛔ Not applied in dev
+
+        | gate | state | what opens it |
+        | --- | --- | --- |
+        | freeze | frozen TIME to TIME Europe/Berlin: The big sale | ask again at TIME |
+        ");
+        insta::assert_snapshot!(story.ask("ana", pr, "/explain dev").await?, @"
+        (eyes rocket)
+        ### dev: 1 of 7 gates is closed
+
+        |  | gate | state | what opens it |
+        | --- | --- | --- | --- |
+        | ✅ | right (apply) | ana may apply |  |
+        | ✅ | pull request (apply, deploy shop) | open |  |
+        | ⛔ | freeze (apply, deploy shop) | frozen TIME to TIME Europe/Berlin: The big sale | ask again at TIME |
+        | ✅ | lock (apply, deploy shop) | free |  |
+        | ✅ | plan of network (apply) | fresh |  |
+        | ✅ | right (deploy shop) | ana may deploy |  |
+        | ✅ | hold (deploy on merge) | none |  |
+        ");
+        insta::assert_snapshot!(story.ask("ana", pr, "/where").await?, @"
+        (eyes rocket)
+        ### What is live where
+
+        |  | service | commit | digest | by | since | behind |
+        | --- | --- | --- | --- | --- | --- | --- |
+        | dev | shop | never deployed | – | – | – | – |
+        | prod | shop | never deployed | – | – | – | – |
+
+        - 🧊 dev: frozen TIME to TIME Europe/Berlin: The big sale
+        ");
         assert_eq!(story.roles(), ["slipway-plan"]);
         assert_eq!(story.state("dev", "network")?, None);
         // After it, the same is done.
@@ -62,7 +92,15 @@ fn a_merge_in_a_freeze_is_applied_when_it_ends() {
         let pr = story.open("ana", "cidr", "Another network", &files).await?;
         story.planned(pr, "dev", "network", "+1").await?;
         story.merge("ana", pr).await?;
-        insta::assert_snapshot!(story.reads(pr, "The big sale").await?, @"");
+        insta::assert_snapshot!(story.reads(pr, "The big sale").await?, @"
+        ### ⏳ Apply of `COMMIT` in dev waits
+
+        | stack | outcome |
+        | --- | --- |
+        | network | ⏳ frozen TIME to TIME Europe/Berlin: The big sale; goes on at TIME |
+
+        [run](http://HERE/runs/RUN)
+        ");
         story.caught_up().await?;
         assert_eq!(story.state("dev", "network")?, None);
         story.pass(Duration::from_secs(6 * 3600)).await?;
@@ -74,22 +112,39 @@ fn a_merge_in_a_freeze_is_applied_when_it_ends() {
 }
 
 #[test]
-fn a_deploy_waits_for_the_end_of_a_freeze_and_a_rollback_does_not() {
+fn a_deploy_waits_for_the_end_of_a_freeze() {
     tell(|mut story| async {
         story.live("first").await?;
-        let (pr, _, _) = story.live("second").await?;
+        story.live("second").await?;
         let good = story.image("dev");
         frozen(&story, (-1, 5), "").await?;
         let (third, _, _) = story.ship("third", Build::Good).await?;
-        insta::assert_snapshot!(story.reads(third, "waits to go to dev").await?, @"");
+        insta::assert_snapshot!(story.reads(third, "waits to go to dev").await?, @"
+        ### ⏳ shop waits to go to dev: `COMMIT` (#3)
+
+        frozen TIME to TIME Europe/Berlin: The big sale; goes on at TIME
+
+        was `COMMIT` (#2) · [run](http://HERE/runs/RUN)
+        ");
+        story.caught_up().await?;
         assert_eq!(story.image("dev"), good);
-        story.say("ana", pr, "/rollback dev").await?;
-        story.reads(pr, "Rolled back").await?;
-        assert_ne!(story.image("dev"), good);
-        story.say("ana", pr, "/resume dev").await?;
-        story.reads(pr, "resume").await?;
         story.pass(Duration::from_secs(6 * 3600)).await?;
         story.reads(third, "is live in dev").await?;
+        assert_ne!(story.image("dev"), good);
+        Ok(story)
+    });
+}
+
+#[test]
+fn a_rollback_goes_on_in_a_freeze() {
+    tell(|mut story| async {
+        story.live("first").await?;
+        let good = story.image("dev");
+        let (pr, _, _) = story.live("second").await?;
+        frozen(&story, (-1, 5), "").await?;
+        story.say("ana", pr, "/rollback dev").await?;
+        story.reads(pr, "is back in dev").await?;
+        assert_eq!(story.image("dev"), good);
         Ok(story)
     });
 }

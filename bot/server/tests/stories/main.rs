@@ -43,6 +43,7 @@ mod rollback;
 mod ship;
 mod state_locks;
 mod stopping;
+mod state_role;
 mod summary;
 mod targeted;
 mod valve;

@@ -149,6 +149,8 @@ fn aws(was: &Aws, is: &Aws, findings: &mut Findings) {
         plan_role: _,
         apply_role: _,
         deploy_role: _,
+        state_role: _,
+        state_plan_role: _,
         external_id: _,
         session: _,
     } = is;
@@ -167,6 +169,27 @@ fn aws(was: &Aws, is: &Aws, findings: &mut Findings) {
     ] {
         let effect = Effect::opens_if(is.is_some());
         findings.optional(key, (was.as_ref(), is.as_ref()), effect);
+    }
+    for (key, was, is) in [
+        ("aws.state_role", &was.state_role, &is.state_role),
+        (
+            "aws.state_plan_role",
+            &was.state_plan_role,
+            &is.state_plan_role,
+        ),
+    ] {
+        let words = |role: &Option<RoleArn>| {
+            let own = || "what the run would else be".to_owned();
+            role.as_ref().map_or_else(own, shown)
+        };
+        if was != is {
+            let words = format!(
+                "Terraform's state is reached as {} instead of {}; plans made before are not applied",
+                words(is),
+                words(was)
+            );
+            findings.tell(key, Effect::Opens, words);
+        }
     }
     let pair = (was.external_id.as_ref(), is.external_id.as_ref());
     let effect = match (&was.external_id, &is.external_id) {

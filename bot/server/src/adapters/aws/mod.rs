@@ -132,9 +132,13 @@ impl AwsCloud {
     }
 
     /// `AssumeRole`; the credentials are still unproven.
-    async fn assume_role(&self, request: &AssumeRole) -> PortResult<(Credentials, Timestamp)> {
+    async fn assume_role(
+        &self,
+        sdk: &aws_config::SdkConfig,
+        request: &AssumeRole,
+    ) -> PortResult<(Credentials, Timestamp)> {
         let doing = format!("assuming {}", request.role);
-        let sts = aws_sdk_sts::Client::new(&self.own_sdk(&request.region).await);
+        let sts = aws_sdk_sts::Client::new(sdk);
         let seconds = i32::try_from(request.duration.as_secs()).unwrap_or(i32::MAX);
         let answer = sts
             .assume_role()
@@ -201,6 +205,28 @@ impl AwsCloud {
         }
     }
 
+    /// A session of a role, assumed with these credentials, that has proven whose it is.
+    async fn session(
+        &self,
+        sdk: &aws_config::SdkConfig,
+        request: &AssumeRole,
+    ) -> PortResult<Session> {
+        let (credentials, expires_at) = self.assume_role(sdk, request).await?;
+        let evidence = self.prove(request, &credentials).await?;
+        Ok(Session {
+            access_key_id: credentials.access_key_id().to_owned(),
+            secret_access_key: credentials.secret_access_key().to_owned().into(),
+            session_token: credentials
+                .session_token()
+                .unwrap_or_default()
+                .to_owned()
+                .into(),
+            expires_at,
+            region: request.region.clone(),
+            evidence,
+        })
+    }
+
     async fn describe(&self, session: &Session, name: &str) -> PortResult<EksCluster> {
         let doing = format!("describing cluster {name}");
         let provider = SharedCredentialsProvider::new(credentials(session));
@@ -239,20 +265,14 @@ impl AwsCloud {
 #[async_trait]
 impl Cloud for AwsCloud {
     async fn assume(&self, request: &AssumeRole) -> PortResult<Session> {
-        let (credentials, expires_at) = self.assume_role(request).await?;
-        let evidence = self.prove(request, &credentials).await?;
-        Ok(Session {
-            access_key_id: credentials.access_key_id().to_owned(),
-            secret_access_key: credentials.secret_access_key().to_owned().into(),
-            session_token: credentials
-                .session_token()
-                .unwrap_or_default()
-                .to_owned()
-                .into(),
-            expires_at,
-            region: request.region.clone(),
-            evidence,
-        })
+        let own = self.own_sdk(&request.region).await;
+        self.session(&own, request).await
+    }
+
+    async fn assume_from(&self, from: &Session, request: &AssumeRole) -> PortResult<Session> {
+        let provider = SharedCredentialsProvider::new(credentials(from));
+        let sdk = self.settings.sdk(&request.region, Some(provider));
+        self.session(&sdk, request).await
     }
 
     async fn cluster(&self, session: &Session, name: &str) -> PortResult<ClusterAccess> {

@@ -14,6 +14,7 @@ mod places;
 mod providers;
 mod settings;
 mod state_lock;
+mod state_role;
 mod text;
 mod tool;
 mod ui;
@@ -99,6 +100,7 @@ impl Terraform for TerraformCli {
     }
 
     async fn init(&self, job: &TerraformJob<'_>) -> Result<Initialised, TerraformError> {
+        state_role::check(&self.settings, job).map_err(bare)?;
         let work = Work::begin(&self.settings, job, Step::Init).map_err(bare)?;
         work.init(self.providers.as_ref()).await?;
         let made_workspace = work.select_workspace().await?;

@@ -112,17 +112,14 @@ impl Places {
 
     /// Writes the CLI configuration. An operator's may hold tokens.
     pub(super) fn write_config(&self, text: &str) -> std::io::Result<()> {
-        match std::fs::remove_file(&self.config) {
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let mut options = OpenOptions::new();
-        let mut file = options
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(&self.config)?;
-        file.write_all(text.as_bytes())
+        write_anew(&self.config, text)
+    }
+
+    /// Writes the profiles of AWS's SDK, and says where.
+    pub(super) fn write_profiles(&self, text: &str) -> std::io::Result<PathBuf> {
+        let path = self.scratch.join("aws-config");
+        write_anew(&path, text)?;
+        Ok(path)
     }
 
     /// Moves a state that could not be written to the backend to a place that outlives the
@@ -150,6 +147,21 @@ impl Places {
 /// the code that has been at work there.
 pub(super) fn is_plain(path: &Path) -> bool {
     path.is_file() && path.canonicalize().is_ok_and(|real| real == path)
+}
+
+/// Writes a file that only the bot's user reads, in the place of one that may be there.
+fn write_anew(path: &Path, text: &str) -> std::io::Result<()> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(path)?;
+    file.write_all(text.as_bytes())
 }
 
 /// The real paths of a worktree and of a root module in it.

@@ -156,6 +156,7 @@ impl World {
     fn job(&self) -> TerraformJob<'_> {
         TerraformJob {
             program: terraform(),
+            state: None,
             root: self.root.path(),
             stack: &self.stack,
             sessions: self.sessions.clone(),
@@ -488,6 +489,7 @@ async fn a_state_lock_held_by_another_is_recognised() {
     } = world;
     let job = TerraformJob {
         program: terraform(),
+        state: None,
         root: root.path(),
         stack: &stack,
         sessions: sessions.clone(),
@@ -557,6 +559,7 @@ async fn a_stopped_apply_ends_in_order() {
     } = world;
     let job = TerraformJob {
         program: terraform(),
+        state: None,
         root: root.path(),
         stack: &stack,
         sessions: sessions.clone(),

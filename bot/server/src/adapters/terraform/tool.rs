@@ -10,6 +10,7 @@ use std::time::{Duration, SystemTime};
 
 use slipway_core::config::{Tool, ToolVersion};
 use slipway_core::ports::{ChosenTool, PortResult, ToolError, ToolRequest};
+use slipway_core::spec::StackSpec;
 use slipway_core::tool::{Constraints, ToolReason, by_age, required_version};
 
 use super::ANSWER_LIMIT;
@@ -249,7 +250,7 @@ fn wanted(request: &ToolRequest<'_>, own: Option<Tool>) -> Result<(Wanted, ToolR
         return Ok((Wanted::Exact(version.clone()), ToolReason::DeployToml));
     }
     let tool = own.unwrap_or(Tool::Terraform);
-    let files = files(request, tool)?;
+    let files = files(request.root, request.stack, tool)?;
     let texts = files
         .iter()
         .map(|(name, text)| (name.as_str(), text.as_str()));
@@ -314,11 +315,20 @@ fn installed(settings: &TerraformSettings, tool: Tool) -> Vec<Installed> {
     all
 }
 
-/// The files of the root module that may hold a `required_version`, by name. They come from a pull
+/// The kind of backend that the root module names.
+pub(super) fn backend(root: &Path, stack: &StackSpec, tool: Tool) -> PortResult<Option<String>> {
+    let files = files(root, stack, tool)?;
+    let texts = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()));
+    Ok(slipway_core::tool::backend(texts))
+}
+
+/// The files of the root module that may hold a `required_version` or a backend, by name. They come from a pull
 /// request: what is no regular file within the repository is not read.
-fn files(request: &ToolRequest<'_>, tool: Tool) -> PortResult<Vec<(String, String)>> {
-    let doing = format!("reading the required_version of {}", request.stack.name);
-    let (root, dir) = module(request.root, &request.stack.dir, &doing)?;
+fn files(root: &Path, stack: &StackSpec, tool: Tool) -> PortResult<Vec<(String, String)>> {
+    let doing = format!("reading what {} says about Terraform", stack.name);
+    let (root, dir) = module(root, &stack.dir, &doing)?;
     let entries = std::fs::read_dir(&dir).map_err(|error| unmet(&doing, &error))?;
     let mut names: Vec<String> = entries
         .filter_map(|entry| entry.ok()?.file_name().into_string().ok())

@@ -15,6 +15,7 @@ use super::failure::{self, Step, bare, invalid, no_door, not_run, unmet};
 use super::places::Places;
 use super::providers::ProviderCache;
 use super::settings::TerraformSettings;
+use super::state_role;
 use super::ui::Ui;
 use super::{ANSWER_LIMIT, text};
 use crate::process::{
@@ -98,6 +99,10 @@ impl<'a> Work<'a> {
         }
         for config in &self.job.stack.backend_config {
             args.push(format!("-backend-config={config}").into());
+        }
+        // Last, so that no file of the repository names another.
+        if self.job.state.is_some() {
+            args.push(format!("-backend-config=profile={}", state_role::PROFILE).into());
         }
         self.tell(args, Step::Init, config, &mut |_| {}).await
     }
@@ -290,6 +295,16 @@ impl<'a> Work<'a> {
             .environment(&self.places, &session, door.as_ref());
         if let Some(config) = config {
             env.push(("TF_CLI_CONFIG_FILE".into(), config.into()));
+        }
+        if let Some(state) = self.job.state {
+            let text = state_role::config(state.role);
+            let unwritten = |error: &_| bare(unmet(&step.doing(self.job.stack), error));
+            let path = self
+                .places
+                .write_profiles(&text)
+                .map_err(|error| unwritten(&error))?;
+            env.retain(|(name, _)| !state_role::OTHER_PROFILES.iter().any(|other| name == other));
+            env.push(("AWS_CONFIG_FILE".into(), path.into()));
         }
         let invocation = Invocation {
             program: self.program.clone(),

@@ -84,6 +84,7 @@ fn access() -> AwsAccess {
         account: AccountId::parse("111111111111").unwrap(),
         role: RoleArn::parse("arn:aws:iam::111111111111:role/slipway").unwrap(),
         external_id: None,
+        state: None,
         session: Duration::from_secs(3600),
     }
 }

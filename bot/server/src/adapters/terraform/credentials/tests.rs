@@ -282,6 +282,7 @@ async fn apply_beyond_a_session(credentials: CredentialsBy) -> Story {
     let (tell, mut told) = mpsc::unbounded_channel();
     let job = TerraformJob {
         program: &program,
+        state: None,
         root: root.path(),
         stack: &stack,
         sessions: short.clone(),
