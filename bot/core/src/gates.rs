@@ -5,6 +5,7 @@
 
 mod codeowners;
 pub mod drift;
+pub(crate) mod freeze;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -37,6 +38,8 @@ pub enum Operation {
     ForceUnlock,
     /// Have a plan applied although policies deny it.
     Override,
+    /// Have a whole stack, or a part of it, destroyed.
+    Destroy,
 }
 
 /// Why a closed gate needs no refusal: it opens by itself.
@@ -177,6 +180,7 @@ pub fn right(operation: Operation, env: &Environment, actor: Option<&ActorFacts>
         Operation::Deploy => ("deploy", &env.allow.deploy),
         Operation::ForceUnlock => ("force-unlock", &env.allow.force_unlock),
         Operation::Override => ("override policies", &env.allow.overrides),
+        Operation::Destroy => ("destroy stacks", &env.allow.destroy),
     };
     let Some(actor) = actor else {
         return Gate::closed("right", "nobody is known to ask", "ask by a comment");
@@ -579,6 +583,7 @@ pub fn for_apply(env: &Environment, facts: &Facts, asked: Asked) -> Vec<Gate> {
         None => gates.push(gone()),
     }
     gates.extend(window(env, facts.now));
+    gates.extend(freeze::freeze(env, facts.now));
     gates.push(lock(
         &env.name,
         facts.actor.as_ref().map(|actor| &actor.login),
@@ -614,6 +619,7 @@ pub fn for_deploy(
     }
     gates.extend(order(env, service, what, facts));
     gates.extend(window(env, facts.now));
+    gates.extend(freeze::freeze(env, facts.now));
     gates.push(lock(
         &env.name,
         facts.actor.as_ref().map(|actor| &actor.login),
@@ -625,7 +631,8 @@ pub fn for_deploy(
     gates
 }
 
-/// The gates of a rollback: only a right and the lock. Going back must be possible at any hour.
+/// The gates of a rollback: only a right and the lock. Going back must be possible at any hour, in a
+/// freeze too.
 #[must_use]
 pub fn for_rollback(env: &Environment, facts: &Facts) -> Vec<Gate> {
     vec![

@@ -6,6 +6,7 @@
 use serde::Serialize;
 
 use crate::ids::{CommitSha, EnvName, PrNumber, RepoName, RunId};
+use crate::plan_flags::PlanFlags;
 use crate::report::markdown::code;
 use crate::run::{PlanWork, Run};
 use crate::spec::StackSpec;
@@ -33,6 +34,10 @@ pub struct PlanIdentity {
     pub base: CommitSha,
     /// The program and its version, `terraform 1.11.4` or `opentofu 1.9.0`.
     pub tool: String,
+    /// The flags that Terraform was given; what is sealed without any is as it was before there were
+    /// flags.
+    #[serde(skip_serializing_if = "PlanFlags::is_none")]
+    pub flags: PlanFlags,
 }
 
 impl PlanIdentity {
@@ -50,6 +55,7 @@ impl PlanIdentity {
             base_ref: work.base_ref.clone(),
             base: work.base.clone(),
             tool: tool.to_owned(),
+            flags: work.flags.clone(),
         }
     }
 
@@ -97,11 +103,25 @@ impl PlanIdentity {
         if self.tool != now.tool {
             all.push(format!("made by {}, it is {} now", self.tool, now.tool));
         }
+        if self.flags != now.flags {
+            all.push(format!(
+                "made with {}, it is to be one with {}",
+                named(&self.flags),
+                named(&now.flags)
+            ));
+        }
         if all.is_empty() && self != now {
             // Run, repository, pull request or environment.
             all.push("made for something else".to_owned());
         }
         all
+    }
+}
+
+fn named(flags: &PlanFlags) -> String {
+    match flags.is_none() {
+        true => "no flags".to_owned(),
+        false => code(&flags.to_string()),
     }
 }
 
@@ -148,7 +168,7 @@ mod tests {
     #[test]
     fn whatever_differs_is_told_and_gives_another_text() {
         type Change = fn(&mut PlanIdentity);
-        let changes: [(&str, Change); 11] = [
+        let changes: [(&str, Change); 12] = [
             ("head", |now| now.head = sha('c')),
             ("base", |now| now.base = sha('d')),
             ("base branch", |now| now.base_ref = "next".to_owned()),
@@ -157,6 +177,7 @@ mod tests {
             ("var files", |now| now.stack.var_files.clear()),
             ("account", |now| now.account = "222222222222".to_owned()),
             ("tool", |now| now.tool = "terraform 1.12.0".to_owned()),
+            ("flags", |now| now.flags = testing::flags("-destroy")),
             ("environment", |now| now.env = testing::env("prod")),
             ("run", |now| now.run = testing::run(9)),
             ("pull request", |now| now.pr = None),
@@ -180,6 +201,7 @@ mod tests {
         var files: made when deploy.toml had other settings for `network`
         account: made in the account 111111111111, it is 222222222222 now
         tool: made by terraform 1.11.4, it is terraform 1.12.0 now
+        flags: made with no flags, it is to be one with `-destroy`
         environment: made for something else
         run: made for something else
         pull request: made for something else

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::applies::applied_by;
 use crate::config::Config;
 use crate::ids::StackName;
+use crate::in_part;
 use crate::report::markdown::code;
 use crate::run::{Run, Work};
 use crate::stacks;
@@ -36,7 +37,7 @@ pub fn footing(config: &Config, runs: &[Run], plan: &Run) -> Footing {
     };
     let mut waits_for = BTreeMap::new();
     for needed in stacks::before(config, stack) {
-        let mut plans = runs.iter().filter(|run| {
+        let plans = runs.iter().filter(|run| {
             matches!(run.order.work, Work::Plan(_))
                 && run.order.stack() == Some(needed)
                 && run.order.env == plan.order.env
@@ -49,7 +50,9 @@ pub fn footing(config: &Config, runs: &[Run], plan: &Run) -> Footing {
         if overtaken {
             return Footing::Overtaken(needed.clone());
         }
-        if let Some(latest) = plans.next()
+        // What a plan leaves out with flags may change outputs all the same.
+        let mut whole = plans.filter(|run| in_part::covers_all(run));
+        if let Some(latest) = whole.next()
             && applied_by(runs, &latest.id).is_none()
         {
             let changed = outputs_changed_by(latest);

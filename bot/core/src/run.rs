@@ -13,6 +13,7 @@ use crate::ids::{
     ServiceName, StackName,
 };
 use crate::outcome::{Outcome, Planned};
+use crate::plan_flags::PlanFlags;
 use crate::ports::StateLock;
 use crate::spec::{AwsAccess, ServiceSpec, StackSpec};
 
@@ -59,8 +60,11 @@ pub struct RunOrder {
     pub trigger: Trigger,
     /// The delivery that caused it; runs of one cause are reported together.
     pub cause: DeliveryId,
-    /// Not to be started before this moment (a window that opens later).
+    /// Not to be started before this moment (a window that opens later, the end of a freeze).
     pub not_before: Option<Timestamp>,
+    /// The freeze that kept it from starting at once, in a line of Markdown.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub frozen: Option<String>,
     /// The work itself.
     pub work: Work,
 }
@@ -124,6 +128,9 @@ pub struct PlanWork {
     /// and is not merged is expected to differ.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held_by: Option<PrNumber>,
+    /// What is handed on to Terraform besides; a plan with flags is made on a person's word alone.
+    #[serde(default, skip_serializing_if = "PlanFlags::is_none")]
+    pub flags: PlanFlags,
 }
 
 /// What an apply run is to do.
@@ -135,6 +142,9 @@ pub struct ApplyWork {
     pub aws: AwsAccess,
     /// Which plan.
     pub plan: PlanToApply,
+    /// The flags that the saved plan was made with, as whoever had it applied saw them.
+    #[serde(default, skip_serializing_if = "PlanFlags::is_none")]
+    pub flags: PlanFlags,
 }
 
 /// Which plan an apply run applies.

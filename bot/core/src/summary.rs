@@ -12,9 +12,10 @@ use crate::applies::apply_of;
 use crate::config::{Config, Environment, PullRequest, Stack};
 use crate::facts::{ConfigFacts, Facts, ProposedConfig, PullFacts};
 use crate::ids::{CommitSha, EnvName, RunId, StackName};
+use crate::in_part;
 use crate::outcome::{Outcome, Planned};
 use crate::policy::{self, Override};
-use crate::run::{Run, RunState, Work};
+use crate::run::{Run, RunState};
 use crate::stacks;
 
 /// The name of the check run, as branch protection knows it.
@@ -130,6 +131,8 @@ pub enum StackState {
     NoChanges,
     /// It is applied.
     Applied,
+    /// A plan with flags was applied, which leaves something out; no full plan was made since.
+    InPart,
 }
 
 /// The touched stacks that deploy.toml still has, in its order. `runs` are those of the pull
@@ -170,9 +173,8 @@ fn state<'r>(
     runs: &'r [Run],
     overrides: &[Override],
 ) -> (StackState, Option<&'r Run>) {
-    let latest = runs.iter().find(|run| {
-        matches!(run.order.work, Work::Plan(_))
-            && run.order.env == env.name
+    let latest = in_part::standing_plan(runs, |run| {
+        run.order.env == env.name
             && run.order.stack() == Some(&stack.name)
             && run.order.commit == *head
     });
@@ -188,7 +190,13 @@ fn state<'r>(
             let ruling = planned.policy.as_ref();
             let policy = policy::gate(env, stack, head, ruling, overrides);
             let denied = policy.is_some_and(|row| !row.open);
-            return (of_plan(env, planned, apply, denied), Some(run));
+            let state = of_plan(env, planned, apply, denied);
+            return match state {
+                StackState::Applied if !in_part::covers_all(plan) => {
+                    (StackState::InPart, Some(run))
+                }
+                state => (state, Some(run)),
+            };
         }
         _ => StackState::PlanFailed,
     };

@@ -23,6 +23,7 @@ use crate::outcome::{
     Applied, Deployed, Evidence, Outcome, Planned, PreviousRelease, Progress, Stopped,
 };
 use crate::plan::{Counts, Plan};
+use crate::plan_flags::PlanFlags;
 use crate::ports::Reaction;
 use crate::run::{
     ApplyWork, DeployWork, ImageToDeploy, Move, PlanToApply, PlanWork, Rollback, Run, RunOrder,
@@ -520,6 +521,7 @@ fn kit(number: u32, name: &str, work: Work) -> RunKit {
             trigger: Trigger::Comment(COMMENT),
             cause: cause("before"),
             not_before: None,
+            frozen: None,
             work,
         },
         state: RunState::Queued,
@@ -547,6 +549,11 @@ fn stack_spec(stack_name: &str, name: &str) -> StackSpec {
     StackSpec::new(config.stack(&stack(stack_name)).unwrap(), &env(name))
 }
 
+/// Flags of a plan, each a word without spaces.
+pub(crate) fn flags(words: &str) -> PlanFlags {
+    PlanFlags::parse(words.split(' ')).unwrap()
+}
+
 /// A queued plan onto `main@bbbbbbb`.
 pub(crate) fn plan(number: u32, stack_name: &str, name: &str) -> RunKit {
     let work = Work::Plan(PlanWork {
@@ -555,6 +562,7 @@ pub(crate) fn plan(number: u32, stack_name: &str, name: &str) -> RunKit {
         base_ref: "main".to_owned(),
         base: sha('b'),
         held_by: None,
+        flags: PlanFlags::default(),
     });
     kit(number, name, work)
 }
@@ -601,6 +609,7 @@ fn apply_work(number: u32, stack_name: &str, name: &str, plan: PlanToApply) -> R
         stack: stack_spec(stack_name, name),
         aws: access(name, "apply"),
         plan,
+        flags: PlanFlags::default(),
     });
     kit(number, name, work)
 }
@@ -708,6 +717,15 @@ pub(crate) fn terraform_plan(creates: usize) -> Plan {
 }
 
 impl RunKit {
+    /// Made with flags, or the apply of such a plan.
+    pub(crate) fn flags(self, words: &str) -> Self {
+        self.but(|run| match &mut run.order.work {
+            Work::Plan(work) => work.flags = flags(words),
+            Work::Apply(work) => work.flags = flags(words),
+            Work::Deploy(_) | Work::ForceUnlock(_) | Work::Look(_) => panic!("no flags"),
+        })
+    }
+
     pub(crate) fn but(mut self, change: impl FnOnce(&mut Run)) -> Self {
         change(&mut self.0);
         self
@@ -927,6 +945,13 @@ fn indented(body: &str) -> String {
         .join("\n")
 }
 
+fn with_flags(flags: &PlanFlags) -> String {
+    match flags.is_none() {
+        true => String::new(),
+        false => format!(" with {flags}"),
+    }
+}
+
 fn order(order: &RunOrder) -> String {
     let trigger = match order.trigger {
         Trigger::Comment(_) => "comment",
@@ -937,9 +962,16 @@ fn order(order: &RunOrder) -> String {
         Trigger::Schedule => "schedule",
     };
     let work = match &order.work {
-        Work::Plan(work) => format!("onto {}@{}", work.base_ref, work.base.short()),
+        Work::Plan(work) => format!(
+            "onto {}@{}{}",
+            work.base_ref,
+            work.base.short(),
+            with_flags(&work.flags)
+        ),
         Work::Apply(work) => match &work.plan {
-            PlanToApply::Saved(plan) => format!("from plan {}", plan.short()),
+            PlanToApply::Saved(plan) => {
+                format!("from plan {}{}", plan.short(), with_flags(&work.flags))
+            }
             PlanToApply::Again { reviewed } => format!(
                 "planned again, reviewed {}",
                 reviewed.as_ref().map_or("none", |run| run.short())

@@ -3,6 +3,8 @@
 use std::fmt;
 
 use crate::ids::{EnvName, StackName};
+use crate::plan_flags::{ALLOWED, FlagError, MOST_ADDRESSES};
+use crate::report::markdown;
 
 use super::parse::is_invisible;
 use super::table::{self, Spec};
@@ -68,6 +70,16 @@ pub(super) enum Problem {
         env: EnvName,
     },
     NoServices,
+    /// Behind two dashes there is something that is not handed on.
+    Flags(FlagError),
+    /// A flag of Terraform's in front of the dashes.
+    FlagsWithoutDashes {
+        word: String,
+    },
+    /// Flags are for one stack in one environment.
+    FlagsOfMany,
+    /// An apply does what its plan says.
+    FlagsOfApply,
 }
 
 /// What a name names.
@@ -202,7 +214,61 @@ impl CommandError {
                 code(env.as_str())
             ),
             Problem::NoServices => "deploy.toml has no services.".to_owned(),
+            Problem::Flags(error) => format!("{} {}", flag_sentence(error), allowed()),
+            Problem::FlagsWithoutDashes { word } => format!(
+                "{} is no name. Flags for Terraform follow two dashes: `/plan ENV STACK -- …`. {}",
+                code(word),
+                allowed()
+            ),
+            Problem::FlagsOfMany => {
+                "A plan with flags is of one stack in one environment, and both \
+                are named: `/plan ENV STACK -- …`."
+                    .to_owned()
+            }
+            Problem::FlagsOfApply => {
+                "An apply takes no flags: it does exactly what the plan shows. They \
+                go with the plan, `/plan ENV STACK -- …`, and then `/apply ENV STACK`."
+                    .to_owned()
+            }
         }
+    }
+}
+
+fn allowed() -> String {
+    let flags: Vec<String> = ALLOWED.iter().map(|flag| code(flag)).collect();
+    format!(
+        "Allowed behind the dashes, each as one word: {}.",
+        flags.join(", ")
+    )
+}
+
+fn flag_sentence(error: &FlagError) -> String {
+    match error {
+        FlagError::Nothing => "No flag follows the two dashes.".to_owned(),
+        FlagError::Unknown(word) => format!("{} is not handed on to Terraform.", code(word)),
+        FlagError::WithoutAddress(flag) => format!(
+            "{} has no address: it follows an equals sign, without a space, as in {}.",
+            code(flag),
+            code(&format!("{flag}=aws_vpc.main"))
+        ),
+        FlagError::WithValue(flag) => format!("{} takes no value.", code(flag)),
+        FlagError::Address { flag, written, why } => format!(
+            "{} is not the address of a resource or a module: {}.",
+            code(&format!("{flag}={written}")),
+            markdown::text(&why.to_string())
+        ),
+        FlagError::Twice(flag) => format!("{} is given twice.", code(flag)),
+        FlagError::TooMany => format!(
+            "These are more than {MOST_ADDRESSES} addresses. Plan the whole stack, or a part of it at \
+             a time."
+        ),
+        FlagError::Together(one, other) => {
+            format!("{} and {} exclude each other.", code(one), code(other))
+        }
+        FlagError::NotReplaceable(address) => format!(
+            "{} is a module or a data source; `-replace` is for one resource.",
+            code(address)
+        ),
     }
 }
 

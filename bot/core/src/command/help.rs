@@ -187,6 +187,9 @@ fn gates(environment: &Environment) -> String {
             .collect();
         gates.push(format!("within {}", windows.join(" or ")));
     }
+    if !environment.freezes.is_empty() {
+        gates.push(format!("outside its freezes ({})", code("/where")));
+    }
     if environment.confirm {
         gates.push("confirmed".to_owned());
     }

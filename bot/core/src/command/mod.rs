@@ -8,6 +8,7 @@
 //! Nothing here asks who speaks or whether they may: that is for the decision. No word of a comment
 //! leaves as anything but a parsed name, a number, or a reason that is only ever shown.
 
+mod behind;
 mod error;
 mod help;
 mod parse;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::format_duration;
 use crate::ids::{EnvName, ServiceName, StackName};
+use crate::plan_flags::PlanFlags;
 
 pub use error::CommandError;
 pub use help::{docs_table, help};
@@ -59,6 +61,9 @@ pub enum Command {
         env: Option<EnvName>,
         /// Only these; those that the pull request touches where none is named.
         stacks: Vec<StackName>,
+        /// With these flags; only of one stack in one environment.
+        #[serde(default, skip_serializing_if = "PlanFlags::is_none")]
+        flags: PlanFlags,
     },
     /// Apply the plans shown.
     Apply {
@@ -214,7 +219,12 @@ impl fmt::Display for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "/{}", self.name())?;
         match self {
-            Self::Plan { env, stacks } | Self::Apply { env, stacks } => {
+            Self::Plan { env, stacks, flags } => {
+                word(f, env.as_ref())?;
+                stacks.iter().try_for_each(|stack| write!(f, " {stack}"))?;
+                word(f, (!flags.is_none()).then(|| format!("-- {flags}")))
+            }
+            Self::Apply { env, stacks } => {
                 word(f, env.as_ref())?;
                 stacks.iter().try_for_each(|stack| write!(f, " {stack}"))
             }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use crate::config::parse_duration_within;
 use crate::ids::{EnvName, ServiceName, StackName};
+use crate::plan_flags::PlanFlags;
 
+use super::behind;
 use super::error::{CommandError, Problem};
 use super::prefix::{ConfirmCode, LockId, RunPrefix, ShaPrefix};
 use super::table::{Argument, Arity, COMMANDS, Flag, Kind, Spec, spec};
@@ -70,6 +72,14 @@ fn near_miss(name: &str) -> Option<CommandError> {
 
 fn read(spec: &'static Spec, rest: &str) -> Result<Command, Problem> {
     let mut values = Values::default();
+    let rest = match behind::cut(rest) {
+        (_, Some(_)) if spec.name == "apply" => return Err(Problem::FlagsOfApply),
+        (words, Some(flags)) if spec.takes_plan_flags() => {
+            values.plan_flags = behind::flags(flags)?;
+            words
+        }
+        _ => rest,
+    };
     let mut positional = Vec::new();
     let mut given: Vec<&'static str> = Vec::new();
     let mut words = split(rest)?.into_iter();
@@ -122,6 +132,9 @@ fn place(spec: &Spec, words: Vec<String>, values: &mut Values) -> Result<(), Pro
         let Some(argument) = arguments.peek().copied() else {
             return Err(Problem::Unexpected { word });
         };
+        if spec.takes_plan_flags() && word.starts_with('-') {
+            return Err(Problem::FlagsWithoutDashes { word });
+        }
         values.add(argument.kind, argument.name, word)?;
         if matches!(argument.arity, Arity::Many | Arity::Some) {
             begun = Some(argument.name);
@@ -152,6 +165,7 @@ pub(super) struct Values {
     run: Option<RunPrefix>,
     lock: Option<LockId>,
     text: Vec<String>,
+    plan_flags: PlanFlags,
 }
 
 impl Values {
@@ -194,6 +208,8 @@ impl Values {
                     });
                 }
             }
+            // They stand behind two dashes, and nowhere else.
+            Kind::PlanFlag => return Err(Problem::Unexpected { word }),
         }
         Ok(())
     }
@@ -228,6 +244,10 @@ impl Values {
 
     pub(super) fn lock(&mut self) -> Option<LockId> {
         self.lock.take()
+    }
+
+    pub(super) fn plan_flags(&mut self) -> PlanFlags {
+        std::mem::take(&mut self.plan_flags)
     }
 
     /// All words of a text as one line, without anything invisible that could disguise it.

@@ -17,9 +17,9 @@ impl Request {
     /// that do.
     pub fn resolve(self, config: &Config) -> Result<Command, CommandError> {
         let command = match self.0 {
-            Command::Plan { env, stacks } => {
+            Command::Plan { env, stacks, flags } => {
                 let (env, stacks) = stack_or_environment(env, stacks, config);
-                Command::Plan { env, stacks }
+                Command::Plan { env, stacks, flags }
             }
             Command::Apply { env, stacks } => {
                 let (env, stacks) = stack_or_environment(env, stacks, config);
@@ -72,7 +72,13 @@ pub fn check_names(command: &Command, config: &Config) -> Result<(), CommandErro
 
 fn check(command: &Command, config: &Config) -> Result<(), Problem> {
     match command {
-        Command::Plan { env, stacks } | Command::Apply { env, stacks } => {
+        Command::Plan { env, stacks, .. } | Command::Apply { env, stacks } => {
+            if let Command::Plan { flags, .. } = command
+                && !flags.is_none()
+                && (env.is_none() || stacks.len() != 1)
+            {
+                return Err(Problem::FlagsOfMany);
+            }
             if let Some(env) = env {
                 // Only here may a stack stand in its place, so only here are both offered.
                 environment_among(env, config, !config.stacks.is_empty())?;

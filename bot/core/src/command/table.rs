@@ -42,7 +42,7 @@ pub enum Arity {
     One,
     /// Once or not at all.
     Optional,
-    /// Any number of times. Only the last argument.
+    /// Any number of times. Only the last argument, but for flags behind two dashes.
     Many,
     /// Any number of times, but once at least. Only the last argument.
     Some,
@@ -80,6 +80,8 @@ pub enum Kind {
     LockId,
     /// Words for people.
     Text,
+    /// A flag for `terraform plan`, behind two dashes.
+    PlanFlag,
 }
 
 /// The right that a command takes; `allow` in deploy.toml says who has it.
@@ -115,6 +117,11 @@ const STACKS: Argument = Argument {
     kind: Kind::Stack,
     arity: Arity::Many,
 };
+const PLAN_FLAGS: Argument = Argument {
+    name: "-- FLAG",
+    kind: Kind::PlanFlag,
+    arity: Arity::Many,
+};
 const SERVICE: Argument = Argument {
     name: "SERVICE",
     kind: Kind::Service,
@@ -125,18 +132,21 @@ const SERVICE: Argument = Argument {
 pub const COMMANDS: &[Spec] = &[
     Spec {
         name: "plan",
-        arguments: &[OPTIONAL_ENV, STACKS],
+        arguments: &[OPTIONAL_ENV, STACKS, PLAN_FLAGS],
         flags: &[],
         right: Right::Plan,
         summary: "plan the stacks that this pull request touches, or those named",
         help: "Without an environment it plans everywhere. On a draft, on a pull request from a fork, or on one by \
                somebody without the right to plan, nothing is planned until this is said; it covers the head commit \
-               it was said about.",
+               it was said about. For one stack in one environment, `--` and flags may follow: `-target=ADDR`, \
+               `-replace=ADDR`, `-refresh-only`, `-destroy` (which takes a right of its own) and no others. Such a plan \
+               is applied only by `/apply ENV STACK`, and never counts as all of the stack.",
         example: "/plan dev eks",
         build: |values| {
             Some(Command::Plan {
                 env: values.environment(),
                 stacks: values.stacks(),
+                flags: values.plan_flags(),
             })
         },
     },
@@ -424,6 +434,13 @@ pub(super) fn entry(command: &Command) -> &'static Spec {
 }
 
 impl Spec {
+    /// Whether flags for Terraform may follow two dashes.
+    pub(super) fn takes_plan_flags(&self) -> bool {
+        self.arguments
+            .iter()
+            .any(|argument| argument.kind == Kind::PlanFlag)
+    }
+
     /// How the command is written, with each argument's name replaced by `name`.
     pub(super) fn usage(&self, name: impl Fn(&Argument) -> String) -> String {
         let mut usage = format!("/{}", self.name);

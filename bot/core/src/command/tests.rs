@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::config::Config;
 use crate::ids::{CommitSha, RunId};
+use crate::plan_flags::PlanFlags;
 
 fn config() -> Config {
     Config::parse(include_str!("../config/example.toml")).unwrap()
@@ -589,7 +590,7 @@ fn the_reply_to_help() {
     | | in | plan | apply | deploy | on merge | gates |
     | --- | --- | --- | --- | --- | --- | --- |
     | **dev** | 111111111111 eu-central-1 | `write` | `write` | `write`, `team:acme/on-call` | applies, deploys | none |
-    | **prod** (production) | 222222222222 eu-central-1 | `write` | `team:acme/platform` | `maintain`, `user:ana` | nothing | live in dev for 30m first · 1 approval · approved by code owners · required checks · up to date with its base · merged · within Mon-Thu 09:00-16:00 Europe/Berlin or Fri 09:00-12:00 Europe/Berlin · confirmed |
+    | **prod** (production) | 222222222222 eu-central-1 | `write` | `team:acme/platform` | `maintain`, `user:ana` | nothing | live in dev for 30m first · 1 approval · approved by code owners · required checks · up to date with its base · merged · within Mon-Thu 09:00-16:00 Europe/Berlin or Fri 09:00-12:00 Europe/Berlin · outside its freezes (`/where`) · confirmed |
 
     #### Stacks
 
@@ -672,7 +673,8 @@ fn commands() -> impl Strategy<Value = Command> {
     prop_oneof![
         (env(), stacks).prop_map(|(env, stacks)| Command::Plan {
             env: Some(env),
-            stacks
+            stacks,
+            flags: PlanFlags::default(),
         }),
         prop::option::of(env()).prop_map(|env| Command::Apply {
             env,
@@ -760,4 +762,91 @@ fn the_docs_show_the_table_word_for_word() {
         "docs/commands.md is behind the table; it should hold:\n{}",
         docs_table()
     );
+}
+
+mod behind_dashes {
+    //! Flags for Terraform.
+
+    use super::super::*;
+    use crate::testing::{config, toml};
+
+    fn told(line: &str) -> String {
+        match parse(line) {
+            Parsed::NotACommand => "nothing".to_owned(),
+            Parsed::Invalid(error) => error.markdown(),
+            Parsed::Command(request) => match request.resolve(&config(&toml("", ""))) {
+                Ok(command) => format!("understood: {command}"),
+                Err(error) => error.markdown(),
+            },
+        }
+    }
+
+    fn first_line(line: &str) -> String {
+        let told = told(line);
+        let told = told
+            .strip_prefix("### 😕 Not understood\n")
+            .unwrap_or(&told);
+        told.lines().next().unwrap_or_default().to_owned()
+    }
+
+    #[test]
+    fn the_flags_are_those_of_one_stack_in_one_environment() {
+        for line in [
+            "/plan dev network -- -target=aws_vpc.main",
+            "/plan dev network -- -destroy -target=module.a[\"b c\"] -target=module.d",
+            "/plan dev network -- -refresh-only",
+            "/plan dev network -- -replace=aws_vpc.main[0]",
+        ] {
+            assert_eq!(told(line), format!("understood: {line}"));
+        }
+        // As copied from a shell, and as phones write.
+        let plain = "understood: /plan dev network -- -target=a.b[\"c\"]";
+        for line in [
+            "/plan dev network -- -target='a.b[\"c\"]'",
+            "/plan dev network -- '-target=a.b[\"c\"]'",
+            "/plan dev network — -target=a.b[\"c\"]",
+            "/PLAN Dev Network  --  -target=a.b[\"c\"]  \nand more",
+        ] {
+            assert_eq!(told(line), plain, "{line}");
+        }
+        insta::assert_snapshot!(told("/plan network -- -destroy"), @"");
+        for line in [
+            "/plan -- -destroy",
+            "/plan dev -- -destroy",
+            "/plan dev network eks -- -destroy",
+        ] {
+            assert_eq!(told(line), told("/plan network -- -destroy"), "{line}");
+        }
+    }
+
+    #[test]
+    fn whatever_else_is_refused_says_what_is_allowed() {
+        insta::assert_snapshot!(told("/plan dev network -- -var=owner=mallory"), @"");
+        let lines = [
+            "/plan dev network --",
+            "/plan dev network -- -target aws_vpc.main",
+            "/plan dev network -- -target=a;rm -rf /",
+            "/plan dev network -- -target=`id`",
+            "/plan dev network -- -target=a.b[\"`id`\"]",
+            "/plan dev network -- -target=$(id)",
+            "/plan dev network -- -target=a.b -lock=false",
+            "/plan dev network -- -target=a.b -- -out=x",
+            "/plan dev network -- -target=a.b[\"x\n-destroy\"]",
+            "/plan dev network -- -target='a.b",
+            "/plan dev network -- -destroy=false",
+            "/plan dev network -- -destroy -refresh-only",
+            "/plan dev network -- -destroy -replace=a.b",
+            "/plan dev network -- -target=a.b -target=a.b",
+            "/plan dev network -- -replace=module.a",
+            "/plan dev network -target=a.b",
+            "/plan dev network --target=a.b",
+            "/apply dev network -- -target=a.b",
+            "/deploy dev -- -target=a.b",
+        ];
+        let all: Vec<String> = lines
+            .iter()
+            .map(|line| format!("{line:?}\n  {}", first_line(line)))
+            .collect();
+        insta::assert_snapshot!(all.join("\n"), @"");
+    }
 }

@@ -7,14 +7,15 @@ use crate::ids::{EnvName, InvalidId, ServiceName, StackName};
 use super::aws::{AccountId, Aws, Region, RoleArn};
 use super::duration::parse_duration_within;
 use super::findings::Findings;
+use super::freeze::{self, Freeze};
 use super::image::{ImageRepository, ToolVersion};
 use super::model::{
     Checks, Environment, OnFailure, Outside, Provenance, PullRequest, Service, Stack,
 };
 use super::path::{Globs, RepoPath};
 use super::raw::{
-    Located, Named, RawAllow, RawAws, RawEnvironment, RawHazards, RawProvenance, RawService,
-    RawStack, Texts, WordOrList,
+    Located, Named, RawAllow, RawAws, RawEnvironment, RawFreeze, RawHazards, RawProvenance,
+    RawService, RawStack, Texts, WordOrList,
 };
 use super::schedule::Schedule;
 use super::template::{TagTemplate, Template};
@@ -44,6 +45,7 @@ pub(super) struct Tables<'f> {
     pub(super) environments: Vec<(&'f Located<String>, &'f RawEnvironment)>,
     pub(super) stacks: Vec<(&'f Located<String>, &'f RawStack)>,
     pub(super) services: Vec<(&'f Located<String>, &'f RawService)>,
+    pub(super) freezes: &'f [RawFreeze],
     pub(super) hazards: Option<&'f RawHazards>,
 }
 
@@ -63,6 +65,9 @@ pub(super) fn build(tables: &Tables<'_>, findings: &mut Findings<'_>) -> Config 
     };
     for (name, raw) in &tables.environments {
         config.environments.extend(environment(name, raw, findings));
+    }
+    for raw in tables.freezes {
+        freeze(raw, &mut config.environments, findings);
     }
     let all: Vec<EnvName> = tables
         .environments
@@ -130,6 +135,7 @@ fn environment(
         }),
         confirm: raw.confirm.unwrap_or(production),
         windows,
+        freezes: Vec::new(),
         outside: raw
             .outside
             .as_ref()
@@ -139,6 +145,37 @@ fn environment(
         aws: aws?,
         allow,
     })
+}
+
+/// Gives a freeze to the environments that it holds in.
+fn freeze(raw: &RawFreeze, environments: &mut [Environment], findings: &mut Findings<'_>) {
+    let zone = findings.parse_optional(raw.timezone.as_ref(), freeze::parse_zone);
+    if raw.timezone.is_some() && zone.is_none() {
+        return;
+    }
+    let mut end = |written: Option<&Located<String>>, end| {
+        findings.parse_optional(written, |text| freeze::parse_end(text, end, zone.as_ref()))
+    };
+    let from = end(raw.from.as_ref(), freeze::End::From);
+    let to = end(raw.to.as_ref(), freeze::End::To);
+    let reason = findings.parse_optional(raw.reason.as_ref(), freeze::parse_reason);
+    let (Some(from), Some(to), Some(reason)) = (from, to, reason) else {
+        return;
+    };
+    let made = match Freeze::new(from, to, reason) {
+        Ok(made) => made,
+        Err(error) => {
+            let span = raw.to.as_ref().map_or(0..0, Located::span);
+            findings.error(span, error);
+            return;
+        }
+    };
+    for env in environments {
+        let named = |names: &Texts| names.iter().any(|name| name.text() == env.name.as_str());
+        if raw.environments.as_ref().is_none_or(named) {
+            env.freezes.push(made.clone());
+        }
+    }
 }
 
 fn checks(written: &Located<WordOrList>, findings: &mut Findings<'_>) -> Option<Checks> {
@@ -224,6 +261,7 @@ fn allow(raw: &RawAllow, findings: &mut Findings<'_>) -> Allow {
         apply: list(raw.apply.as_ref(), &[Who::Write]),
         deploy: list(raw.deploy.as_ref(), &[Who::Write]),
         overrides: list(raw.overrides.as_ref(), &[]),
+        destroy: list(raw.destroy.as_ref(), &[]),
         force_unlock: list(raw.force_unlock.as_ref(), &[Who::Admin]),
     }
 }

@@ -9,7 +9,7 @@ use std::ops::Range;
 
 use super::build::Tables;
 use super::findings::Findings;
-use super::raw::{Located, RawStack, Texts};
+use super::raw::{Located, RawFreeze, RawStack, Texts};
 use super::read::suggest;
 use super::{Config, Invalid};
 
@@ -18,6 +18,7 @@ pub(super) fn check(tables: &Tables<'_>, config: &Config, findings: &mut Finding
     check_references(tables, findings);
     check_circles(tables, findings);
     check_environments(tables, findings);
+    check_freezes(tables, findings);
     check_plan_roles(tables, findings);
     check_deploys(tables, findings);
     check_drift(tables, findings);
@@ -97,6 +98,9 @@ fn check_references(tables: &Tables<'_>, findings: &mut Findings<'_>) {
     for (_, service) in &tables.services {
         check(service.after_stacks.as_ref(), "stack", &stacks);
     }
+    for freeze in tables.freezes {
+        check(freeze.environments.as_ref(), "environment", &environments);
+    }
 }
 
 /// Nothing waits for itself.
@@ -158,6 +162,24 @@ fn find_circle(graph: &Graph<'_>) -> Option<(Vec<String>, Range<usize>)> {
     None
 }
 
+/// Whether a freeze holds in an environment.
+fn holds_in(freeze: &RawFreeze, environment: &str) -> bool {
+    let names = freeze.environments.as_ref();
+    names.is_none_or(|names| names.iter().any(|name| name.text() == environment))
+}
+
+/// A freeze of no environment is a mistake: left out, the list means all.
+fn check_freezes(tables: &Tables<'_>, findings: &mut Findings<'_>) {
+    let of_none = |freeze: &&RawFreeze| freeze.environments.as_ref().is_some_and(Vec::is_empty);
+    for freeze in tables.freezes.iter().filter(of_none) {
+        let error = Invalid::new("this freeze holds in no environment");
+        findings.error(
+            freeze.from.as_ref().map_or(0..0, Located::span),
+            error.with_help("leave `environments` out to have it in all"),
+        );
+    }
+}
+
 /// A rule that can't do what it says is no rule.
 fn check_environments(tables: &Tables<'_>, findings: &mut Findings<'_>) {
     for (name, environment) in &tables.environments {
@@ -172,10 +194,11 @@ fn check_environments(tables: &Tables<'_>, findings: &mut Findings<'_>) {
         }
         if let Some(outside) = &environment.outside
             && texts(environment.windows.as_ref()).is_empty()
+            && !tables.freezes.iter().any(|f| holds_in(f, name.text()))
         {
             findings.warning(
                 outside.span(),
-                Invalid::new("`outside` without `windows` has no effect"),
+                Invalid::new("`outside` without `windows` and `[[freeze]]` has no effect"),
             );
         }
         let Some(aws) = &environment.aws else {

@@ -10,6 +10,7 @@ mod diagnostic;
 mod diff;
 mod duration;
 mod findings;
+mod freeze;
 mod image;
 mod invalid;
 mod model;
@@ -30,6 +31,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use diff::{Change, Effect, Subject, all_of, diff};
 pub use duration::{format_duration, parse_duration, parse_duration_within};
 pub use findings::MOST_FINDINGS;
+pub use freeze::Freeze;
 pub use image::{ImageRepository, Tool, ToolVersion};
 pub use invalid::Invalid;
 pub use model::{

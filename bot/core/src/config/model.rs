@@ -11,6 +11,7 @@ use crate::ids::{EnvName, ServiceName, StackName};
 use crate::plan::TypePattern;
 
 use super::aws::Aws;
+use super::freeze::Freeze;
 use super::image::{ImageRepository, ToolVersion};
 use super::path::{Globs, RepoPath};
 use super::schedule::Schedule;
@@ -100,7 +101,9 @@ pub struct Environment {
     pub confirm: bool,
     /// When changes are taken; at any time where there are none.
     pub windows: Vec<Window>,
-    /// What happens to a change outside the windows.
+    /// When none are taken all the same.
+    pub freezes: Vec<Freeze>,
+    /// What happens to a change outside the windows, or in a freeze.
     pub outside: Outside,
     /// What happens after a failed rollout.
     pub on_failure: OnFailure,
@@ -119,9 +122,30 @@ impl Environment {
         self.windows.is_empty() || self.windows.iter().any(|window| window.contains(now))
     }
 
-    /// When the windows let a change in next, `now` itself where they do already.
+    /// The freezes that hold at this moment, the one that ends last first.
+    #[must_use]
+    pub fn frozen_by(&self, now: jiff::Timestamp) -> Vec<&Freeze> {
+        let mut holding: Vec<&Freeze> = self.freezes.iter().filter(|f| f.holds(now)).collect();
+        holding.sort_by_key(|freeze| std::cmp::Reverse(freeze.to()));
+        holding
+    }
+
+    /// When the windows let a change in next and no freeze keeps it out, `now` itself where it is so
+    /// already.
     #[must_use]
     pub fn next_opening(&self, now: jiff::Timestamp) -> Option<jiff::Timestamp> {
+        let mut moment = self.next_window(now)?;
+        // Each turn leaves at least one freeze behind for good.
+        for _ in 0..=self.freezes.len() {
+            match self.frozen_by(moment).first() {
+                None => return Some(moment),
+                Some(freeze) => moment = self.next_window(freeze.to())?,
+            }
+        }
+        None
+    }
+
+    fn next_window(&self, now: jiff::Timestamp) -> Option<jiff::Timestamp> {
         if self.windows.is_empty() {
             return Some(now);
         }
@@ -155,7 +179,7 @@ pub enum PullRequest {
     Merged,
 }
 
-/// What happens to a change outside the windows.
+/// What happens to a change outside the windows, or in a freeze.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Outside {

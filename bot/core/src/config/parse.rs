@@ -75,6 +75,7 @@ fn read_config(text: &str, findings: &mut Findings<'_>) -> Option<Config> {
         environments: in_order(file.environments.as_ref()),
         stacks: in_order(file.stacks.as_ref()),
         services: in_order(file.services.as_ref()),
+        freezes: file.freeze.as_deref().unwrap_or_default(),
         hazards: file.hazards.as_ref(),
     };
     if file.environments.as_ref().is_some_and(Named::is_empty) {

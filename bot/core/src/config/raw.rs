@@ -93,8 +93,30 @@ pub(super) struct File {
     pub(super) stacks: Option<Named<RawStack>>,
     /// The services by name: images and the manifests that run them.
     pub(super) services: Option<Named<RawService>>,
+    /// Times in which nothing is applied or deployed.
+    pub(super) freeze: Option<Vec<RawFreeze>>,
     /// What a plan comment warns of first.
     pub(super) hazards: Option<RawHazards>,
+}
+
+/// A time in which nothing is applied or deployed.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, expecting = "a table")]
+pub(super) struct RawFreeze {
+    /// Its first moment: "2026-12-20T18:00:00+01:00", "2026-12-20T18:00[Europe/Berlin]", or
+    /// "2026-12-20 18:00" with a timezone.
+    #[schemars(required)]
+    pub(super) from: Option<Located<String>>,
+    /// The first moment after it, written likewise.
+    #[schemars(required)]
+    pub(super) to: Option<Located<String>>,
+    /// The time zone of from and to, where they don't say it, like "Europe/Berlin".
+    pub(super) timezone: Option<Located<String>>,
+    /// Why; shown to whoever is kept waiting.
+    #[schemars(required)]
+    pub(super) reason: Option<Located<String>>,
+    /// The environments that it holds in. Default: all.
+    pub(super) environments: Option<Texts>,
 }
 
 /// What a plan comment warns of first.
@@ -145,7 +167,7 @@ pub(super) struct RawEnvironment {
     pub(super) confirm: Option<bool>,
     /// When changes are taken, like "Mon-Thu 09:00-16:00 Europe/Berlin". Default: always.
     pub(super) windows: Option<Texts>,
-    /// What happens to a change outside the windows. Default: "queue".
+    /// What happens to a change outside the windows, or in a freeze. Default: "queue".
     pub(super) outside: Option<Located<Outside>>,
     /// What happens after a failed rollout. Default: "rollback".
     pub(super) on_failure: Option<OnFailure>,
@@ -196,6 +218,9 @@ pub(super) struct RawAllow {
     /// Who may have a plan applied although a policy denies it. Default: nobody.
     #[serde(rename = "override")]
     pub(super) overrides: Option<Texts>,
+    /// Who may have plans made with -destroy, and applied; they need the plan right or the apply right
+    /// as well. Default: nobody.
+    pub(super) destroy: Option<Texts>,
 }
 
 /// One Terraform root module.

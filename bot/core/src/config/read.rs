@@ -139,6 +139,12 @@ fn step(
     place: &Place,
     findings: &mut Findings<'_>,
 ) {
+    if let (DeValue::Array(list), Some(items)) = (value.get_mut(), schema.get("items")) {
+        for item in list.iter_mut() {
+            step(key, item, items, place, findings);
+        }
+        return;
+    }
     if let DeValue::Table(table) = value.get_mut() {
         let name = if place.name == "deploy.toml" {
             key.get_ref().to_string()
@@ -192,10 +198,16 @@ pub(super) fn suggest<'n>(written: &str, known: impl Iterator<Item = &'n str>) -
 /// Takes the innermost entry at this place out of the table, and gives its key.
 fn set_aside(table: &mut DeTable<'_>, span: &Range<usize>) -> Option<String> {
     for (_, value) in table.iter_mut() {
-        if let DeValue::Table(inner) = value.get_mut()
-            && let Some(key) = set_aside(inner, span)
-        {
-            return Some(key);
+        let inner = match value.get_mut() {
+            DeValue::Table(inner) => set_aside(inner, span),
+            DeValue::Array(list) => list.iter_mut().find_map(|item| match item.get_mut() {
+                DeValue::Table(inner) => set_aside(inner, span),
+                _ => None,
+            }),
+            _ => None,
+        };
+        if inner.is_some() {
+            return inner;
         }
     }
     let covers = |outer: Range<usize>| outer.start <= span.start && span.end <= outer.end;

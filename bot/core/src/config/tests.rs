@@ -95,6 +95,9 @@ fn the_shipped_example_is_valid() {
             Window(Mon-Thu 09:00-16:00 Europe/Berlin),
             Window(Fri 09:00-12:00 Europe/Berlin),
         ],
+        freezes: [
+            Freeze(2026-12-21 18:00 to 2027-01-04 08:00 Europe/Berlin: Christmas),
+        ],
         outside: Queue,
         on_failure: Rollback,
         drift: Some(
@@ -138,6 +141,11 @@ fn the_shipped_example_is_valid() {
                 },
             ],
             overrides: [],
+            destroy: [
+                User(
+                    Login(ana),
+                ),
+            ],
         },
     }
     "#);
@@ -215,6 +223,7 @@ fn what_is_left_out_is_filled_in() {
                 pull_request: Open,
                 confirm: false,
                 windows: [],
+                freezes: [],
                 outside: Queue,
                 on_failure: Rollback,
                 drift: None,
@@ -247,6 +256,7 @@ fn what_is_left_out_is_filled_in() {
                         Admin,
                     ],
                     overrides: [],
+                    destroy: [],
                 },
             },
         ],
@@ -876,7 +886,7 @@ fn rules_that_could_do_nothing_are_refused() {
     3 | soak = "30m"
       |        ^^^^^
       = help: name the environments to wait for, like after = ["dev"]
-    deploy.toml:4:11: warning: `outside` without `windows` has no effect
+    deploy.toml:4:11: warning: `outside` without `windows` and `[[freeze]]` has no effect
       |
     4 | outside = "refuse"
       |           ^^^^^^^^
@@ -1178,4 +1188,59 @@ proptest! {
         prop_assert_eq!(checked.config.is_none(), checked.diagnostics.iter().any(|d| d.severity == Severity::Error));
         let _ = findings(&text[..cut]);
     }
+}
+
+#[test]
+fn what_is_wrong_with_freezes_is_told_at_its_place() {
+    let with = |freeze: &str| findings(&format!("{SMALL}\n{freeze}"));
+    insta::assert_snapshot!(with("[[freeze]]\nfrom = \"2026-12-20 18:00\"\nto = \"2026-12-19T18:00Z\"\nreson = \"x\""), @r#"
+    deploy.toml:16:3: error: freeze has no `reason`
+       |
+    16 | [[freeze]]
+       |   ^^^^^^
+       = help: why; shown to whoever is kept waiting
+    deploy.toml:17:8: error: "2026-12-20 18:00" is not a moment: nothing says of which time zone
+       |
+    17 | from = "2026-12-20 18:00"
+       |        ^^^^^^^^^^^^^^^^^^
+       = help: write it like "2026-12-20T18:00:00+01:00" or "2026-12-20T18:00[Europe/Berlin]", or like "2026-12-20 18:00" with a `timezone`
+    deploy.toml:19:1: error: unknown key `reson` in freeze
+       |
+    19 | reson = "x"
+       | ^^^^^
+       = help: did you mean `reason`?
+    "#);
+    insta::assert_snapshot!(with("[[freeze]]\nfrom = \"2026-12-20T18:00Z\"\nto = \"2026-12-20T18:00Z\"\nreason = \"x\"\nenvironments = [\"stage\"]"), @r#"
+    deploy.toml:18:6: error: this freeze ends before it begins
+       |
+    18 | to = "2026-12-20T18:00Z"
+       |      ^^^^^^^^^^^^^^^^^^^
+       = help: `to` has to be later than `from`
+    deploy.toml:20:17: error: there is no environment `stage`
+       |
+    20 | environments = ["stage"]
+       |                 ^^^^^^^
+       = help: there is only `dev`
+    "#);
+    insta::assert_snapshot!(with("[[freeze]]\nfrom = \"2026-12-20T18:00Z\"\nto = 5\nreason = \" \"\nenvironments = []\ntimezone = \"Berlin\""), @r#"
+    deploy.toml:17:8: error: this freeze holds in no environment
+       |
+    17 | from = "2026-12-20T18:00Z"
+       |        ^^^^^^^^^^^^^^^^^^^
+       = help: leave `environments` out to have it in all
+    deploy.toml:18:6: error: `to`: invalid type: integer `5`, expected a string
+       |
+    18 | to = 5
+       |      ^
+    deploy.toml:21:12: error: "Berlin" is not a time zone of the IANA database
+       |
+    21 | timezone = "Berlin"
+       |            ^^^^^^^^
+    "#);
+    insta::assert_snapshot!(with("[freeze]\nfrom = \"2026-12-20T18:00Z\""), @"
+    deploy.toml:16:1: error: `freeze`: invalid type: table, expected a list
+       |
+    16 | [freeze]
+       | ^^^^^^^^
+    ");
 }

@@ -19,10 +19,13 @@ pub struct Allow {
     pub force_unlock: Vec<Who>,
     /// Who may have a plan applied although a policy denies it.
     pub overrides: Vec<Who>,
+    /// Who may have plans made that destroy what a stack manages, and applied.
+    pub destroy: Vec<Who>,
 }
 
 impl Default for Allow {
-    /// Whoever may write to the repository; its administrators force state locks open, and nobody may override a policy.
+    /// Whoever may write to the repository; its administrators force state locks open, and nobody may override a policy
+    /// or destroy a stack.
     fn default() -> Self {
         Self {
             plan: vec![Who::Write],
@@ -30,6 +33,7 @@ impl Default for Allow {
             deploy: vec![Who::Write],
             force_unlock: vec![Who::Admin],
             overrides: Vec::new(),
+            destroy: Vec::new(),
         }
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::runs::{environments, latest_plan};
-use super::{Ask, Draft, dependencies, plan};
+use super::{Ask, Draft, dependencies, flagged, plan};
 use crate::applies::apply_of;
 use crate::config::{Config, Environment, Stack};
 use crate::facts::{Facts, PullFacts, PullState};
 use crate::gates::{self, Asked, Gate, Verdicts};
 use crate::ids::{CommitSha, EnvName, StackName};
+use crate::in_part;
 use crate::intent::Decision;
 use crate::policy;
 use crate::ports::Reaction;
@@ -57,16 +58,20 @@ pub(super) fn on_command(
             return ask.answer(body, Reaction::ThumbsDown, "nothing to apply there");
         }
     }
-    on_targets(ask, &targets)
+    start_all(ask, &targets, !named.is_empty())
 }
 
-/// Applies these stacks.
+/// Applies these stacks, none of which anybody named.
 pub(super) fn on_targets(ask: Ask<'_>, targets: &plan::Targets) -> Decision {
+    start_all(ask, targets, false)
+}
+
+fn start_all(ask: Ask<'_>, targets: &plan::Targets, are_named: bool) -> Decision {
     let mut draft = Draft::new(ask.facts, ask.cause);
     let mut said = Vec::new();
     for env in environments(ask.config, None) {
         if let Some(names) = targets.get(&env.name) {
-            said.extend(apply_in(&mut draft, ask, env, names));
+            said.extend(apply_in(&mut draft, ask, env, names, are_named));
         }
     }
     if draft.starts == 0 && said.is_empty() {
@@ -106,6 +111,7 @@ fn apply_in(
     ask: Ask<'_>,
     env: &Environment,
     names: &BTreeSet<StackName>,
+    are_named: bool,
 ) -> Option<String> {
     let states: Vec<(&Stack, PlanState<'_>)> = stacks::in_order(ask.config, names)
         .into_iter()
@@ -122,6 +128,10 @@ fn apply_in(
             && let Some(row) = policy_row(ask.facts, ask.pr, env, stack, run)
         {
             gates.push(Gate { row, waits: None });
+        }
+        if let PlanState::Fresh(run) = state {
+            let more = flagged::gates_of_apply(env, &stack.name, run, ask.actor, are_named);
+            gates.extend(more);
         }
         if let PlanState::Provisional(waits_for) = state
             && !waits_for.keys().all(|needed| names.contains(needed))
@@ -225,6 +235,9 @@ fn start(
         else {
             continue;
         };
+        if let (PlanState::Fresh(run), Work::Apply(work)) = (state, &mut order.work) {
+            work.flags = in_part::flags(run).cloned().unwrap_or_default();
+        }
         order.not_before = not_before;
         let place = draft.start(order, RunState::Queued, after);
         places.insert(stack.name.clone(), place);
@@ -269,6 +282,8 @@ pub(super) fn reviewed<'f>(
             && run.order.stack() == Some(stack)
             && run.order.commit == pr.pull.head
             && run.planned().is_some()
+            // A plan with flags is not what a merge would do.
+            && in_part::flags(run).is_none()
     })
 }
 
@@ -333,7 +348,13 @@ pub(super) fn plan_state<'f>(
             Again::No,
         );
     };
+    let rest = |state: &str| {
+        flagged::rest(env, stack, run, state).map(|row| PlanState::Not(row, Again::Yes))
+    };
     match apply_of(&facts.store.runs, &run.id) {
+        Some(apply) if apply.state == RunState::Succeeded && !in_part::covers_all(run) => {
+            rest("applied").unwrap_or(PlanState::Applied)
+        }
         Some(apply) if apply.state == RunState::Succeeded => PlanState::Applied,
         Some(apply) if !apply.state.is_final() => PlanState::Applying,
         // A plan file whose apply was begun is spent: Terraform itself would call it stale.
@@ -343,7 +364,7 @@ pub(super) fn plan_state<'f>(
                 Again::Yes,
             )
         }
-        _ if planned.plan.is_noop() => PlanState::Nothing,
+        _ if in_part::has_nothing(run) => rest("without changes").unwrap_or(PlanState::Nothing),
         _ if planned.is_expired(facts.now) => {
             PlanState::Not(row(planned.expiry(), "a new plan"), Again::Yes)
         }
@@ -402,7 +423,10 @@ pub(super) fn explain(
         };
         rows.push(match state {
             PlanState::Not(row, _) => row,
-            PlanState::Fresh(_) => open_row(stack, "fresh"),
+            PlanState::Fresh(run) => match in_part::flags(run) {
+                Some(flags) => flagged::unnamed_row(&env.name, stack, flags),
+                None => open_row(stack, "fresh"),
+            },
             PlanState::Provisional(waits_for) => provisional_row(env, stack, &waits_for),
             PlanState::Nothing => open_row(stack, "no changes"),
             PlanState::Applied => open_row(stack, "applied"),

@@ -6,6 +6,7 @@ use crate::command::{Command, ConfirmCode, RunPrefix};
 use crate::facts::Facts;
 use crate::ids::{CommitSha, DeliveryId, EnvName};
 use crate::intent::ReportKey;
+use crate::plan_flags::PlanFlags;
 use crate::ports::Reaction;
 use crate::projection::identifier;
 use crate::report::markdown::code;
@@ -53,6 +54,7 @@ pub(super) fn on_press(
         let plan_all = Command::Plan {
             env: None,
             stacks: Vec::new(),
+            flags: PlanFlags::default(),
         };
         return command::run(ask, &plan_all);
     }
@@ -69,6 +71,7 @@ pub(super) fn on_press(
             _ => Command::Plan {
                 env: Some(env.clone()),
                 stacks: Vec::new(),
+                flags: PlanFlags::default(),
             },
         };
         return command::run(ask, &command);

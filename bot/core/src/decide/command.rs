@@ -2,16 +2,18 @@
 
 use super::runs::active_of;
 use super::{
-    Ask, Draft, apply, config, deploy, explain, force_unlock, lock, overriding, plan, rollback,
+    Ask, Draft, apply, config, deploy, explain, flagged, force_unlock, lock, overriding, plan,
+    rollback,
 };
 use crate::command::{self, Command, LockId, Parsed, RunPrefix};
+use crate::config::{Environment, Freeze};
 use crate::facts::{ConfigFacts, Facts, Permission};
 use crate::gates::{self, Operation};
 use crate::ids::{CommentId, DeliveryId, EnvName};
 use crate::intent::Decision;
 use crate::ports::Reaction;
 use crate::projection::lock_rows;
-use crate::report::board::{BoardRow, LiveRelease, board};
+use crate::report::board::{BoardRow, FreezeRow, LiveRelease, board};
 use crate::report::evidence::ReleaseRef;
 use crate::report::markdown::{code, text};
 use crate::report::refusal::{GateRow, refusal};
@@ -75,7 +77,7 @@ fn confused(comment: CommentId, body: String, facts: &Facts, cause: &DeliveryId)
 /// What a command, said or pressed, leads to.
 pub(super) fn run(ask: Ask<'_>, command: &Command) -> Decision {
     match command {
-        Command::Plan { env, stacks } => plan::on_command(ask, env.as_ref(), stacks),
+        Command::Plan { env, stacks, flags } => plan::on_command(ask, env.as_ref(), stacks, flags),
         Command::Apply { env, stacks } => apply::on_command(ask, env.as_ref(), stacks),
         Command::Deploy { env, service, sha } => {
             deploy::on_command(ask, env, service.as_ref(), sha.as_ref())
@@ -102,6 +104,22 @@ pub(super) fn run(ask: Ask<'_>, command: &Command) -> Decision {
             "help was asked for",
         ),
     }
+}
+
+/// The freezes that are not over, in each environment the first of them.
+fn freezes(ask: Ask<'_>) -> Vec<FreezeRow> {
+    let now = ask.facts.now;
+    let of = |env: &Environment| {
+        let mut coming: Vec<&Freeze> = env.freezes.iter().filter(|f| f.to() > now).collect();
+        coming.sort_by_key(|freeze| freeze.from());
+        let row = |freeze: &Freeze| FreezeRow {
+            env: env.name.clone(),
+            words: gates::freeze::words(freeze),
+            holds: freeze.holds(now),
+        };
+        coming.into_iter().take(3).map(row).collect::<Vec<_>>()
+    };
+    ask.config.environments.iter().flat_map(of).collect()
 }
 
 /// `/where`.
@@ -142,7 +160,7 @@ fn on_where(ask: Ask<'_>) -> Decision {
     }
     let locks = lock_rows(&facts.store.locks, &facts.store.active, facts.now);
     ask.answer(
-        board(&rows, &locks, None),
+        board(&rows, &freezes(ask), &locks, None),
         Reaction::Rocket,
         "the board was asked for",
     )
@@ -325,6 +343,9 @@ fn again(ask: Ask<'_>, run: &Run, within: Option<&EnvName>) -> Decision {
             let stacks = targets.entry(run.order.env.clone()).or_default();
             stacks.insert(stack.clone());
         }
+    }
+    if let Some(flagged) = flagged::again(ask, run) {
+        return flagged;
     }
     match &run.order.work {
         // Asked for on the issue that it belongs to.

@@ -9,6 +9,7 @@ use crate::applies::applied_by;
 use crate::config::{Config, Stack};
 use crate::facts::{Facts, PullFacts, PullState};
 use crate::ids::{EnvName, StackName};
+use crate::in_part;
 use crate::report::markdown::code;
 use crate::report::refusal::GateRow;
 use crate::run::{Run, RunOrder};
@@ -85,18 +86,23 @@ fn look(
     needed: &StackName,
     comes_along: bool,
 ) -> Option<(bool, String, String)> {
-    let plan = latest_plan(facts, env, needed)?;
+    latest_plan(facts, env, needed)?;
     let name = code(needed.as_str());
     let open = |state: &str| (true, format!("{name} {state}"), String::new());
     // Its plan is void once the base has moved, by the merge for one; what was applied stays so.
-    let was_applied =
-        plan.order.commit == pr.pull.head && applied_by(&facts.store.runs, &plan.id).is_some();
-    if was_applied {
-        return Some(open("is applied"));
-    }
-    // Nor does it begin to change anything when the base moves.
-    if plan.order.commit == pr.pull.head && plan.planned().is_some_and(|p| p.plan.is_noop()) {
-        return Some(open("has no changes"));
+    let standing = in_part::standing_plan(&facts.store.runs, |run| {
+        run.order.env == *env && run.order.stack() == Some(needed)
+    });
+    let standing =
+        standing.filter(|plan| plan.order.commit == pr.pull.head && in_part::covers_all(plan));
+    if let Some(plan) = standing {
+        if applied_by(&facts.store.runs, &plan.id).is_some() {
+            return Some(open("is applied"));
+        }
+        // Nor does it begin to change anything when the base moves.
+        if plan.planned().is_some_and(|planned| planned.plan.is_noop()) {
+            return Some(open("has no changes"));
+        }
     }
     let first = code(&format!("/apply {env} {needed}"));
     let all = code(&format!("/apply {env}"));

@@ -14,6 +14,7 @@ use crate::gates::{self, Asked, Gate, Operation, Verdicts};
 use crate::ids::{CommentId, DeliveryId, EnvName, IssueNumber, StackName};
 use crate::intent::{Intent, ReportKey};
 use crate::outcome::Planned;
+use crate::plan_flags::PlanFlags;
 use crate::policy;
 use crate::ports::Reaction;
 use crate::projection::drift::{Looked, latest_look, looked};
@@ -123,9 +124,20 @@ pub(super) fn on_comment(
         );
         return answer(body, Reaction::ThumbsDown, "the environment is gone");
     };
+    if let Command::Plan { flags, .. } = &command
+        && !flags.is_none()
+    {
+        let body = format!(
+            "### ⛔ Not planned in {}\n\nDrift is what a full plan shows: no flags here. {}",
+            env.name,
+            hints(env)
+        );
+        return answer(body, Reaction::ThumbsDown, "flags on an issue");
+    }
     let (Command::Plan {
         env: named_env,
         stacks: named,
+        ..
     }
     | Command::Apply {
         env: named_env,
@@ -239,6 +251,7 @@ impl Looker<'_> {
                 base: self.drift.tip.clone(),
                 held_by: gates::drift::held(&draft.facts.store.locks, env, &stack.name)
                     .and_then(|lock| lock.pr),
+                flags: PlanFlags::default(),
             });
             let order = self.order(draft, work);
             draft.start(order, RunState::Queued, Vec::new());
@@ -269,6 +282,7 @@ impl Looker<'_> {
             trigger: self.trigger,
             cause: draft.cause.clone(),
             not_before: None,
+            frozen: None,
             work,
         }
     }
@@ -379,6 +393,7 @@ impl<'a> OnIssue<'a> {
                 stack: StackSpec::new(stack, &env.name),
                 aws: AwsAccess::new(env, role),
                 plan: PlanToApply::Saved(plan.id.clone()),
+                flags: PlanFlags::default(),
             });
             let mut order = self.looker.order(&draft, work);
             order.not_before = not_before;

@@ -11,6 +11,7 @@ pub mod deploy;
 mod drift;
 mod ended;
 pub mod explain;
+mod flagged;
 mod force_unlock;
 mod lock;
 mod merge;
@@ -26,7 +27,8 @@ mod waited;
 use crate::config::Config;
 use crate::event::{Event, EventKind, PullRequestAction};
 use crate::facts::{ActorFacts, ConfigFacts, Facts, PullFacts, PullState};
-use crate::ids::{CommentId, DeliveryId, PrNumber, RunId};
+use crate::gates;
+use crate::ids::{CommentId, DeliveryId, EnvName, PrNumber, RunId};
 use crate::intent::{Content, Decision, Intent, NewRun, ReportKey};
 use crate::outcome::{Outcome, Stopped};
 use crate::ports::Reaction;
@@ -134,7 +136,10 @@ impl<'a> Draft<'a> {
     }
 
     /// Makes a run; the answer is its place, for runs that come after it.
-    fn start(&mut self, order: RunOrder, state: RunState, after: Vec<usize>) -> usize {
+    fn start(&mut self, mut order: RunOrder, state: RunState, after: Vec<usize>) -> usize {
+        if order.not_before.is_some() {
+            order.frozen = self.frozen(&order.env);
+        }
         self.push(Intent::Start(Box::new(NewRun {
             order,
             state,
@@ -142,6 +147,16 @@ impl<'a> Draft<'a> {
         })));
         self.starts += 1;
         self.starts - 1
+    }
+
+    /// What freezes an environment now, in a line of Markdown.
+    fn frozen(&self, env: &EnvName) -> Option<String> {
+        match &self.facts.config {
+            ConfigFacts::Valid(config) => {
+                gates::freeze::state(config.environment(env)?, self.facts.now)
+            }
+            ConfigFacts::Missing | ConfigFacts::Invalid(_) => None,
+        }
     }
 
     /// Answers the delivery with a comment on the pull request.

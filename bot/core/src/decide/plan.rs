@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::runs::{Asker, active_of, environments, latest_plan};
-use super::{Ask, Draft, config, proposal, summary};
+use super::runs::{Asker, active_of, environments, latest_full_plan, latest_plan};
+use super::{Ask, Draft, config, flagged, proposal, summary};
 use crate::config::{Config, Environment};
 use crate::facts::{ConfigFacts, Facts, PullFacts, PullState};
 use crate::gates;
 use crate::ids::{DeliveryId, EnvName, StackName};
 use crate::intent::{Content, Decision, Intent, ReportKey};
+use crate::plan_flags::PlanFlags;
 use crate::ports::Reaction;
 use crate::projection::plan_check_name;
 use crate::report::check::{Buttons, CheckOutput, CheckStatus, Conclusion};
@@ -78,6 +79,7 @@ pub(super) fn on_command(
     ask: Ask<'_>,
     named_env: Option<&EnvName>,
     named: &[StackName],
+    flags: &PlanFlags,
 ) -> Decision {
     if ask.pr.pull.state == PullState::Closed {
         let body = "### ⛔ Not planned\n\nThis pull request was closed without a merge. Reopen it \
@@ -87,6 +89,9 @@ pub(super) fn on_command(
             Reaction::ThumbsDown,
             "the pull request is closed",
         );
+    }
+    if let (false, Some(env), [stack]) = (flags.is_none(), named_env, named) {
+        return flagged::plan(ask, env, stack, flags);
     }
     let targets = if named.is_empty() {
         match touched(ask.config, ask.pr) {
@@ -168,7 +173,7 @@ pub(super) fn on_targets(ask: Ask<'_>, targets: &Targets) -> Decision {
 
 /// Lets this head commit, and no later one, be planned by itself from now on. A blessing counts in
 /// every environment, so it takes somebody who may plan in every one.
-fn bless(draft: &mut Draft<'_>, ask: Ask<'_>) {
+pub(super) fn bless(draft: &mut Draft<'_>, ask: Ask<'_>) {
     if with_stacks(ask.config).all(|env| gates::may_plan(env, ask.actor)) {
         draft.push(Intent::Bless(ask.pr.pull.head.clone()));
     }
@@ -192,6 +197,7 @@ pub(super) fn again(facts: &Facts, cause: &DeliveryId) -> Decision {
             },
             None,
             &[],
+            &PlanFlags::default(),
         ),
         (Some(_), Some(_), Err(_)) => Decision::ignore("there is no good deploy.toml"),
         _ => Decision::ignore("no pull request has this head commit"),
@@ -213,7 +219,12 @@ pub(super) fn start(
 ) {
     let mut places = BTreeMap::new();
     for stack in stacks::in_order(config, names) {
-        if let Some(old) = latest_plan(draft.facts, &env.name, &stack.name)
+        // A plan with flags says nothing of the rest of the stack.
+        let latest = match anew {
+            true => latest_plan(draft.facts, &env.name, &stack.name),
+            false => latest_full_plan(draft.facts, &env.name, &stack.name),
+        };
+        if let Some(old) = latest
             && old.order.commit == pr.pull.head
             && matches!(&old.order.work, Work::Plan(work) if is_onto(work, pr))
         {
@@ -239,12 +250,12 @@ pub(super) fn start(
 }
 
 /// Whether a plan was made onto the base that the pull request has now.
-fn is_onto(work: &PlanWork, pr: &PullFacts) -> bool {
+pub(super) fn is_onto(work: &PlanWork, pr: &PullFacts) -> bool {
     work.base == pr.base && work.base_ref == pr.pull.base_ref
 }
 
 /// Ends plans of older heads and bases: they must never report over newer ones.
-fn supersede_older(draft: &mut Draft<'_>, pr: &PullFacts) {
+pub(super) fn supersede_older(draft: &mut Draft<'_>, pr: &PullFacts) {
     for run in active_of(draft.facts, pr) {
         let Work::Plan(work) = &run.order.work else {
             continue;

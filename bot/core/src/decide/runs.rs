@@ -6,6 +6,7 @@ use crate::config::{Config, Environment, OnFailure, Service, Stack};
 use crate::facts::{Facts, PullFacts, Release};
 use crate::gates::Candidate;
 use crate::ids::{CommitSha, EnvName, Login, PrNumber, StackName};
+use crate::plan_flags::PlanFlags;
 use crate::ports::StateLock;
 use crate::run::{
     ApplyWork, DeployWork, ForceUnlockWork, ImageToDeploy, PlanToApply, PlanWork, Rollback, Run,
@@ -48,6 +49,7 @@ impl Draft<'_> {
             trigger: asker.trigger,
             cause: self.cause.clone(),
             not_before: None,
+            frozen: None,
             work,
         }
     }
@@ -67,6 +69,7 @@ impl Draft<'_> {
             base_ref: pr.pull.base_ref.clone(),
             base: pr.base.clone(),
             held_by: None,
+            flags: PlanFlags::default(),
         });
         Some(self.order(&env.name, Some(pr), &pr.pull.head, asker, work))
     }
@@ -86,6 +89,7 @@ impl Draft<'_> {
             stack: StackSpec::new(stack, &env.name),
             aws: AwsAccess::new(env, role),
             plan,
+            flags: PlanFlags::default(),
         });
         Some(self.order(&env.name, Some(pr), commit, asker, work))
     }
@@ -191,6 +195,20 @@ pub(super) fn latest_plan<'f>(
     stack: &StackName,
 ) -> Option<&'f Run> {
     latest(facts, env, stack, |work| matches!(work, Work::Plan(_)))
+}
+
+/// The latest plan run of a stack in an environment that was made without flags.
+pub(super) fn latest_full_plan<'f>(
+    facts: &'f Facts,
+    env: &EnvName,
+    stack: &StackName,
+) -> Option<&'f Run> {
+    latest(
+        facts,
+        env,
+        stack,
+        |work| matches!(work, Work::Plan(work) if work.flags.is_none()),
+    )
 }
 
 /// The runs of the pull request that are not over.

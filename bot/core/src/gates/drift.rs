@@ -7,7 +7,7 @@ use crate::facts::{Facts, Lock};
 use crate::ids::{EnvName, StackName};
 use crate::report::refusal::GateRow;
 
-use super::{Asked, Gate, Operation, hold, lock, right, window};
+use super::{Asked, Gate, Operation, freeze, hold, lock, right, window};
 
 /// The gates of an apply of drift in an environment, the freshness of plans and the locks of stacks
 /// left out.
@@ -18,6 +18,7 @@ pub fn for_drift(env: &Environment, facts: &Facts, asked: Asked) -> Vec<Gate> {
         gates.push(right(Operation::Apply, env, facts.actor.as_ref()));
     }
     gates.extend(window(env, facts.now));
+    gates.extend(freeze::freeze(env, facts.now));
     let actor = facts.actor.as_ref().map(|actor| &actor.login);
     // Both are freed by a command that an issue does not take.
     for mut gate in [lock(&env.name, actor, facts), hold(&env.name, facts)] {

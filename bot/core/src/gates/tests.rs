@@ -799,3 +799,58 @@ fn gates_that_open_by_themselves_are_waited_for_until_the_last_opens() {
         }
     );
 }
+
+// --- freezes
+
+fn frozen(rules: &str, moment: &str) -> String {
+    let text = format!(
+        "{}\n[[freeze]]\nfrom = \"2026-12-21 18:00\"\nto = \"2027-01-04 08:00\"\n\
+         timezone = \"Europe/Berlin\"\nreason = \"Christmas, says @ana\"\nenvironments = [\"prod\"]\n",
+        toml("", rules)
+    );
+    let situation = situation().config(&text).at(moment);
+    let what = Candidate {
+        commit: sha('a'),
+        digest: None,
+    };
+    let facts = &situation.facts;
+    let deploy = one("freeze", &deploy_gates(facts, &what, Asked::ByItself));
+    let apply = one("freeze", &for_apply(prod(facts), facts, Asked::ByPerson));
+    let of_drift = one(
+        "freeze",
+        &drift::for_drift(prod(facts), facts, Asked::ByItself),
+    );
+    assert!(
+        deploy == apply && deploy == of_drift,
+        "{deploy} {apply} {of_drift}"
+    );
+    assert_eq!(one("freeze", &for_rollback(prod(facts), facts)), "");
+    let ConfigFacts::Valid(config) = &facts.config else {
+        panic!("no config");
+    };
+    let dev = config.environment(&env("dev")).unwrap();
+    assert_eq!(one("freeze", &for_apply(dev, facts, Asked::ByPerson)), "");
+    deploy
+}
+
+#[test]
+fn a_freeze_closes_and_opens_to_the_second() {
+    let told = [
+        "2026-12-21T16:59:59Z",
+        "2026-12-21T17:00:00Z",
+        "2027-01-04T06:59:59Z",
+        "2027-01-04T07:00:00Z",
+    ]
+    .map(|moment| frozen("", moment));
+    insta::assert_snapshot!(told.join("\n"), @"
+    freeze: none now; next 2026-12-21 18:00 to 2027-01-04 08:00 Europe/Berlin: Christmas, says @&#8203;ana
+    freeze CLOSED: frozen 2026-12-21 18:00 to 2027-01-04 08:00 Europe/Berlin: Christmas, says @&#8203;ana -> by itself at 2027-01-04 07:00 UTC (At(2027-01-04T07:00:00Z))
+    freeze CLOSED: frozen 2026-12-21 18:00 to 2027-01-04 08:00 Europe/Berlin: Christmas, says @&#8203;ana -> by itself at 2027-01-04 07:00 UTC (At(2027-01-04T07:00:00Z))
+    ");
+}
+
+#[test]
+fn a_freeze_refuses_where_what_is_outside_is_refused_and_ends_with_a_window() {
+    insta::assert_snapshot!(frozen("outside = \"refuse\"", "2026-12-24T12:00:00Z"), @"freeze CLOSED: frozen 2026-12-21 18:00 to 2027-01-04 08:00 Europe/Berlin: Christmas, says @&#8203;ana -> ask again at 2027-01-04 07:00 UTC");
+    insta::assert_snapshot!(frozen("windows = [\"Fri 09:00-12:00 UTC\"]", "2026-12-25T10:00:00Z"), @"freeze CLOSED: frozen 2026-12-21 18:00 to 2027-01-04 08:00 Europe/Berlin: Christmas, says @&#8203;ana -> by itself at 2027-01-08 09:00 UTC (At(2027-01-08T09:00:00Z))");
+}

@@ -583,8 +583,12 @@ pub trait Terraform: Send + Sync {
     async fn tool(&self, request: &ToolRequest<'_>) -> Result<ChosenTool, ToolError>;
     /// `init`, and the workspace selected or made.
     async fn init(&self, job: &TerraformJob<'_>) -> Result<Initialised, TerraformError>;
-    /// `plan -out` and `show -json`.
-    async fn plan(&self, job: &TerraformJob<'_>) -> Result<PlanFile, TerraformError>;
+    /// `plan -out` with these flags, one argument each, and `show -json`.
+    async fn plan(
+        &self,
+        job: &TerraformJob<'_>,
+        flags: &crate::plan_flags::PlanFlags,
+    ) -> Result<PlanFile, TerraformError>;
     /// `apply` of exactly this plan file; the lines of its `-json` output are told to the log.
     async fn apply(
         &self,

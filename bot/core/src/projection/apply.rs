@@ -5,6 +5,7 @@ use crate::ids::{DeliveryId, EnvName, PrNumber, StackName};
 use crate::intent::ReportKey;
 use crate::outcome::{Evidence, Outcome, Stopped};
 use crate::plan::diagnostics::OutputValue;
+use crate::plan_flags::PlanMode;
 use crate::report::apply_comment::{ApplyComment, ApplyState, StackApply};
 use crate::report::check::{Button, Buttons, CheckOutput};
 use crate::report::plan_check::StackDir;
@@ -62,6 +63,7 @@ fn comment(key: &ReportKey, env: &EnvName, scene: &Scene<'_>) -> Option<ApplyCom
         .map(|(run, work)| StackApply {
             stack: work.stack.name.clone(),
             state: state(run, env, scene),
+            flags: work.flags.clone(),
         })
         .collect();
     let over = applies(env, scene).all(|(run, _)| run.state.is_final());
@@ -70,6 +72,12 @@ fn comment(key: &ReportKey, env: &EnvName, scene: &Scene<'_>) -> Option<ApplyCom
         vec!["/plan".to_owned()]
     } else if over && !done {
         vec!["/retry".to_owned(), format!("/explain {env}")]
+    } else if over {
+        // What a plan with flags left out is what comes next.
+        applies(env, scene)
+            .filter(|(_, work)| !work.flags.cover_all())
+            .map(|(_, work)| format!("/plan {env} {}", work.stack.name))
+            .collect()
     } else {
         Vec::new()
     };
@@ -112,7 +120,11 @@ fn state(run: &Run, env: &EnvName, scene: &Scene<'_>) -> ApplyState {
         }
         (RunState::Running, outcome) => running(run, outcome.as_ref(), scene),
         (RunState::Succeeded, Some(Outcome::Applied(applied))) => {
-            if applied.counts.is_zero() && applied.outputs.is_empty() {
+            let is_about_state = matches!(
+                &run.order.work,
+                Work::Apply(work) if work.flags.mode() == PlanMode::RefreshOnly
+            );
+            if applied.counts.is_zero() && applied.outputs.is_empty() && !is_about_state {
                 return ApplyState::NothingToDo;
             }
             ApplyState::Applied {

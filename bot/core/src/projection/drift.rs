@@ -7,6 +7,7 @@ use crate::gates;
 use crate::ids::{CommitSha, EnvName, PrNumber, StackName};
 use crate::intent::ReportKey;
 use crate::outcome::{Evidence, Outcome};
+use crate::plan_flags::PlanFlags;
 use crate::report::drift_issue::{DriftIssue, Expected, Over};
 use crate::report::plan_comment::{PlanRow, RowState};
 use crate::run::{PlanToApply, PlanWork, Run, RunState, Work};
@@ -246,6 +247,7 @@ impl Told {
             stack: stack.clone(),
             state,
             page: scene.link(&look.id),
+            flags: PlanFlags::default(),
         });
     }
 

@@ -5,9 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{Scene, identifier, identity, plan_check_name, queue};
 use crate::applies::applied_by;
 use crate::ids::{CommitSha, EnvName, PrNumber, StackName};
+use crate::in_part;
 use crate::intent::ReportKey;
 use crate::outcome::{Evidence, Outcome, Planned};
 use crate::plan::diff::DiffLimits;
+use crate::plan_flags::PlanMode;
 use crate::policy::{About, standing};
 use crate::provisional::{Footing, changed_outputs, footing};
 use crate::report::check::{Button, Buttons, CheckOutput};
@@ -82,6 +84,7 @@ fn comment(pr: PrNumber, head: &CommitSha, newest: &PlanWork, scene: &Scene<'_>)
             stack: stack.clone(),
             state: row_state(run, work, newest, scene),
             page: scene.link(&run.id),
+            flags: work.flags.clone(),
         });
     }
     sort_as_configured(&mut rows, scene);
@@ -89,8 +92,7 @@ fn comment(pr: PrNumber, head: &CommitSha, newest: &PlanWork, scene: &Scene<'_>)
     let applicable = |env: &EnvName| {
         let mut all = rows.iter().filter(|row| row.env == *env);
         let done = |row: &PlanRow| !matches!(row.state, RowState::Pending(_) | RowState::Running);
-        let changes =
-            |row: &PlanRow| matches!(&row.state, RowState::Planned(plan) if !plan.counts.is_zero());
+        let changes = |row: &PlanRow| matches!(&row.state, RowState::Planned(plan) if !plan.counts.is_zero() || row.flags.mode() == PlanMode::RefreshOnly);
         all.clone().all(done) && all.any(changes)
     };
     let ready: Vec<EnvName> = environments(&rows).into_iter().filter(applicable).collect();
@@ -104,11 +106,7 @@ fn comment(pr: PrNumber, head: &CommitSha, newest: &PlanWork, scene: &Scene<'_>)
         head: head.clone(),
         base_ref: newest.base_ref.clone(),
         base: newest.base.clone(),
-        next: ready
-            .iter()
-            .filter(|env| !denied(env))
-            .map(|env| format!("/apply {env}"))
-            .collect(),
+        next: next(&latest, &ready, denied),
         blocked: ready,
         identities: environments(&rows)
             .into_iter()
@@ -120,6 +118,34 @@ fn comment(pr: PrNumber, head: &CommitSha, newest: &PlanWork, scene: &Scene<'_>)
             .collect(),
         rows,
     }
+}
+
+/// An apply of each environment; of each stack whose plan was made with flags, since it is applied
+/// only by name, and the environment not without it.
+fn next(
+    latest: &BTreeMap<(EnvName, StackName), (&Run, &PlanWork)>,
+    ready: &[EnvName],
+    denied: impl Fn(&EnvName) -> bool,
+) -> Vec<String> {
+    let mut commands = Vec::new();
+    for env in ready.iter().filter(|env| !denied(env)) {
+        let with_flags: Vec<&StackName> = latest
+            .iter()
+            .filter(|((place, _), (run, work))| {
+                place == env && !work.flags.is_none() && !in_part::has_nothing(run)
+            })
+            .map(|((_, stack), _)| stack)
+            .collect();
+        if with_flags.is_empty() {
+            commands.push(format!("/apply {env}"));
+        }
+        commands.extend(
+            with_flags
+                .iter()
+                .map(|stack| format!("/apply {env} {stack}")),
+        );
+    }
+    commands
 }
 
 /// The workspaces that were not there.
@@ -303,7 +329,8 @@ fn buttons(env: &EnvName, comment: &PlanComment) -> Buttons {
         );
         return buttons;
     }
-    if comment.blocked.contains(env) {
+    let by_name = |row: &PlanRow| row.env == *env && !row.flags.is_none();
+    if comment.blocked.contains(env) && !comment.rows.iter().any(by_name) {
         push("Apply", "Apply exactly the plans shown", identifier::APPLY);
     }
     push("Plan again", "Plan the same stacks anew", identifier::PLAN);

@@ -26,7 +26,10 @@ pub(super) fn why(scene: &Scene<'_>, run: &Run) -> String {
         return format!("{place} in line: {}", view.in_the_way());
     }
     if let Some(moment) = run.order.not_before.filter(|moment| *moment > scene.now) {
-        return format!("waits for the window that opens at {}", time(moment));
+        return match &run.order.frozen {
+            Some(frozen) => format!("{frozen}; goes on at {}", time(moment)),
+            None => format!("waits for the window that opens at {}", time(moment)),
+        };
     }
     if let Some(other) = under_way(scene, run) {
         let (kind, subject) = (other.order.kind(), other.order.subject());

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use super::check::{Annotation, Buttons, CheckOutput, CheckStatus, Conclusion};
 use super::evidence::{Identity, Link};
 use super::fit::{Section, fit};
+use super::flag_notes;
 use super::markdown::{code, commands, counted, duration, marker, prose, table, text};
 use super::plan_check::{StackDir, annotation};
 use super::refusal::{GateRow, gate_table};
@@ -15,6 +16,7 @@ use super::terraform_text::{counts_markdown, diagnostic_line, diagnostics_text};
 use crate::ids::{CommitSha, EnvName, Login, StackName};
 use crate::plan::Counts;
 use crate::plan::diagnostics::{Diagnostic, OutputValue, Severity};
+use crate::plan_flags::{PlanFlags, PlanMode};
 
 /// An apply of one or more stacks in one environment.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -49,6 +51,9 @@ pub struct StackApply {
     pub stack: StackName,
     /// What came of it.
     pub state: ApplyState,
+    /// The flags that its plan was made with.
+    #[serde(default, skip_serializing_if = "PlanFlags::is_none")]
+    pub flags: PlanFlags,
 }
 
 /// How far an apply is, or how it ended.
@@ -119,6 +124,7 @@ impl ApplyComment {
         let limit = super::COMMENT_LIMIT - marker.len();
         let mut sections = vec![
             Section::lines(0, format!("### {}", self.heading())),
+            Section::lines(0, self.alerts()),
             Section::lines(0, self.overview()),
             Section::lines(1, self.remarks()),
         ];
@@ -138,6 +144,7 @@ impl ApplyComment {
     pub fn check(&self, name: &str, dirs: &[StackDir]) -> CheckOutput {
         let (status, conclusion) = self.progress();
         let summary = [
+            Section::lines(0, self.alerts()),
             Section::lines(0, self.overview()),
             Section::lines(1, self.remarks()),
             Section::lines(0, self.footer()),
@@ -271,11 +278,17 @@ impl ApplyComment {
         }
     }
 
+    fn alerts(&self) -> String {
+        let told = |s: &StackApply| flag_notes::apply_alert(&self.env, &s.stack, &s.flags);
+        let all: Vec<String> = self.stacks.iter().filter_map(told).collect();
+        all.join("\n")
+    }
+
     fn overview(&self) -> String {
         let rows: Vec<Vec<String>> = self
             .stacks
             .iter()
-            .map(|s| vec![s.stack.to_string(), s.state.cell()])
+            .map(|s| vec![s.stack.to_string(), s.cell()])
             .collect();
         if rows.is_empty() {
             String::new()
@@ -370,6 +383,19 @@ impl ApplyComment {
 }
 
 impl StackApply {
+    fn cell(&self) -> String {
+        match (&self.state, self.flags.mode()) {
+            // It counts resources, and changes none.
+            (ApplyState::Applied { took, .. }, PlanMode::RefreshOnly) => {
+                format!("✅ state refreshed in {}", duration(*took))
+            }
+            (ApplyState::Applied { .. }, _) if !self.flags.cover_all() => {
+                format!("{}, in part", self.state.cell())
+            }
+            _ => self.state.cell(),
+        }
+    }
+
     fn diagnostics_section(&self) -> Option<Section> {
         let ApplyState::Failed { diagnostics, .. } = &self.state else {
             return None;

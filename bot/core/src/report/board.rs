@@ -40,9 +40,35 @@ pub struct LiveRelease {
     pub good: bool,
 }
 
+/// A freeze that holds, or is still to come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FreezeRow {
+    /// Where.
+    pub env: EnvName,
+    /// From when to when and why, in a line of Markdown.
+    pub words: String,
+    /// Whether it holds now.
+    pub holds: bool,
+}
+
+impl FreezeRow {
+    fn line(&self) -> String {
+        let Self { env, words, .. } = self;
+        match self.holds {
+            true => format!("- 🧊 {env}: frozen {words}\n"),
+            false => format!("- 🧊 {env}: will be frozen {words}\n"),
+        }
+    }
+}
+
 /// The board, in at most [`super::COMMENT_LIMIT`] bytes.
 #[must_use]
-pub fn board(rows: &[BoardRow], locks: &[LockRow], page: Option<&Link>) -> String {
+pub fn board(
+    rows: &[BoardRow],
+    freezes: &[FreezeRow],
+    locks: &[LockRow],
+    page: Option<&Link>,
+) -> String {
     let head = ["", "service", "commit", "digest", "by", "since", "behind"];
     let cells: Vec<Vec<String>> = rows.iter().map(BoardRow::cells).collect();
     let live = match cells.as_slice() {
@@ -53,6 +79,7 @@ pub fn board(rows: &[BoardRow], locks: &[LockRow], page: Option<&Link>) -> Strin
         Section::lines(0, "### What is live where"),
         Section::lines(0, live),
         Section::lines(1, remarks(rows)),
+        Section::lines(1, freezes.iter().map(FreezeRow::line).collect::<String>()),
         Section::lines(1, lock_table(locks)),
         Section::lines(0, page.map_or_else(String::new, Link::markdown)),
     ];

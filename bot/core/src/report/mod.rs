@@ -12,6 +12,7 @@ pub mod deploy_comment;
 pub mod drift_issue;
 pub mod evidence;
 pub mod fit;
+mod flag_notes;
 pub mod lock_table;
 pub mod locks;
 pub mod markdown;

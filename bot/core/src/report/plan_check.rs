@@ -4,6 +4,7 @@
 use super::CHECK_LIMIT;
 use super::check::{Annotation, AnnotationLevel, Buttons, CheckOutput, CheckStatus, Conclusion};
 use super::fit::{Section, fit, fits};
+use super::flag_notes;
 use super::markdown::counted;
 use super::plan_comment::{EnvIdentity, PlanComment, PlanRow, RowState, overview};
 use super::plan_remarks::remarks;
@@ -50,6 +51,7 @@ pub fn plan_check(
     };
     let summary = [
         Section::lines(0, of_env.heading()),
+        Section::lines(0, flag_notes::plan_alerts(&rows)),
         Section::lines(0, overview(&rows)),
         Section::lines(1, remarks(&rows)),
         Section::lines(0, of_env.footer()),
@@ -63,7 +65,10 @@ pub fn plan_check(
         name: name.to_owned(),
         status,
         conclusion,
-        title: title(&rows),
+        title: match rows.iter().any(|row| row.is_in_part()) {
+            true => format!("In part: {}", title(&rows)),
+            false => title(&rows),
+        },
         summary: fit(&summary, CHECK_LIMIT, page),
         text: fit(&sections, CHECK_LIMIT, page),
         annotations: annotations(&rows, dirs),
@@ -93,7 +98,7 @@ fn progress(rows: &[&PlanRow]) -> (CheckStatus, Option<Conclusion>) {
         Conclusion::Failure
     } else if any(|s| matches!(s, RowState::Cancelled { .. } | RowState::Superseded)) {
         Conclusion::Cancelled
-    } else if any(|s| matches!(s, RowState::Stale(_))) {
+    } else if any(|s| matches!(s, RowState::Stale(_))) || rows.iter().any(|r| r.is_in_part()) {
         Conclusion::ActionRequired
     } else if !rows.is_empty() && rows.iter().all(|r| matches!(r.state, RowState::Skipped(_))) {
         Conclusion::Skipped

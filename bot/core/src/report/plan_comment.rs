@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::evidence::{Identity, Link};
 use super::fit::{Section, fit, fits};
+use super::flag_notes;
 use super::markdown::{code, commands, counted, link, marker, table, text};
 use super::plan_remarks::remarks;
 use super::plan_sum::{Summed, sum_table};
@@ -12,6 +13,7 @@ use crate::ids::{CommitSha, EnvName, Login, StackName};
 use crate::plan::diagnostics::Diagnostic;
 use crate::plan::diff::{DiffLimits, TypeCount, by_module_and_type, drift_text, plan_text};
 use crate::plan::{Counts, Hazard, Plan, TypePattern, mark_stateful};
+use crate::plan_flags::{PlanFlags, PlanMode};
 use crate::policy::{Override, Ruling};
 
 /// All that the comment shows.
@@ -59,6 +61,9 @@ pub struct PlanRow {
     pub state: RowState,
     /// The run's page.
     pub page: Option<Link>,
+    /// The flags that it was made with.
+    #[serde(default, skip_serializing_if = "PlanFlags::is_none")]
+    pub flags: PlanFlags,
 }
 
 /// How far a plan is.
@@ -203,6 +208,7 @@ impl PlanComment {
     fn sections(&self, summed: Summed) -> Vec<Section> {
         let rows: Vec<&PlanRow> = self.rows.iter().collect();
         let mut sections = vec![Section::lines(0, self.heading())];
+        sections.push(Section::lines(0, flag_notes::plan_alerts(&rows)));
         sections.push(Section::lines(0, overview(&rows)));
         sections.push(Section::lines(1, remarks(&rows)));
         sections.push(Section::lines(2, self.notes_markdown()));
@@ -283,7 +289,7 @@ pub(super) fn overview(rows: &[&PlanRow]) -> String {
             Some(page) => link(row.stack.as_str(), &page.url),
             None => row.stack.to_string(),
         };
-        let mut cells = vec![row.env.to_string(), stack, row.state.cell()];
+        let mut cells = vec![row.env.to_string(), stack, row.cell()];
         if policies {
             cells.push(
                 row.state
@@ -297,6 +303,34 @@ pub(super) fn overview(rows: &[&PlanRow]) -> String {
 }
 
 impl PlanRow {
+    /// Whether it was made, or applied, and leaves something out.
+    pub(super) fn is_in_part(&self) -> bool {
+        let is_made = matches!(
+            self.state,
+            RowState::Planned(_) | RowState::Stale(_) | RowState::Applied { .. }
+        );
+        is_made && !self.flags.cover_all()
+    }
+
+    fn cell(&self) -> String {
+        let state = self.state.cell();
+        match (flag_notes::word(&self.flags), &self.state) {
+            (Some(word), RowState::Planned(plan))
+                if self.flags.mode() == PlanMode::RefreshOnly && plan.counts.is_zero() =>
+            {
+                let drifted = counted(plan.drifted, "resource differs", "resources differ");
+                format!("{drifted}, {word}")
+            }
+            (Some(word), RowState::Planned(_) | RowState::Stale(_) | RowState::Applied { .. }) => {
+                format!("{state}, {word}")
+            }
+            (Some(word), RowState::Pending(_) | RowState::Running | RowState::Failed(_)) => {
+                format!("{state} ({word})")
+            }
+            _ => state,
+        }
+    }
+
     pub(super) fn diff_section(&self) -> Option<Section> {
         let RowState::Planned(plan) = &self.state else {
             return None;

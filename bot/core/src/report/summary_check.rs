@@ -134,6 +134,7 @@ fn touched(rows: &[Row], draft: bool) -> CheckOutput {
     }
     let failed = count(&[StackState::PlanFailed, StackState::ApplyFailed]);
     let unplanned = count(&[StackState::NotPlanned]);
+    let in_part = count(&[StackState::InPart]);
     let denied = count(&[StackState::Denied]);
     let to_apply = count(&[StackState::ToApply]);
     let (conclusion, title, next) = if failed > 0 {
@@ -146,6 +147,9 @@ fn touched(rows: &[Row], draft: bool) -> CheckOutput {
         (Conclusion::Failure, title, next.to_owned())
     } else if unplanned > 0 {
         let (title, next) = not_planned(draft);
+        (Conclusion::ActionRequired, title, next)
+    } else if in_part > 0 {
+        let (title, next) = applied_in_part(rows, in_part);
         (Conclusion::ActionRequired, title, next)
     } else if denied > 0 {
         let title = format!("{} denied by policies", counted(denied, "stack", "stacks"));
@@ -177,6 +181,24 @@ fn not_planned(draft: bool) -> (String, String) {
         "Not planned: somebody with the plan right says /plan".to_owned(),
         "Somebody who may plan looks at the change and comments `/plan`.".to_owned(),
     )
+}
+
+fn applied_in_part(rows: &[Row], in_part: usize) -> (String, String) {
+    let again: Vec<String> = rows
+        .iter()
+        .filter(|row| row.row.state == StackState::InPart)
+        .map(|row| format!("/plan {} {}", row.row.env, row.row.stack))
+        .collect();
+    let title = format!(
+        "{} applied in part: {}",
+        counted(in_part, "stack", "stacks"),
+        again.join(", ")
+    );
+    let next = format!(
+        "A plan with flags was applied, which leaves something out. What is left: {}.",
+        commands(&again)
+    );
+    (title, next)
 }
 
 fn not_applied(rows: &[Row], to_apply: usize) -> (String, String) {
@@ -249,6 +271,7 @@ fn word(state: StackState) -> &'static str {
         StackState::Planned => "✅ planned, nothing to apply before the merge",
         StackState::NoChanges => "✅ no changes",
         StackState::Applied => "✅ applied",
+        StackState::InPart => "applied in part",
     }
 }
 

@@ -8,6 +8,7 @@ use slipway_core::identity::PlanIdentity;
 use slipway_core::ids::RunId;
 use slipway_core::outcome::{Applied, Outcome, Planned};
 use slipway_core::plan::Counts;
+use slipway_core::plan_flags::PlanFlags;
 use slipway_core::ports::{Kept, Revision, RunEnd};
 use slipway_core::run::{ApplyWork, PlanToApply, StepName, Work};
 use tokio::sync::OwnedSemaphorePermit;
@@ -81,7 +82,7 @@ async fn again(
         scratch: hand.scratch().await?,
     };
     place.init().await?;
-    let mut fresh = place.plan().await?;
+    let mut fresh = place.plan(&PlanFlags::default()).await?;
     if fresh.plan.is_noop() {
         return Ok(nothing(&fresh));
     }
@@ -193,6 +194,7 @@ async fn fetch(
             account: place.sessions.evidence().account.clone(),
             head: hand.run.order.commit.clone(),
             tool: place.tool.version.named(),
+            flags: work.flags.clone(),
             // Run and base: the gates have just compared them with the pull request.
             ..saved.identity.clone()
         };

@@ -3,9 +3,10 @@
 use slipway_core::config::Environment;
 use slipway_core::decide::dependencies;
 use slipway_core::facts::{ConfigFacts, Facts, PullFacts, PullState};
-use slipway_core::gates::{self, Asked, Candidate, Verdicts};
+use slipway_core::gates::{self, Asked, Candidate, Operation, Verdicts};
 use slipway_core::identity::PlanIdentity;
 use slipway_core::ids::ServiceName;
+use slipway_core::plan_flags::PlanMode;
 use slipway_core::policy::{self, Ruling};
 use slipway_core::report::markdown::code;
 use slipway_core::report::refusal::GateRow;
@@ -46,6 +47,10 @@ impl Hand<'_> {
             };
             if let Some(saved) = saved {
                 rows.extend(moved(&facts, saved));
+                if saved.identity.flags.mode() == PlanMode::Destroy {
+                    let actor = facts.actor.as_ref();
+                    rows.extend(closed(vec![gates::right(Operation::Destroy, env, actor)]));
+                }
                 if saved.planned.is_expired(facts.now) {
                     rows.push(void(saved.planned.expiry()));
                 }

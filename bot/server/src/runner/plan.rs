@@ -24,7 +24,7 @@ pub(super) async fn run(hand: &Hand<'_>, work: &PlanWork) -> Result<RunEnd, Halt
         scratch: hand.scratch().await?,
     };
     let initialised = place.init().await?;
-    let mut fresh = place.plan().await?;
+    let mut fresh = place.plan(&work.flags).await?;
     let policy = policy::ruling(hand, &work.stack, std::mem::take(&mut fresh.json)).await?;
     let bytes = tokio::fs::read(&fresh.path).await.map_err(|error| {
         Failure::new(

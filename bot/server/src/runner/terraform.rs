@@ -8,6 +8,7 @@ use slipway_core::gates;
 use slipway_core::ids::RunId;
 use slipway_core::outcome::Evidence;
 use slipway_core::plan::Plan;
+use slipway_core::plan_flags::PlanFlags;
 use slipway_core::ports::{
     ChosenTool, ERRORED_STATE, Initialised, PortErrorKind, Stop, TerraformError, TerraformJob,
     ToolError, ToolRequest, Worktree,
@@ -90,12 +91,12 @@ impl Workplace<'_> {
     }
 
     /// `terraform plan` and `show`.
-    pub(super) async fn plan(&self) -> Result<FreshPlan, Halt> {
+    pub(super) async fn plan(&self, flags: &PlanFlags) -> Result<FreshPlan, Halt> {
         self.hand
             .step(StepName::Plan, async {
                 let terraform = &self.hand.runner.ports.terraform;
                 let file = terraform
-                    .plan(&self.job(&self.hand.harmless))
+                    .plan(&self.job(&self.hand.harmless), flags)
                     .await
                     .map_err(|error| self.halt(error))?;
                 let plan = Plan::parse(&file.json).map_err(|error| {
@@ -104,7 +105,10 @@ impl Workplace<'_> {
                         "use a Terraform version that this Slipway knows",
                     )
                 })?;
-                let line = plan.counts().to_string();
+                let line = match flags.is_none() {
+                    true => plan.counts().to_string(),
+                    false => format!("{}, with {flags}", plan.counts()),
+                };
                 let fresh = FreshPlan {
                     plan,
                     path: file.path,

@@ -23,6 +23,7 @@ mod deploying;
 mod drift;
 mod explaining;
 mod faults;
+mod freezes;
 mod identity;
 mod kustomize;
 mod locks;

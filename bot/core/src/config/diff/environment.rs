@@ -6,8 +6,9 @@ use crate::ids::StackName;
 use crate::report::markdown::{counted, duration, text};
 
 use super::super::aws::{Aws, RoleArn};
+use super::super::freeze::Freeze;
 use super::super::model::{Checks, Environment, OnFailure, Outside, PullRequest};
-use super::super::window;
+use super::super::{freeze, window};
 use super::rights::{self, people};
 use super::{Change, Effect, Findings, Subject, list, missing, shown, whole};
 
@@ -48,6 +49,10 @@ pub(super) fn added(env: &Environment, stacks: &[&StackName]) -> Change {
         let who = people(&env.allow.overrides);
         words.push_str(&format!("; {who} may override policies"));
     }
+    if !env.allow.destroy.is_empty() {
+        let who = people(&env.allow.destroy);
+        words.push_str(&format!("; {who} may destroy stacks"));
+    }
     whole(Subject::Environment(env.name.clone()), Effect::Opens, words)
 }
 
@@ -78,6 +83,9 @@ fn gates(env: &Environment) -> String {
     }
     if !env.windows.is_empty() {
         asked.push(format!("only {}", list(&env.windows)));
+    }
+    if !env.freezes.is_empty() {
+        asked.push(format!("not {}", list(&env.freezes)));
     }
     let by_itself: Vec<&str> = [(env.auto_apply, "applies"), (env.auto_deploy, "deploys")]
         .into_iter()
@@ -114,6 +122,7 @@ pub(super) fn changed(was: &Environment, is: &Environment) -> Vec<Change> {
         pull_request: _,
         confirm: _,
         windows: _,
+        freezes: _,
         outside: _,
         on_failure: _,
         drift: _,
@@ -124,6 +133,7 @@ pub(super) fn changed(was: &Environment, is: &Environment) -> Vec<Change> {
     people_gates(was, is, &mut findings);
     order_gates(was, is, &mut findings);
     hours(was, is, &mut findings);
+    freezes(&was.freezes, &is.freezes, &mut findings);
     switches(was, is, &mut findings);
     let pair = (was.url.as_ref(), is.url.as_ref());
     findings.optional("url", pair, Effect::Alters);
@@ -250,11 +260,41 @@ fn hours(was: &Environment, is: &Environment, findings: &mut Findings) {
     }
     if was.outside != is.outside {
         let words = match is.outside {
-            Outside::Queue => "a change outside the windows waits for the next, and is not refused",
-            Outside::Refuse => "a change outside the windows is refused, and does not wait",
+            Outside::Queue => {
+                "a change outside the windows or in a freeze waits, and is not refused"
+            }
+            Outside::Refuse => {
+                "a change outside the windows or in a freeze is refused, and does not wait"
+            }
         };
         findings.tell("outside", Effect::Alters, words);
     }
+}
+
+/// When none are taken all the same. A moment that was frozen and is not any more opens something,
+/// whatever else is frozen now; whether it is over, a file can't tell.
+fn freezes(was: &[Freeze], is: &[Freeze], findings: &mut Findings) {
+    let (gained, lost) = (missing(is, was), missing(was, is));
+    if gained.is_empty() && lost.is_empty() {
+        return;
+    }
+    let effect = match (freeze::is_within(was, is), freeze::is_within(is, was)) {
+        (false, _) => Effect::Opens,
+        (true, false) => Effect::Closes,
+        (true, true) => Effect::Alters,
+    };
+    let told = |freezes: &[&Freeze]| {
+        let words = |f: &&Freeze| format!("{} ({})", f.span(), f.reason());
+        list(&freezes.iter().map(words).collect::<Vec<_>>())
+    };
+    let mut words = Vec::new();
+    if !lost.is_empty() {
+        words.push(format!("no longer frozen: {}", told(&lost)));
+    }
+    if !gained.is_empty() {
+        words.push(format!("frozen now: {}", told(&gained)));
+    }
+    findings.tell("freeze", effect, words.join("; "));
 }
 
 fn switches(was: &Environment, is: &Environment, findings: &mut Findings) {

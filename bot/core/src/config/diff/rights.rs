@@ -13,6 +13,7 @@ pub(super) fn changed(was: &Allow, is: &Allow, findings: &mut Findings) {
         deploy,
         force_unlock,
         overrides,
+        destroy,
     } = is;
     for (key, verb, was, is) in [
         ("allow.plan", "plan", &was.plan, plan),
@@ -30,6 +31,7 @@ pub(super) fn changed(was: &Allow, is: &Allow, findings: &mut Findings) {
             &was.overrides,
             overrides,
         ),
+        ("allow.destroy", "destroy stacks", &was.destroy, destroy),
     ] {
         let (gained, lost) = (not_among(is, was), not_among(was, is));
         let mut words = Vec::new();

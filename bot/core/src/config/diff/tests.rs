@@ -92,7 +92,7 @@ fn gates_are_looser_or_stricter() {
     ! prod soak: 5 min instead of 30 min
     ! prod up_to_date: a branch no longer has to contain its base's tip
     ! prod pull_request: an open pull request is enough now
-    ~ prod outside: a change outside the windows is refused, and does not wait
+    ~ prod outside: a change outside the windows or in a freeze is refused, and does not wait
     ~ prod on_failure: a failed rollout stays as it is, for people to look at
     ~ prod url: `https://www.example.com/` instead of `https://shop.example.com/`
     and back:
@@ -103,7 +103,7 @@ fn gates_are_looser_or_stricter() {
     - prod soak: 30 min instead of 5 min
     - prod up_to_date: a branch has to contain its base's tip now
     - prod pull_request: a pull request has to be merged now
-    ~ prod outside: a change outside the windows waits for the next, and is not refused
+    ~ prod outside: a change outside the windows or in a freeze waits, and is not refused
     ~ prod on_failure: a failed rollout is rolled back by itself now
     ~ prod url: `https://shop.example.com/` instead of `https://www.example.com/`
     ");
@@ -486,4 +486,39 @@ proptest! {
         prop_assert!(whole.iter().all(|change| change.key.is_none()));
         prop_assert_eq!(of_repository.len(), usize::from(!config.stateful_types.is_empty()));
     }
+}
+
+#[test]
+fn freezes_are_told_by_the_time_that_they_cover() {
+    let base = crate::testing::toml("", "");
+    let freeze = |from: &str, to: &str, reason: &str| {
+        format!(
+            "{base}\n[[freeze]]\nfrom = \"2026-12-{from}T00:00Z\"\nto = \"2026-12-{to}T00:00Z\"\n\
+             reason = \"{reason}\"\nenvironments = [\"prod\"]\n"
+        )
+    };
+    let christmas = freeze("20", "30", "Christmas");
+    let told = [
+        changes(&base, &christmas),
+        changes(&christmas, &base),
+        changes(&christmas, &freeze("19", "30", "Christmas")),
+        changes(&christmas, &freeze("20", "29", "Christmas")),
+        changes(&christmas, &freeze("20", "30", "Audit")),
+        changes(&christmas, &freeze("21", "31", "Christmas")),
+        changes(&christmas, &christmas),
+    ];
+    insta::assert_snapshot!(told.join("--\n"), @"
+    - prod freeze: frozen now: `2026-12-20 00:00 to 2026-12-30 00:00 UTC (Christmas)`
+    --
+    ! prod freeze: no longer frozen: `2026-12-20 00:00 to 2026-12-30 00:00 UTC (Christmas)`
+    --
+    - prod freeze: no longer frozen: `2026-12-20 00:00 to 2026-12-30 00:00 UTC (Christmas)`; frozen now: `2026-12-19 00:00 to 2026-12-30 00:00 UTC (Christmas)`
+    --
+    ! prod freeze: no longer frozen: `2026-12-20 00:00 to 2026-12-30 00:00 UTC (Christmas)`; frozen now: `2026-12-20 00:00 to 2026-12-29 00:00 UTC (Christmas)`
+    --
+    ~ prod freeze: no longer frozen: `2026-12-20 00:00 to 2026-12-30 00:00 UTC (Christmas)`; frozen now: `2026-12-20 00:00 to 2026-12-30 00:00 UTC (Audit)`
+    --
+    ! prod freeze: no longer frozen: `2026-12-20 00:00 to 2026-12-30 00:00 UTC (Christmas)`; frozen now: `2026-12-21 00:00 to 2026-12-31 00:00 UTC (Christmas)`
+    --
+    ");
 }

@@ -119,7 +119,7 @@ fn without_a_good_config_the_merge_says_so() {
       | ### ⛔ `deploy.toml` on `main` has errors
       |
       | - line 1: deploy.toml has no `environments`: the environments by name: an AWS account and region with their roles and rules
-      | - line 2: unknown key `surprise` in deploy.toml: there are `environments`, `hazards`, `services`, `stacks`, `version`
+      | - line 2: unknown key `surprise` in deploy.toml: there are `environments`, `freeze`, `hazards`, `services`, `stacks`, `version`
       |
       | Nothing is planned, applied or deployed until they are mended. `slipway check` finds them before a push.
     = merged, but there is no valid deploy.toml

@@ -6,6 +6,7 @@ mod dependencies;
 mod deploy;
 mod drift;
 mod ended;
+mod flagged;
 mod force_unlock;
 mod merge;
 mod merge_group;

@@ -130,15 +130,15 @@ fn warnings_do_not_make_it_bad() {
 
     **Changes**
 
-    - dev · `outside`: a change outside the windows is refused, and does not wait
+    - dev · `outside`: a change outside the windows or in a freeze is refused, and does not wait
     ---
     ```
-    deploy.toml:3:11: warning: `outside` without `windows` has no effect
+    deploy.toml:3:11: warning: `outside` without `windows` and `[[freeze]]` has no effect
       |
     3 | outside = "refuse"
       |           ^^^^^^^^
     ```
-    @ deploy.toml:3-3 Some((11, 18)) Warning: `outside` without `windows` has no effect: `outside` without `windows` has no effect
+    @ deploy.toml:3-3 Some((11, 18)) Warning: `outside` without `windows` and `[[freeze]]` has no effect: `outside` without `windows` and `[[freeze]]` has no effect
     "#);
 }
 

@@ -5,6 +5,7 @@ use serde_json::json;
 use super::{commit, env, faults, identity, login, page, stack};
 use crate::plan::Counts;
 use crate::plan::diagnostics::{OutputValue, UiEvent, parse_line};
+use crate::plan_flags::PlanFlags;
 use crate::report::apply_comment::*;
 use crate::report::plan_check::StackDir;
 
@@ -17,6 +18,7 @@ fn apply(stacks: Vec<(&str, ApplyState)>) -> ApplyComment {
         stacks: stacks
             .into_iter()
             .map(|(name, state)| StackApply {
+                flags: PlanFlags::default(),
                 stack: stack(name),
                 state,
             })

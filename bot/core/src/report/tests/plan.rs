@@ -5,6 +5,7 @@ use super::{commit, env, faults, identity, login, page, stack};
 use crate::plan::diagnostics::{Diagnostic, Severity, SourceRange, UiEvent, parse_line};
 use crate::plan::diff::DiffLimits;
 use crate::plan::{Counts, Plan};
+use crate::plan_flags::PlanFlags;
 use crate::report::check::{Button, ButtonError, Buttons, CheckOutput, CheckStatus, Conclusion};
 use crate::report::plan_check::{StackDir, annotation, plan_check};
 use crate::report::plan_comment::*;
@@ -43,6 +44,7 @@ fn small(add: usize) -> PlanSummary {
 
 pub(super) fn row(env_name: &str, stack_name: &str, state: RowState) -> PlanRow {
     PlanRow {
+        flags: PlanFlags::default(),
         env: env(env_name),
         stack: stack(stack_name),
         state,

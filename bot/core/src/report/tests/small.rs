@@ -154,7 +154,7 @@ fn the_board_shows_what_is_live_where() {
         lock: lock(),
         line: Vec::new(),
     }];
-    insta::assert_snapshot!(board(&rows, &locks, Some(&page())), @r#"
+    insta::assert_snapshot!(board(&rows, &[], &locks, Some(&page())), @r#"
     ### What is live where
 
     |  | service | commit | digest | by | since | behind |
@@ -172,7 +172,7 @@ fn the_board_shows_what_is_live_where() {
 
     [run](https://slipway.example.com/runs/1a2b3c4d)
     "#);
-    insta::assert_snapshot!(board(&[], &[], None), @"
+    insta::assert_snapshot!(board(&[], &[], &[], None), @"
     ### What is live where
 
     No service is configured.

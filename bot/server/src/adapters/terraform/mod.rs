@@ -24,6 +24,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use slipway_core::config::ToolVersion;
+use slipway_core::plan_flags::PlanFlags;
 use slipway_core::ports::{
     AppliedPlan, ChosenTool, Initialised, PlanFile, PortResult, Shelf, Terraform, TerraformError,
     TerraformJob, ToolError, ToolRequest,
@@ -104,10 +105,14 @@ impl Terraform for TerraformCli {
         Ok(Initialised { made_workspace })
     }
 
-    async fn plan(&self, job: &TerraformJob<'_>) -> Result<PlanFile, TerraformError> {
+    async fn plan(
+        &self,
+        job: &TerraformJob<'_>,
+        flags: &PlanFlags,
+    ) -> Result<PlanFile, TerraformError> {
         let work = Work::begin(&self.settings, job, Step::Plan).map_err(bare)?;
         work.check_workspace(Step::Plan).await?;
-        let path = work.plan().await?;
+        let path = work.plan(flags).await?;
         let json = work.show(&path).await?;
         Ok(PlanFile { path, json })
     }

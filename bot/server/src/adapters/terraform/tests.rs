@@ -195,7 +195,7 @@ fn cli() -> TerraformCli {
 
 async fn planned(cli: &TerraformCli, world: &World) -> PlanFile {
     cli.init(&world.job()).await.unwrap();
-    cli.plan(&world.job()).await.unwrap()
+    cli.plan(&world.job(), &PlanFlags::default()).await.unwrap()
 }
 
 #[tokio::test]
@@ -402,7 +402,10 @@ async fn a_broken_configuration_is_told_with_file_and_line() {
 
     let world = World::new("resource \"terraform_data\" \"a\" {\n  input = var.none\n}\n");
     cli().init(&world.job()).await.unwrap();
-    let error = cli().plan(&world.job()).await.unwrap_err();
+    let error = cli()
+        .plan(&world.job(), &PlanFlags::default())
+        .await
+        .unwrap_err();
     assert_eq!(
         error.diagnostics[0].summary,
         "Reference to undeclared input variable"
@@ -506,7 +509,7 @@ async fn a_state_lock_held_by_another_is_recognised() {
     };
     let (applied, refused) = tokio::join!(cli.apply(&job, &plan.path), async {
         World::until_told(&mut told, "(local-exec): pid ").await;
-        let refused = cli.plan(&other).await.unwrap_err();
+        let refused = cli.plan(&other, &PlanFlags::default()).await.unwrap_err();
         std::fs::write(&fifo, "on\n").unwrap();
         refused
     });

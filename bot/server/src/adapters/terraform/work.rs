@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use secrecy::ExposeSecret as _;
 use slipway_core::plan::{Diagnostic, sensitive_texts};
+use slipway_core::plan_flags::PlanFlags;
 use slipway_core::ports::{
     AppliedPlan, ERRORED_STATE, PortErrorKind, PortResult, TerraformError, TerraformJob,
 };
@@ -133,7 +134,7 @@ impl<'a> Work<'a> {
     }
 
     /// `plan`; gives the plan file.
-    pub(super) async fn plan(&self) -> Result<PathBuf, TerraformError> {
+    pub(super) async fn plan(&self, flags: &PlanFlags) -> Result<PathBuf, TerraformError> {
         let file = &self.places.plan;
         // A plan of an earlier try must not be taken for this one's.
         match std::fs::remove_file(file) {
@@ -153,6 +154,7 @@ impl<'a> Work<'a> {
         for file in &self.job.stack.var_files {
             args.push(format!("-var-file={file}").into());
         }
+        args.extend(flags.arguments().into_iter().map(OsString::from));
         let mut out = OsString::from("-out=");
         out.push(file);
         args.push(out);

@@ -14,6 +14,7 @@ use slipway_core::ids::{
 };
 use slipway_core::intent::{Intent, NewRun, ReportKey};
 use slipway_core::outcome::{Outcome, Stopped};
+use slipway_core::plan_flags::PlanFlags;
 use slipway_core::ports::{
     Delivery, PortError, PortErrorKind, PortResult, RunEnd, SentReport, Store, TakenReport,
     TakenRun, Touched, WorkerId,
@@ -110,6 +111,7 @@ fn order(pr: u64, work: Work) -> RunOrder {
         trigger: Trigger::Comment(CommentId(5)),
         cause: delivery("cause"),
         not_before: None,
+            frozen: None,
         work,
     }
 }
@@ -130,6 +132,7 @@ pub(super) fn plan(pr: u64, name: &str) -> NewRun {
             aws: access(),
             base_ref: "main".into(),
             held_by: None,
+            flags: PlanFlags::default(),
             base: commit('b'),
         }),
     ))
@@ -142,6 +145,7 @@ pub(super) fn apply(pr: u64, name: &str) -> NewRun {
             stack: stack(name),
             aws: access(),
             plan: PlanToApply::Saved(id(99)),
+            flags: PlanFlags::default(),
         }),
     ))
 }

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use reqwest::StatusCode;
 use slipway_core::ids::StackName;
 use slipway_core::outcome::Evidence;
+use slipway_core::plan_flags::PlanFlags;
 use slipway_core::ports::{
     AppliedPlan, PortErrorKind, PortResult, RunLog, Terraform, TerraformError, TerraformJob,
 };
@@ -290,7 +291,7 @@ async fn apply_beyond_a_session(credentials: CredentialsBy) -> Story {
     };
     let cli = TerraformCli::new(settings).unwrap();
     cli.init(&job).await.unwrap();
-    let plan = cli.plan(&job).await.unwrap();
+    let plan = cli.plan(&job, &PlanFlags::default()).await.unwrap();
     let mut log = Vec::new();
     let (applied, ()) = tokio::join!(cli.apply(&job, &plan.path), async {
         loop {

@@ -209,7 +209,10 @@ async fn what_is_spoilt_breaks_no_run() {
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
     std::fs::write(&program, "#!/bin/sh\necho evil\n").unwrap();
     // Terraform starts it neither here …
-    let error = cli.plan(&user.job()).await.unwrap_err();
+    let error = cli
+        .plan(&user.job(), &PlanFlags::default())
+        .await
+        .unwrap_err();
     assert!(
         error
             .error
