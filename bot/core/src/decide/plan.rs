@@ -128,18 +128,10 @@ pub(super) fn on_command(
 
 /// Plans these stacks anew, because a person asks for it.
 pub(super) fn on_targets(ask: Ask<'_>, targets: &Targets) -> Decision {
-    let mut draft = Draft::new(ask.facts, ask.cause);
-    if is_unseen(ask) {
-        let body = format!(
-            "### ⛔ Not planned\n\nSlipway did not know the head {} yet when that was said: it may \
-             be newer than what was looked at. Look at it, then `/plan` once more.",
-            code(ask.pr.pull.head.short())
-        );
-        summary::lay_ground(&mut draft, ask.pr);
-        draft.reply(ask.pr, body);
-        draft.react(ask.trigger, Reaction::ThumbsDown);
-        return draft.done("the head came while it was asked for");
+    if let Some(refusal) = refuse_unseen(ask) {
+        return refusal;
     }
+    let mut draft = Draft::new(ask.facts, ask.cause);
     let mut refused = Vec::new();
     let mut allowed = false;
     for env in environments(ask.config, None) {
@@ -319,6 +311,23 @@ fn is_unseen(ask: Ask<'_>) -> bool {
         .into_iter()
         .any(|heads| heads.contains(&ask.pr.pull.head));
     !is_known && needs_a_word(ask)
+}
+
+/// The answer to such a word. From then on the head is known.
+pub(super) fn refuse_unseen(ask: Ask<'_>) -> Option<Decision> {
+    if !is_unseen(ask) {
+        return None;
+    }
+    let mut draft = Draft::new(ask.facts, ask.cause);
+    let body = format!(
+        "### ⛔ Not planned\n\nSlipway did not know the head {} yet when that was said: it may be \
+         newer than what was looked at. Look at it, then `/plan` once more.",
+        code(ask.pr.pull.head.short())
+    );
+    summary::lay_ground(&mut draft, ask.pr);
+    draft.reply(ask.pr, body);
+    draft.react(ask.trigger, Reaction::ThumbsDown);
+    Some(draft.done("the head came while it was asked for"))
 }
 
 /// Whether somebody has to look at each head of the pull request before it is planned.

@@ -237,7 +237,19 @@ fn a_word_about_a_head_that_nobody_can_have_seen_covers_nothing() {
         ben.but(|facts| facts.store.known_heads.clear())
     };
     let told = raced(changed().fork()).says("/plan dev");
-    insta::assert_snapshot!(told, @"");
+    insta::assert_snapshot!(told, @"
+    reply
+      | ### ⛔ Not planned
+      |
+      | Slipway did not know the head `aaaaaaa` yet when that was said: it may be newer than what was looked at. Look at it, then `/plan` once more.
+    react 👎
+    = the head came while it was asked for
+    ");
+    let told = raced(changed().fork()).says("/plan dev network -- -target=aws_vpc.main");
+    assert!(
+        told.contains("did not know the head") && !told.contains("start"),
+        "{told}"
+    );
     // Whoever may plan has it planned without a word, so that there is nothing to race for.
     for known in [changed(), changed().fork().blessed('a')] {
         let told = raced(known).says("/plan dev");
