@@ -325,6 +325,8 @@ pub struct StoreFacts {
     /// The head commits of fork or outsiders' pull requests that somebody with the right to plan
     /// has said `/plan` about.
     pub blessed: BTreeSet<CommitSha>,
+    /// The head of the event's pull request, if its arrival was worked off before the event.
+    pub known_heads: BTreeSet<CommitSha>,
     /// The run behind the button or check that the event is about.
     pub subject: Option<Run>,
     /// The active runs whose commit the merge commit of the event's pull request contains.

@@ -578,6 +578,7 @@ pub fn for_apply(env: &Environment, facts: &Facts, asked: Asked) -> Vec<Gate> {
             gates.extend(codeowners::codeowners(env, pr));
             gates.extend(checks(env, pr, facts));
             gates.extend(up_to_date(env, pr));
+            gates.extend(ruled_base(facts, asks_of_base(env)));
         }
         None => gates.push(gone()),
     }
@@ -611,6 +612,8 @@ pub fn for_deploy(
             gates.extend(codeowners::codeowners(env, pr));
             gates.extend(checks(env, pr, facts));
             gates.extend(up_to_date(env, pr));
+            let merged = env.pull_request == PullRequest::Merged;
+            gates.extend(ruled_base(facts, asks_of_base(env) || merged));
         }
         None => gates.push(gone()),
     }
@@ -674,6 +677,18 @@ fn reviewed_base(facts: &Facts) -> Gate {
         ),
         None => gone(),
     }
+}
+
+/// Whether an environment asks for something that the base branch decides about: who owns its files,
+/// which checks it requires, what it contains.
+fn asks_of_base(env: &Environment) -> bool {
+    env.codeowners || env.checks == Checks::Required || env.up_to_date
+}
+
+/// What is asked of a base branch means something on the default branch only. Another one has no
+/// rules but those of whoever pushed it, and a pull request can be turned to it at any time.
+fn ruled_base(facts: &Facts, asks: bool) -> Option<Gate> {
+    Some(reviewed_base(facts)).filter(|gate| asks && !gate.is_open())
 }
 
 /// Whether a person asks, or a rule of deploy.toml leads to it.

@@ -205,7 +205,10 @@ pub(crate) fn situation() -> Situation {
             config: ConfigFacts::Valid(Box::new(config(&toml("", "")))),
             actor: Some(actor("ana", Permission::Write)),
             pr: Some(pr),
-            store: StoreFacts::default(),
+            store: StoreFacts {
+                known_heads: "0123456789abcdef".chars().map(sha).collect(),
+                ..StoreFacts::default()
+            },
             named_commit: None,
             drift: None,
         },

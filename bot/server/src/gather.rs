@@ -233,6 +233,10 @@ impl Gather {
             if self.store.is_blessed(repo, head).await? {
                 store.blessed.insert(head.clone());
             }
+            let number = pr.pull.number;
+            if self.store.is_known_head(repo, number, head).await? {
+                store.known_heads.insert(head.clone());
+            }
             if let PullState::Merged(merge) = &pr.pull.state {
                 store.contained = self.contained(repo, merge, &store.active).await?;
             }

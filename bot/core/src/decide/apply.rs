@@ -211,10 +211,10 @@ fn start(
     let mut places = BTreeMap::new();
     let mut put_off: BTreeSet<&StackName> = BTreeSet::new();
     for (stack, state) in states {
-        let after: Vec<usize> = stack
-            .depends_on
+        let before = stacks::before(ask.config, &stack.name);
+        let after: Vec<usize> = before
             .iter()
-            .filter_map(|needed| places.get(needed).copied())
+            .filter_map(|needed| places.get(*needed).copied())
             .collect();
         if let PlanState::Provisional(_) = state {
             put_off.insert(&stack.name);
@@ -224,11 +224,7 @@ fn start(
             }
             continue;
         }
-        if stack
-            .depends_on
-            .iter()
-            .any(|needed| put_off.contains(needed))
-        {
+        if before.iter().any(|needed| put_off.contains(needed)) {
             put_off.insert(&stack.name);
             continue;
         }
@@ -384,7 +380,7 @@ pub(super) fn plan_state<'f>(
 }
 
 /// The latest apply of a stack on the merge commit.
-fn applied_after_merge<'f>(
+pub(super) fn applied_after_merge<'f>(
     facts: &'f Facts,
     pr: &PullFacts,
     env: &EnvName,

@@ -1,7 +1,7 @@
 //! Buttons and re-runs of check runs: the same as the command that they stand for, with the right
 //! of whoever presses looked at like that of whoever comments.
 
-use super::{Ask, Decision, Draft, command, config, merge_group, proposal};
+use super::{Ask, Decision, Draft, command, config, merge_group, plan, proposal};
 use crate::command::{Command, ConfirmCode, RunPrefix};
 use crate::facts::Facts;
 use crate::ids::{CommitSha, DeliveryId, EnvName};
@@ -41,6 +41,15 @@ pub(super) fn on_press(
         trigger: Trigger::Button,
         cause,
     };
+    // Whoever presses a button has looked at the head that its check is about.
+    if let ReportKey::SummaryCheck(_, head) | ReportKey::PlanCheck(_, head, _) = &key
+        && *head != pr.pull.head
+        && pressed != identifier::CANCEL
+        && pressed != identifier::APPLY
+        && plan::needs_a_word(ask)
+    {
+        return unseen(ask, head);
+    }
     if let ReportKey::SummaryCheck(..) = &key {
         let plan_all = Command::Plan {
             env: None,
@@ -81,6 +90,16 @@ fn outdated(ask: Ask<'_>, head: &CommitSha, env: &EnvName) -> Decision {
         code(head.short()),
         code(ask.pr.pull.head.short()),
         code(&format!("/apply {env}"))
+    );
+    ask.answer(body, Reaction::ThumbsDown, "the check is of an older head")
+}
+
+/// A look at an older head is none at this one.
+fn unseen(ask: Ask<'_>, head: &CommitSha) -> Decision {
+    let body = format!(
+        "### ⛔ Not planned\n\nThat check is of {}, the head is {} now. Look at it, then `/plan`.",
+        code(head.short()),
+        code(ask.pr.pull.head.short())
     );
     ask.answer(body, Reaction::ThumbsDown, "the check is of an older head")
 }

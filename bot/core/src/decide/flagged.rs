@@ -34,6 +34,9 @@ pub(super) fn plan(ask: Ask<'_>, env: &EnvName, stack: &StackName, flags: &PlanF
         let body = refusal("planned in", &env.name, &closed);
         return ask.answer(body, Reaction::ThumbsDown, "may not plan that");
     }
+    if let Some(refusal) = plan::refuse_unseen(ask) {
+        return refusal;
+    }
     let mut draft = Draft::new(ask.facts, ask.cause);
     plan::bless(&mut draft, ask);
     summary::lay_ground(&mut draft, ask.pr);

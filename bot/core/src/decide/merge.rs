@@ -201,9 +201,8 @@ fn apply_stacks(
             continue;
         };
         order.not_before = not_before;
-        let after = stack
-            .depends_on
-            .iter()
+        let after = stacks::before(config, &stack.name)
+            .into_iter()
             .filter_map(|needed| places.get(needed).copied())
             .collect();
         places.insert(

@@ -6,7 +6,7 @@
 pub mod apply;
 mod button;
 mod command;
-mod dependencies;
+pub mod dependencies;
 pub mod deploy;
 mod drift;
 mod ended;

@@ -128,6 +128,9 @@ pub(super) fn on_command(
 
 /// Plans these stacks anew, because a person asks for it.
 pub(super) fn on_targets(ask: Ask<'_>, targets: &Targets) -> Decision {
+    if let Some(refusal) = refuse_unseen(ask) {
+        return refusal;
+    }
     let mut draft = Draft::new(ask.facts, ask.cause);
     let mut refused = Vec::new();
     let mut allowed = false;
@@ -292,8 +295,44 @@ fn all_of(config: &Config, named: &[StackName]) -> Targets {
 /// Whether a pull request may be planned without anybody's word: its author has the right to plan
 /// and its head lives in this repository, or somebody with the right has spoken for this head.
 pub(super) fn trusted(env: &Environment, pr: &PullFacts, facts: &Facts) -> bool {
-    facts.store.blessed.contains(&pr.pull.head)
-        || (!pr.pull.fork && gates::may_plan(env, &pr.author))
+    facts.store.blessed.contains(&pr.pull.head) || goes_by_itself(env, pr)
+}
+
+/// Whether whatever is pushed to the pull request is planned without anybody's word.
+fn goes_by_itself(env: &Environment, pr: &PullFacts) -> bool {
+    !pr.pull.fork && gates::may_plan(env, &pr.author)
+}
+
+/// Whether a word about a pull request that needs one may be about an older head than the one that
+/// it has now: a stranger may push between the look and the word.
+fn is_unseen(ask: Ask<'_>) -> bool {
+    let store = &ask.facts.store;
+    let is_known = [&store.known_heads, &store.blessed]
+        .into_iter()
+        .any(|heads| heads.contains(&ask.pr.pull.head));
+    !is_known && needs_a_word(ask)
+}
+
+/// The answer to such a word. From then on the head is known.
+pub(super) fn refuse_unseen(ask: Ask<'_>) -> Option<Decision> {
+    if !is_unseen(ask) {
+        return None;
+    }
+    let mut draft = Draft::new(ask.facts, ask.cause);
+    let body = format!(
+        "### ⛔ Not planned\n\nSlipway did not know the head {} yet when that was said: it may be \
+         newer than what was looked at. Look at it, then `/plan` once more.",
+        code(ask.pr.pull.head.short())
+    );
+    summary::lay_ground(&mut draft, ask.pr);
+    draft.reply(ask.pr, body);
+    draft.react(ask.trigger, Reaction::ThumbsDown);
+    Some(draft.done("the head came while it was asked for"))
+}
+
+/// Whether somebody has to look at each head of the pull request before it is planned.
+pub(super) fn needs_a_word(ask: Ask<'_>) -> bool {
+    with_stacks(ask.config).any(|env| !goes_by_itself(env, ask.pr))
 }
 
 fn with_stacks(config: &Config) -> impl Iterator<Item = &Environment> {

@@ -713,6 +713,44 @@ fn all_gates_of_a_careful_environment() {
     ");
 }
 
+#[test]
+fn a_base_branch_of_ones_own_has_no_rules_to_pass_by() {
+    let onto = |rules: &str, branch: &str| {
+        let situation = situation().config(&toml("", rules)).base(branch, 'b');
+        let what = Candidate {
+            commit: sha('a'),
+            digest: None,
+        };
+        let facts = &situation.facts;
+        let base = |gates: &[Gate]| one("base", gates);
+        (
+            base(&for_apply(prod(facts), facts, Asked::ByPerson)),
+            base(&deploy_gates(facts, &what, Asked::ByPerson)),
+        )
+    };
+    let closed =
+        "base CLOSED: the pull request goes into `mine` -> the same on a pull request into `main`";
+    let (open, closed) = (String::new(), closed.to_owned());
+    for asks in [
+        "codeowners = true",
+        "checks = \"required\"",
+        "up_to_date = true",
+        "production = true",
+    ] {
+        assert_eq!(
+            onto(asks, "mine"),
+            (closed.clone(), closed.clone()),
+            "{asks}"
+        );
+        assert_eq!(onto(asks, "main"), (open.clone(), open.clone()), "{asks}");
+    }
+    let merged = "pull_request = \"merged\"";
+    assert_eq!(onto(merged, "mine"), (open.clone(), closed));
+    for asks in ["", "approvals = 1\nchecks = [\"test\"]"] {
+        assert_eq!(onto(asks, "mine"), (open.clone(), open.clone()), "{asks}");
+    }
+}
+
 fn gate(name: &str, state: Option<Option<OpensByItself>>) -> Gate {
     match state {
         None => Gate::open(name, "fine"),

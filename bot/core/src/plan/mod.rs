@@ -25,7 +25,7 @@ pub use model::{
     Action, AttributeDiff, Counts, DeferReason, Deferred, FailedCheck, Mode, OutputChange, Plan,
     Reason, ResourceChange, Shown,
 };
-pub use parse::PlanError;
+pub use parse::{PlanError, sensitive_texts};
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 //! Only the top level and the major version are checked; actions and reasons that are not known are
 //! kept as such. Reference: HashiCorp, "JSON Output Format".
 
+use secrecy::SecretString;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -34,6 +35,16 @@ pub(super) struct Unmasked {
     pub(super) importing: Option<String>,
     pub(super) before: Node,
     pub(super) after: Node,
+}
+
+/// The texts that a plan marks as sensitive, in the output of `terraform show -json PLANFILE`:
+/// Terraform says some of them while it applies the plan, in the errors of provisioners for one.
+///
+/// # Errors
+/// When it is not JSON of the top-level shape of a plan.
+pub fn sensitive_texts(json: &[u8]) -> Result<Vec<SecretString>, PlanError> {
+    let mut raw: RawPlan = serde_json::from_slice(json).map_err(|e| shape(&e))?;
+    Ok(raw.secrets().into_texts())
 }
 
 impl Plan {

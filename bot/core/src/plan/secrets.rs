@@ -2,8 +2,9 @@
 //!
 //! A second net under the marks, not a replacement for them: it catches a secret that a provider
 //! copied into another attribute, or that became part of a longer text. It holds secrets: it has no
-//! `Debug`, and must not leave the module `plan`.
+//! `Debug`, and leaves the module `plan` as texts that have none either.
 
+use secrecy::SecretString;
 use serde_json::Value;
 
 use super::mask::Node;
@@ -71,6 +72,11 @@ impl Secrets {
                 .any(|(key, value)| self.occur_in_key(key) || self.occur_in_document(value)),
             scalar => self.occur_in_scalar(scalar),
         }
+    }
+
+    /// The secrets themselves, for whoever masks them elsewhere.
+    pub(super) fn into_texts(self) -> Vec<SecretString> {
+        self.0.into_iter().map(SecretString::from).collect()
     }
 
     /// The text with secrets masked.

@@ -287,6 +287,13 @@ pub trait Store: Send + Sync {
     async fn overrides(&self, repo: &RepoRef, pr: PrNumber) -> PortResult<Vec<Override>>;
     /// Whether somebody with the right to plan has said `/plan` about this head commit.
     async fn is_blessed(&self, repo: &RepoRef, head: &CommitSha) -> PortResult<bool>;
+    /// Whether it was worked off that this commit became the head of the pull request.
+    async fn is_known_head(
+        &self,
+        repo: &RepoRef,
+        pr: PrNumber,
+        head: &CommitSha,
+    ) -> PortResult<bool>;
 
     // --- drift
 

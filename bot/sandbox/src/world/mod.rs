@@ -168,8 +168,10 @@ impl World {
             github.set_permission(repo, user, permission).await?;
         }
         let owner = repo.split('/').next().unwrap_or(repo);
-        for user in ["ben", "cleo"] {
-            github.add_team_member(owner, "releasers", user).await?;
+        for team in &scene.teams {
+            for user in ["ben", "cleo"] {
+                github.add_team_member(owner, team, user).await?;
+            }
         }
         if let Some(rules) = &scene.protection {
             github.protect_branch(repo, "main", rules.clone()).await?;

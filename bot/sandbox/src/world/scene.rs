@@ -30,6 +30,8 @@ pub struct Scene {
     /// The stacks (by the folder of their state's key) for which somebody has made the environments'
     /// workspaces already.
     pub workspaces: Vec<String>,
+    /// Teams of its owner, by slug, that ben and cleo are in.
+    pub teams: Vec<String>,
     /// The rules of its default branch.
     pub protection: Option<Protection>,
 }
@@ -48,6 +50,7 @@ impl Scene {
             accounts: ["111111111111", "222222222222"].map(str::to_owned),
             buckets: ["dev", "prod"].map(|env| format!("acme-shop-{env}-state")),
             workspaces: Vec::new(),
+            teams: vec!["releasers".to_owned()],
             protection: None,
         }
     }

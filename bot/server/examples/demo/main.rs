@@ -107,7 +107,7 @@ async fn stay(world: &World, bot: &Bot) -> anyhow::Result<()> {
         world.prod.cluster.endpoint()
     );
     println!(
-        "\nPeople: ana (write), ben (maintain, releaser), cleo (admin, releaser), mallory (read)."
+        "\nPeople: ana (write), ben (maintain), cleo (admin), mallory (read). Ben and cleo are code owners."
     );
     println!(
         "Open a pull request that changes infra/03-database/dev.tfvars or app/greeting.txt, look"

@@ -84,7 +84,7 @@ pub(crate) fn with<'p>(
 }
 
 async fn apply(n: &mut Narrator<'_>, pr: u64, head: &str) -> anyhow::Result<()> {
-    n.step("ben approves; ana says /apply dev");
+    n.step("ben, a code owner, approves; ana says /apply dev");
     let github = &n.world.github;
     github
         .review(&n.world.scene.repo, pr, "ben", "approve")

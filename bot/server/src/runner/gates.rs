@@ -1,6 +1,7 @@
 //! The last look at every gate, right before an effect, with live data.
 
 use slipway_core::config::Environment;
+use slipway_core::decide::dependencies;
 use slipway_core::facts::{ConfigFacts, Facts, PullFacts, PullState};
 use slipway_core::gates::{self, Asked, Candidate, Operation, Verdicts};
 use slipway_core::identity::PlanIdentity;
@@ -54,6 +55,7 @@ impl Hand<'_> {
                     rows.push(void(saved.planned.expiry()));
                 }
             }
+            rows.extend(self.unapplied(&facts));
             if let Asking::Done(ruling) = policy {
                 rows.extend(self.denied(env, &facts, ruling));
             }
@@ -98,6 +100,15 @@ impl Hand<'_> {
             self.pass(closed(gates::for_force_unlock(env, &facts)))
         })
         .await
+    }
+
+    /// The gates of the stacks that come before and are not applied.
+    fn unapplied(&self, facts: &Facts) -> Vec<GateRow> {
+        match &facts.config {
+            ConfigFacts::Valid(config) => dependencies::closed(facts, config, &self.run.order),
+            // Without it no gate was passed so far.
+            ConfigFacts::Missing | ConfigFacts::Invalid(_) => Vec::new(),
+        }
     }
 
     /// The gate of policies, if it is closed.

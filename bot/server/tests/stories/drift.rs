@@ -46,7 +46,7 @@ async fn applied(story: &mut Story) -> anyhow::Result<()> {
 }
 
 /// Changes what was applied, as somebody with the account's console would.
-fn tamper(story: &Story, stack: &str, from: &str, to: &str) -> anyhow::Result<()> {
+pub(crate) fn tamper(story: &Story, stack: &str, from: &str, to: &str) -> anyhow::Result<()> {
     let bucket = &story.world.place("dev")?.bucket;
     let key = format!("{stack}.tfstate");
     let state = story.world.aws.object(bucket, &key);

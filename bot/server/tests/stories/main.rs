@@ -18,6 +18,7 @@ mod commands;
 mod configuring;
 mod crashes;
 mod credentials;
+mod dependencies;
 mod deploying;
 mod drift;
 mod explaining;

@@ -9,11 +9,11 @@ use crate::bot::{Story, tell};
 const NETWORK: &str = "infra/01-network/dev.tfvars";
 const TFLOCK: &str = "network.tfstate.tflock";
 
-const BENS: &str = "0b6c5b0e-5b0c-7d8c-1f0a-2c2f1b0a9d7e";
+pub(crate) const BENS: &str = "0b6c5b0e-5b0c-7d8c-1f0a-2c2f1b0a9d7e";
 const ZOES: &str = "9d7e5b0e-5b0c-7d8c-1f0a-2c2f1b0a0b6c";
 
 /// Somebody's Terraform takes the state lock of dev's network, and dies.
-fn leave_behind(story: &Story, id: &str, who: &str) -> anyhow::Result<()> {
+pub(crate) fn leave_behind(story: &Story, id: &str, who: &str) -> anyhow::Result<()> {
     let bucket = story.world.dev.bucket.clone();
     let since = story.world.clock.now() - Duration::from_secs(2 * 3600 + 630);
     let lock = json!({
@@ -32,7 +32,7 @@ fn leave_behind(story: &Story, id: &str, who: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn is_locked(story: &Story) -> bool {
+pub(crate) fn is_locked(story: &Story) -> bool {
     let bucket = &story.world.dev.bucket;
     story.world.aws.object(bucket, TFLOCK).is_some()
 }

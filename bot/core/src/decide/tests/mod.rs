@@ -2,6 +2,7 @@
 
 mod apply;
 mod button;
+mod dependencies;
 mod deploy;
 mod drift;
 mod ended;

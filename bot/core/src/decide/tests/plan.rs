@@ -231,6 +231,33 @@ fn a_fork_waits_for_a_word() {
 }
 
 #[test]
+fn a_word_about_a_head_that_nobody_can_have_seen_covers_nothing() {
+    let raced = |situation: Situation| {
+        let ben = situation.actor("ben", Permission::Write);
+        ben.but(|facts| facts.store.known_heads.clear())
+    };
+    let told = raced(changed().fork()).says("/plan dev");
+    insta::assert_snapshot!(told, @"
+    reply
+      | ### ⛔ Not planned
+      |
+      | Slipway did not know the head `aaaaaaa` yet when that was said: it may be newer than what was looked at. Look at it, then `/plan` once more.
+    react 👎
+    = the head came while it was asked for
+    ");
+    let told = raced(changed().fork()).says("/plan dev network -- -target=aws_vpc.main");
+    assert!(
+        told.contains("did not know the head") && !told.contains("start"),
+        "{told}"
+    );
+    // Whoever may plan has it planned without a word, so that there is nothing to race for.
+    for known in [changed(), changed().fork().blessed('a')] {
+        let told = raced(known).says("/plan dev");
+        assert!(told.contains("start plan network in dev"), "{told}");
+    }
+}
+
+#[test]
 fn an_author_without_the_right_waits_for_a_word() {
     let outsider = changed().author_may(Permission::Read);
     let told = outsider.happens(Opened);

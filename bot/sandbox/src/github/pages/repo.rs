@@ -59,12 +59,12 @@ pub(super) fn show(visit: &Visit<'_>, repo: &Repository) -> Reply {
     let tip = repo.branches.get(&repo.default_branch);
     let tip = tip.map_or_else(String::new, |sha| commit_link(repo, sha));
     let live = format!(
-        "<h1>{}</h1><p class=\"dim\">{} is at {tip}</p><h2>Pull requests</h2>\
-         <table class=\"wide\">{rows}</table><h2>Issues</h2><table class=\"wide\">{}</table>\
-         <h2>Deployments</h2>{}",
+        "<h1>{}</h1><p class=\"dim\">{} is at {tip}</p><h2>Pull requests</h2>{}\
+         <h2>Issues</h2>{}<h2>Deployments</h2>{}",
         escape(&name),
         escape(&repo.default_branch),
-        super::issue::rows(repo),
+        list(&rows, "No pull request was opened yet."),
+        list(&super::issue::rows(repo), "No issue was opened yet."),
         deployments_table(repo)
     );
     let rest = format!(
@@ -78,6 +78,14 @@ pub(super) fn show(visit: &Visit<'_>, repo: &Repository) -> Reply {
         actor(visit)
     );
     page(visit, &name, &trail(repo), &live, &rest)
+}
+
+/// A table of these rows, or what is said where there are none.
+fn list(rows: &str, empty: &str) -> String {
+    if rows.is_empty() {
+        return format!("<p class=\"dim\">{empty}</p>");
+    }
+    format!("<table class=\"wide\">{rows}</table>")
 }
 
 /// A form that commits one file on a branch.

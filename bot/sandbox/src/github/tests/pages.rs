@@ -38,6 +38,22 @@ async fn send(world: &World, path: &str, form: &[(&str, &str)]) -> Got {
 }
 
 #[tokio::test]
+async fn a_repository_without_pull_requests_and_issues_says_so() {
+    let world = World::new().await;
+    let text = page(&world, "/acme/shop").await;
+    for empty in ["No pull request", "No issue"] {
+        assert!(text.contains(&format!("{empty} was opened yet.")), "{text}");
+    }
+    world
+        .github
+        .open_issue(REPO, "ana", "A", "B")
+        .await
+        .unwrap();
+    let text = page(&world, "/acme/shop").await;
+    assert!(!text.contains("No issue") && text.contains("No pull request"));
+}
+
+#[tokio::test]
 async fn an_issue_is_talked_about_and_closed_on_its_page() {
     let world = World::new().await;
     let github = &world.github;

@@ -2,6 +2,7 @@
 //! `deploy.toml`, its manifests and policies, the variables, values and backends of its stacks. The resources of
 //! the stacks are stood in for by Terraform's built-in ones, since the AWS provider would need AWS.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
@@ -101,6 +102,7 @@ impl Scene {
                 .iter()
                 .map(|(_, stack, _)| (*stack).to_owned())
                 .collect(),
+            teams: owning_teams(&read(root, ".github/CODEOWNERS")?, owner),
             check: CHECK.to_owned(),
             soak: SOAK,
             protection: Some(Protection {
@@ -121,6 +123,19 @@ fn text_at(table: &toml::Table, path: &[&str]) -> anyhow::Result<String> {
     Ok(text
         .with_context(|| format!("{} is missing", path.join(".")))?
         .to_owned())
+}
+
+/// The teams of an organisation that CODEOWNERS names, by slug.
+fn owning_teams(codeowners: &str, owner: &str) -> Vec<String> {
+    let lines = codeowners.lines().filter(|line| !line.starts_with('#'));
+    let words = lines.flat_map(str::split_whitespace);
+    let teams = words.filter_map(|word| {
+        word.strip_prefix('@')?
+            .strip_prefix(owner)?
+            .strip_prefix('/')
+    });
+    let teams: BTreeSet<&str> = teams.collect();
+    teams.into_iter().map(str::to_owned).collect()
 }
 
 /// What of a stack needs no provider.

@@ -340,6 +340,17 @@ impl Store for SqlStore {
             .doing(|| format!("reading whether {head} may be planned"))
     }
 
+    async fn is_known_head(
+        &self,
+        repo: &RepoRef,
+        pr: PrNumber,
+        head: &CommitSha,
+    ) -> PortResult<bool> {
+        reports::is_known_head(self, repo, pr, head)
+            .await
+            .doing(|| format!("reading whether {head} is known as the head of #{pr}"))
+    }
+
     async fn take_report(
         &self,
         worker: &WorkerId,

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use slipway_core::event::RepoRef;
-use slipway_core::ids::{CommitSha, EnvName, InstallationId, RepoName};
+use slipway_core::ids::{CommitSha, EnvName, InstallationId, PrNumber, RepoName};
 use slipway_core::intent::{Content, ReportKey, reports_of};
 use slipway_core::ports::{SentReport, TakenReport, WorkerId};
 use slipway_core::run::{Run, Work};
@@ -435,4 +435,20 @@ pub(super) async fn pending(store: &SqlStore) -> Result<u64> {
         .fetch_one(store.read())
         .await?;
     Reading::new(&row, "the reports that are due").count("pending")
+}
+
+/// Whether the ground of a head's summary check was laid, which is done when the head arrives.
+pub(super) async fn is_known_head(
+    store: &SqlStore,
+    repo: &RepoRef,
+    pr: PrNumber,
+    head: &CommitSha,
+) -> Result<bool> {
+    let key = ReportKey::SummaryCheck(pr, head.clone());
+    let row = sqlx::query("SELECT 1 FROM reports WHERE repo = $1 AND report_key = $2")
+        .bind(repo.name.as_str())
+        .bind(key.to_string())
+        .fetch_optional(store.read())
+        .await?;
+    Ok(row.is_some())
 }

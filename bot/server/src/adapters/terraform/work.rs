@@ -4,7 +4,8 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use slipway_core::plan::Diagnostic;
+use secrecy::ExposeSecret as _;
+use slipway_core::plan::{Diagnostic, sensitive_texts};
 use slipway_core::plan_flags::PlanFlags;
 use slipway_core::ports::{
     AppliedPlan, ERRORED_STATE, PortErrorKind, PortResult, TerraformError, TerraformJob,
@@ -184,8 +185,16 @@ impl<'a> Work<'a> {
         self.ask(args, SHOW_LIMIT, Step::Show).await
     }
 
-    /// `apply` of a saved plan.
+    /// `apply` of a saved plan. What the plan calls sensitive is taken out of all that Terraform says
+    /// meanwhile: it quotes the command of a provisioner that failed, whatever is in it.
     pub(super) async fn apply(&self, plan: &Path) -> Result<AppliedPlan, TerraformError> {
+        let json = self.show(plan).await?;
+        let secrets = sensitive_texts(&json).map_err(|error| {
+            let doing = Step::Show.doing(self.job.stack);
+            bare(invalid(&doing, error.to_string()))
+        })?;
+        self.redactor
+            .learn(secrets.iter().map(|secret| secret.expose_secret()));
         let mut args = words(&["apply", "-input=false", "-no-color", "-json"]);
         args.push(self.settings.lock_timeout_flag());
         args.push(plan.into());

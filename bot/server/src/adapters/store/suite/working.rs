@@ -3,11 +3,12 @@
 use slipway_core::event::EventKind;
 use slipway_core::facts::Hold;
 use slipway_core::ids::{PrNumber, ServiceName, StackName};
-use slipway_core::intent::Intent;
+use slipway_core::intent::{Content, Intent, ReportKey};
 use slipway_core::outcome::{Outcome, Progress};
 use slipway_core::policy::Override;
 use slipway_core::ports::{RunEnd, RunsOf, StopRequest};
 use slipway_core::run::{Move, RunState, StepName, StepResult};
+use slipway_core::summary::Ground;
 
 use super::world::{
     LEASE, World, after, apply, assert_conflict, at, commit, delivery, deploy, ending, env, id,
@@ -335,6 +336,19 @@ pub(super) async fn locks_holds_and_blessings_are_kept(world: World) {
     assert_eq!(store.holds(&shop).await.unwrap(), [hold("a rollback")]);
     assert!(store.is_blessed(&shop, &commit('a')).await.unwrap());
     assert!(!store.is_blessed(&shop, &commit('b')).await.unwrap());
+    let (pr, a) = (PrNumber(42), commit('a'));
+    assert!(!store.is_known_head(&shop, pr, &a).await.unwrap());
+    let ground = Ground::NoRules;
+    let arrived = Intent::Say(
+        ReportKey::SummaryCheck(pr, a.clone()),
+        Content::Summary { ground },
+    );
+    world.decide(at(0), &[arrived], &[]).await;
+    assert!(store.is_known_head(&shop, pr, &a).await.unwrap());
+    let others = [(PrNumber(43), &a), (pr, &commit('b'))];
+    for (pr, head) in others {
+        assert!(!store.is_known_head(&shop, pr, head).await.unwrap());
+    }
     let other = repo("other");
     assert!(!store.is_blessed(&other, &commit('a')).await.unwrap());
     let intents = [
