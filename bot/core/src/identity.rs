@@ -188,7 +188,7 @@ mod tests {
     #[test]
     fn whatever_differs_is_told_and_gives_another_text() {
         type Change = fn(&mut PlanIdentity);
-        let changes: [(&str, Change); 12] = [
+        let changes: [(&str, Change); 13] = [
             ("head", |now| now.head = sha('c')),
             ("base", |now| now.base = sha('d')),
             ("base branch", |now| now.base_ref = "next".to_owned()),
