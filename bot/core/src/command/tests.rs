@@ -589,7 +589,7 @@ fn the_reply_to_help() {
 
     | | in | plan | apply | deploy | on merge | gates |
     | --- | --- | --- | --- | --- | --- | --- |
-    | **dev** | 111111111111 eu-central-1 | `write` | `write` | `write`, `team:acme/on-call` | applies, deploys | none |
+    | **dev** | 111111111111 eu-central-1 | `write` | `write` | `write`, `team:acme/on-call` | applies, deploys | outside its freezes (`/where`) |
     | **prod** (production) | 222222222222 eu-central-1 | `write` | `team:acme/platform` | `maintain`, `user:ana` | nothing | live in dev for 30m first · 1 approval · approved by code owners · required checks · up to date with its base · merged · within Mon-Thu 09:00-16:00 Europe/Berlin or Fri 09:00-12:00 Europe/Berlin · outside its freezes (`/where`) · confirmed |
 
     #### Stacks
@@ -891,7 +891,7 @@ mod behind_dashes {
         "/plan dev network -target=a.b"
           `-target=a.b` is no name. Flags for Terraform follow two dashes: `/plan ENV STACK -- …`. Allowed behind the dashes, each as one word: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy`.
         "/plan dev network --target=a.b"
-          `/plan` has no flag `--target`.
+          `--target=a.b` is no name. Flags for Terraform follow two dashes: `/plan ENV STACK -- …`. Allowed behind the dashes, each as one word: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy`.
         "/apply dev network -- -target=a.b"
           An apply takes no flags: it does exactly what the plan shows. They go with the plan, `/plan ENV STACK -- …`, and then `/apply ENV STACK`.
         "/deploy dev -- -target=a.b"

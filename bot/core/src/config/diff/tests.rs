@@ -349,7 +349,7 @@ fn what_comes_and_goes_is_told_as_a_whole() {
     let (dev, _prod) = head.split_once("[environments.prod]").unwrap();
     let without_prod = format!("{dev}# ── Stacks{}", stacks.replace(", \"prod\"]", "]"));
     insta::assert_snapshot!(changes(EXAMPLE, &without_prod), @"- prod goes: nothing is planned, applied or deployed there any more");
-    insta::assert_snapshot!(changes(&without_prod, EXAMPLE), @"! prod is new: account 222222222222 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, `team:acme/platform` may apply as `slipway-apply`, `team:acme/platform` may force-unlock as `slipway-apply`, everyone with `maintain`, `user:ana` may deploy as `slipway-deploy`; gates: after `dev`, 1 approval, approved by the owners of what changes, checks: those that the base branch requires, up to date, merged, confirmed, only `Mon-Thu 09:00-16:00 Europe/Berlin`, `Fri 09:00-12:00 Europe/Berlin`; stacks `terraform-state`, `eks`; `user:ana` may destroy stacks");
+    insta::assert_snapshot!(changes(&without_prod, EXAMPLE), @"! prod is new: account 222222222222 in `eu-central-1`; everyone with `write` may plan as `slipway-plan`, `team:acme/platform` may apply as `slipway-apply`, `team:acme/platform` may force-unlock as `slipway-apply`, everyone with `maintain`, `user:ana` may deploy as `slipway-deploy`; gates: after `dev`, 1 approval, approved by the owners of what changes, checks: those that the base branch requires, up to date, merged, confirmed, only `Mon-Thu 09:00-16:00 Europe/Berlin`, `Fri 09:00-12:00 Europe/Berlin`, not `2026-12-21 18:00 to 2027-01-04 08:00 Europe/Berlin`; stacks `terraform-state`, `eks`; `user:ana` may destroy stacks");
     let (before, rest) = EXAMPLE.split_once("[stacks.terraform-state]").unwrap();
     let (_, eks) = rest.split_once("[stacks.eks]").unwrap();
     let eks = eks.replace("depends_on     = [\"terraform-state\"]", "#");
@@ -361,11 +361,15 @@ fn what_comes_and_goes_is_told_as_a_whole() {
     ");
     let (without_shop, _) = EXAMPLE.split_once("[services.shop]").unwrap();
     insta::assert_snapshot!(changes(EXAMPLE, without_shop), @"
+    ! dev freeze: no longer frozen: `2026-12-21 18:00 to 2027-01-04 08:00 Europe/Berlin (Christmas)`
+    ! prod freeze: no longer frozen: `2026-12-21 18:00 to 2027-01-04 08:00 Europe/Berlin (Christmas)`
     ! all stacks hazards.types: `google_sql_*`, `acme_ledger` no longer counted as stateful
     - service `shop` goes: it is not deployed any more; what runs goes on running
     ");
     insta::assert_snapshot!(changes(without_shop, EXAMPLE), @"
     ! service `shop` is new: `ghcr.io/acme/shop` from `app/k8s/{environment}` in namespace `shop` of cluster `shop-{environment}`
+    - dev freeze: frozen now: `2026-12-21 18:00 to 2027-01-04 08:00 Europe/Berlin (Christmas)`
+    - prod freeze: frozen now: `2026-12-21 18:00 to 2027-01-04 08:00 Europe/Berlin (Christmas)`
     - all stacks hazards.types: `google_sql_*`, `acme_ledger` counted as stateful now
     ");
 }
