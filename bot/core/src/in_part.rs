@@ -36,7 +36,7 @@ pub fn has_nothing(run: &Run) -> bool {
 /// since. One with flags that nobody applied has changed nothing, and shows less than all. `runs`
 /// are newest first.
 #[must_use]
-pub fn standing_plan<'r>(runs: &'r [Run], is_of_stack: impl Fn(&Run) -> bool) -> Option<&'r Run> {
+pub fn standing_plan(runs: &[Run], is_of_stack: impl Fn(&Run) -> bool) -> Option<&Run> {
     let plans = || {
         let is_plan = |run: &&Run| matches!(run.order.work, Work::Plan(_)) && is_of_stack(run);
         runs.iter().filter(is_plan)

@@ -891,7 +891,7 @@ mod behind_dashes {
         "/plan dev network -target=a.b"
           `-target=a.b` is no name. Flags for Terraform follow two dashes: `/plan ENV STACK -- …`. Allowed behind the dashes, each as one word: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy`.
         "/plan dev network --target=a.b"
-          `/plan` has no flag `--target`.
+          `--target=a.b` is no name. Flags for Terraform follow two dashes: `/plan ENV STACK -- …`. Allowed behind the dashes, each as one word: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy`.
         "/apply dev network -- -target=a.b"
           An apply takes no flags: it does exactly what the plan shows. They go with the plan, `/plan ENV STACK -- …`, and then `/apply ENV STACK`.
         "/deploy dev -- -target=a.b"

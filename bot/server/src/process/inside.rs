@@ -21,7 +21,7 @@ pub(super) fn first(bubblewrap: Pid) -> Option<Pid> {
 
 /// Waits until the program has been started.
 pub(super) async fn begun(bubblewrap: Pid) {
-    while !first(bubblewrap).is_some_and(|first| !children(first).is_empty()) {
+    while first(bubblewrap).is_none_or(|first| children(first).is_empty()) {
         tokio::time::sleep(PAUSE).await;
     }
 }

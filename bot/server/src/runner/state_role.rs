@@ -74,7 +74,7 @@ impl Workplace<'_> {
 }
 
 fn knows_roles(version: &ToolVersion) -> bool {
-    let mut numbers = version.version().split('.').map(|part| part.parse::<u64>());
+    let mut numbers = version.version().split('.').map(str::parse::<u64>);
     match (version.tool, numbers.next(), numbers.next()) {
         (Tool::OpenTofu, ..) => true,
         (Tool::Terraform, Some(Ok(major)), Some(Ok(minor))) => (major, minor) >= FIRST,

@@ -73,8 +73,20 @@ fn destroying_takes_a_right_of_its_own() {
             .run(planned(1, "network", "dev", 1).flags("-destroy"))
             .run(plan(2, "network", "prod"))
     };
-    insta::assert_snapshot!(destroy(&toml("", "")).says("/apply dev network"), @"");
-    insta::assert_snapshot!(destroy(&with_right()).says("/apply dev network"), @"");
+    insta::assert_snapshot!(destroy(&toml("", "")).says("/apply dev network"), @"
+    reply
+      | ### ⛔ Not applied in dev
+      |
+      | | gate | state | what opens it |
+      | | --- | --- | --- |
+      | | right | ana may not destroy stacks in dev | nothing: nobody may |
+    react 👎
+    = 0 runs
+    ");
+    insta::assert_snapshot!(destroy(&with_right()).says("/apply dev network"), @"
+    start apply network in dev at aaaaaaa from plan 00000001 with -destroy, by ana (comment)
+    = 1 runs
+    ");
     let explained = destroy(&toml("", "")).says("/explain dev");
     assert!(
         explained.contains("ana may not destroy stacks in dev"),

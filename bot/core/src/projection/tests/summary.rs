@@ -366,7 +366,15 @@ fn the_end_of_a_partial_apply_is_told() {
         let green = title(&there).starts_with("Some(Success)");
         assert!(!green, "{state:?}");
     }
-    insta::assert_snapshot!(shown(&part.run(applied(3, "network", "dev", 1).flags(flags))), @"");
+    insta::assert_snapshot!(shown(&part.run(applied(3, "network", "dev", 1).flags(flags))), @"
+    Some(ActionRequired): 1 stack not applied in full: /plan dev network
+    A plan with flags was applied, which leaves something out. What is left: `/plan dev network`.
+
+    | environment | stack | state |
+    | --- | --- | --- |
+    | dev | [network](https://slipway.example.com/runs/00000003) | not applied in full |
+    | prod | [network](https://slipway.example.com/runs/00000002) | ✅ planned, nothing to apply before the merge |
+    ");
 }
 
 #[test]

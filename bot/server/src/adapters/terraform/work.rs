@@ -4,7 +4,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use secrecy::ExposeSecret as _;
+use secrecy::ExposeSecret;
 use slipway_core::plan::{Diagnostic, sensitive_texts};
 use slipway_core::plan_flags::PlanFlags;
 use slipway_core::ports::{
@@ -194,7 +194,7 @@ impl<'a> Work<'a> {
             bare(invalid(&doing, error.to_string()))
         })?;
         self.redactor
-            .learn(secrets.iter().map(|secret| secret.expose_secret()));
+            .learn(secrets.iter().map(ExposeSecret::expose_secret));
         let mut args = words(&["apply", "-input=false", "-no-color", "-json"]);
         args.push(self.settings.lock_timeout_flag());
         args.push(plan.into());
