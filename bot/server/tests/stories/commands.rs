@@ -153,7 +153,7 @@ fn what_is_wrong_with_a_command_is_said() {
 
         The stacks here: `network`, `database`
 
-        It is written `/plan [ENV] [STACK…]`, for example `/plan dev eks`. All commands: `/help`
+        It is written `/plan [ENV] [STACK…] [-- FLAG…]`, for example `/plan dev eks`. All commands: `/help`
         "#);
         insta::assert_snapshot!(story.ask("ana", pr, "/deploy dev shopp").await?, @r#"
         (eyes confused)
@@ -183,28 +183,28 @@ fn what_is_wrong_with_a_command_is_said() {
         ### 😕 Not understood
         `../../etc` can't be `ENV`: it takes 1 to 40 letters, digits and inner hyphens.
 
-        It is written `/plan [ENV] [STACK…]`, for example `/plan dev eks`. All commands: `/help`
+        It is written `/plan [ENV] [STACK…] [-- FLAG…]`, for example `/plan dev eks`. All commands: `/help`
         "#);
         insta::assert_snapshot!(story.ask("ana", pr, "/plan dev /etc/passwd").await?, @r#"
         (eyes confused)
         ### 😕 Not understood
         `/etc/passwd` can't be `STACK`: it takes 1 to 40 letters, digits and inner hyphens.
 
-        It is written `/plan [ENV] [STACK…]`, for example `/plan dev eks`. All commands: `/help`
+        It is written `/plan [ENV] [STACK…] [-- FLAG…]`, for example `/plan dev eks`. All commands: `/help`
         "#);
         insta::assert_snapshot!(story.ask("ana", pr, "/plan dev;reboot").await?, @r#"
         (eyes confused)
         ### 😕 Not understood
         `dev;reboot` can't be `ENV`: it takes 1 to 40 letters, digits and inner hyphens.
 
-        It is written `/plan [ENV] [STACK…]`, for example `/plan dev eks`. All commands: `/help`
+        It is written `/plan [ENV] [STACK…] [-- FLAG…]`, for example `/plan dev eks`. All commands: `/help`
         "#);
         insta::assert_snapshot!(story.ask("ana", pr, "/plan $(reboot) `reboot`").await?, @r#"
         (eyes confused)
         ### 😕 Not understood
         `$(reboot)` can't be `ENV`: it takes 1 to 40 letters, digits and inner hyphens.
 
-        It is written `/plan [ENV] [STACK…]`, for example `/plan dev eks`. All commands: `/help`
+        It is written `/plan [ENV] [STACK…] [-- FLAG…]`, for example `/plan dev eks`. All commands: `/help`
         "#);
         insta::assert_snapshot!(story.ask("ana", pr, "/deploy dev --force").await?, @r#"
         (eyes confused)
@@ -255,7 +255,7 @@ fn a_very_long_comment_is_answered_briefly() {
         ### 😕 Not understood
         The line is too long: `/plan` takes at most 1000 characters.
 
-        It is written `/plan [ENV] [STACK…]`, for example `/plan dev eks`. All commands: `/help`
+        It is written `/plan [ENV] [STACK…] [-- FLAG…]`, for example `/plan dev eks`. All commands: `/help`
         "#);
         let text = format!("/where\n{}", "Much more to say. ".repeat(3_300));
         let answer = story.ask("ana", pr, &text).await?;
@@ -355,7 +355,7 @@ fn help_knows_this_repository() {
 
         | command | does | who |
         | --- | --- | --- |
-        | `/plan [dev\|prod] [network\|database…]` | plan the stacks that this pull request touches, or those named | who may plan |
+        | `/plan [dev\|prod] [network\|database…] [-- FLAG…]` | plan the stacks that this pull request touches, or those named | who may plan |
         | `/apply [dev\|prod] [network\|database…]` | apply exactly the plans shown | who may apply |
         | `/deploy dev\|prod [shop] [--sha SHA]` | roll out this pull request's image | who may deploy |
         | `/promote dev\|prod dev\|prod [shop]` | roll out in TO the very digest that is live in FROM | who may deploy |
