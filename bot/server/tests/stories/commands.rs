@@ -396,7 +396,7 @@ fn help_knows_this_repository() {
 
         <details><summary>More about each command</summary>
 
-        - `/plan dev eks`: Without an environment it plans everywhere. On a draft, on a pull request from a fork, or on one by somebody without the right to plan, nothing is planned until this is said; it covers the head commit it was said about.
+        - `/plan dev eks`: Without an environment it plans everywhere. On a draft, on a pull request from a fork, or on one by somebody without the right to plan, nothing is planned until this is said; it covers the head commit it was said about. For one stack in one environment, `--` and flags may follow: `-target=ADDR`, `-replace=ADDR`, `-refresh-only`, `-destroy` (which takes a right of its own) and no others. Such a plan is applied only by `/apply ENV STACK`, and never counts as all of the stack.
         - `/apply dev`: Where the head, the base or a plan has changed since, it plans again and says so instead. The stacks that one depends on are applied before it, or along with it.
         - `/deploy dev`: The image of the head commit; once merged, of the merge commit; or of the commit that `--sha` names. Without a service it rolls out all that the pull request touches.
         - `/promote dev prod`: The gates of TO apply.
