@@ -20,7 +20,7 @@ async fn apply_beyond_a_session(story: &mut Story) -> anyhow::Result<u64> {
     story.say("ana", pr, "/apply dev").await?;
     let waiting = story.valve.reached("apply").await?;
     assert_eq!(story.roles(), ["slipway-plan", "slipway-apply"]);
-    story.world.clock.advance(BEYOND_A_SESSION);
+    story.pass(BEYOND_A_SESSION).await?;
     waiting.release();
     Ok(pr)
 }

@@ -269,10 +269,7 @@ fn a_lock_with_an_end_frees_itself() {
 
         [run](http://HERE/runs/RUN)
         ");
-        story
-            .world
-            .clock
-            .advance(Duration::from_secs(2 * 60 * 60 + 1));
+        story.pass(Duration::from_secs(2 * 60 * 60 + 1)).await?;
         story.reads(anas, "✅ Applied").await?;
         insta::assert_snapshot!(story.hears(anas, "🔔").await?, @"
         ### 🔔 @ana: your turn came after 2 h
