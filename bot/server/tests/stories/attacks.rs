@@ -4,11 +4,11 @@
 //!
 //! | line | test |
 //! | --- | --- |
-//! | A fork's pull request, or one by | planning::a_fork_is_planned_when_somebody_with_the_right_says_so_and_only_then, planning::a_member_without_the_right_is_not_planned_in_that_environment, attacks/strangers::a_head_that_comes_between_the_look_and_the_word_is_not_planned, configuring::a_fork_gets_the_check_and_nothing_of_it_is_run, server/src/adapters/git/tests.rs::terraform_files_of_both_sides_are_read_without_a_worktree, core/src/stacks/graph/tests.rs::deep_nesting_is_refused_quickly |
-//! | Terraform and its providers get an empty environment | planning::terraform_is_led_to_the_credentials_of_one_role_and_gets_nothing_of_the_bot |
-//! | That way is an endpoint on 127.0.0.1 | attacks/strangers::whoever_guesses_at_the_door_of_a_terraform_process_is_given_nothing, planning::terraform_is_led_to_the_credentials_of_one_role_and_gets_nothing_of_the_bot |
+//! | A fork's pull request, or one by | planning/who::a_fork_is_planned_when_somebody_with_the_right_says_so_and_only_then, planning/who::a_member_without_the_right_is_not_planned_in_that_environment, attacks/strangers::a_head_that_comes_between_the_look_and_the_word_is_not_planned, configuring::a_fork_gets_the_check_and_nothing_of_it_is_run, server/src/adapters/git/tests.rs::terraform_files_of_both_sides_are_read_without_a_worktree, core/src/stacks/graph/tests.rs::deep_nesting_is_refused_quickly |
+//! | Terraform and its providers get an empty environment | planning/roles::terraform_is_led_to_the_credentials_of_one_role_and_gets_nothing_of_the_bot |
+//! | That way is an endpoint on 127.0.0.1 | attacks/strangers::whoever_guesses_at_the_door_of_a_terraform_process_is_given_nothing, planning/roles::terraform_is_led_to_the_credentials_of_one_role_and_gets_nothing_of_the_bot |
 //! | The endpoint hands out the next session | credentials::an_apply_goes_on_when_its_session_ends, credentials::keys_in_the_environment_end_with_their_session |
-//! | The plan role is read-only | planning::every_environment_is_planned_with_its_own_role, agreement::terraform_makes_the_roles_and_they_ask_for_the_external_id |
+//! | The plan role is read-only | planning/roles::every_environment_is_planned_with_its_own_role, agreement::terraform_makes_the_roles_and_they_ask_for_the_external_id |
 //! | git runs without hooks, filters, submodules | attacks/strangers::what_a_head_brings_for_git_is_not_run_and_no_link_leads_out, server/src/adapters/git/tests.rs::nothing_in_the_repository_or_around_it_is_executed, server/src/adapters/git/tests.rs::links_that_lead_out_become_plain_files |
 //! | Kustomizations that name anything outside | kustomize::what_is_not_in_the_repository_is_refused, kustomize::what_leads_out_of_the_repository_is_refused |
 //! | Nothing from a comment, a branch name or a file | attacks/strangers::no_name_reaches_a_shell |
@@ -33,7 +33,7 @@
 //! | Any writer can set a commit status | attacks/people::a_forged_status_hides_no_failure_and_closes_nothing_of_the_bots |
 //! | Authorship of commits is never used | attacks/strangers::a_commit_in_somebody_elses_name_is_still_the_strangers, webhooks::nothing_is_let_in_that_github_did_not_sign |
 //! | Webhooks are unordered and can be replayed | webhooks::a_replayed_delivery_is_known_and_nothing_is_done_twice, faults::deliveries_come_twice_and_backwards |
-//! | Sensitive values are masked where | planning::a_sensitive_value_is_never_shown_and_its_change_is, applying::sensitive_outputs_are_not_shown, attacks/leaks::a_sensitive_value_stays_unseen_within_others_and_in_what_fails |
+//! | Sensitive values are masked where | planning/shown::a_sensitive_value_is_never_shown_and_its_change_is, applying::sensitive_outputs_are_not_shown, attacks/leaks::a_sensitive_value_stays_unseen_within_others_and_in_what_fails |
 //! | Policies look at the plan as it is | core/src/policy/tests/mod.rs::sensitive_values_are_looked_at_and_never_told, core/src/policy/tests/mod.rs::what_is_marked_as_sensitive_is_denied_all_the_same, policies::a_pull_request_is_held_to_the_policies_of_the_default_branch |
 //! | What people, names and values bring | attacks/people::names_and_words_become_no_markup_and_call_nobody, attacks/people::a_forged_marker_makes_nobody_elses_comment_the_bots, core/src/report/tests/hostile_plan.rs::no_part_of_a_plan_breaks_out |
 //! | Pages of runs are found by | attacks/leaks::the_page_of_a_run_is_found_by_its_whole_id_alone |
@@ -42,7 +42,7 @@
 //! | `provenance = "label"` compares | deploying::an_image_of_another_commit_is_refused, deploying::an_image_without_a_label_is_refused |
 //! | Manifests come from the released commit | kustomize::what_is_rendered_stays_in_its_namespace, server/src/adapters/kubernetes/tests.rs::nothing_is_applied_before_all_is_known_to_belong |
 //! | A kustomization may name files of its own | kustomize::what_is_not_in_the_repository_is_refused, server/src/adapters/kustomize/tests.rs::it_gets_its_files_and_nothing_else, core/src/manifests/kustomization/tests.rs::programs_are_refused |
-//! | Its own identity can do one thing | planning::every_environment_is_planned_with_its_own_role, core/src/session.rs::a_source_identity_says_who |
+//! | Its own identity can do one thing | planning/roles::every_environment_is_planned_with_its_own_role, core/src/session.rs::a_source_identity_says_who |
 //! | The roles trust that one identity | identity::the_tags_of_a_pod_have_to_be_let_in, agreement::terraform_makes_the_roles_and_they_ask_for_the_external_id |
 //! | The App writes issues for one thing | server/src/adapters/github/tests/tokens.rs::each_call_has_only_the_right_that_it_needs |
 //! | Its deploy role may edit two namespaces | agreement::terraform_makes_the_cluster_and_opens_the_namespaces, deploying::a_role_of_dev_reaches_nothing_in_prod |
