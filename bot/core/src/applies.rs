@@ -4,14 +4,19 @@ use crate::ids::RunId;
 use crate::outcome::Outcome;
 use crate::run::{PlanToApply, Run, RunState, Work};
 
-/// The latest apply of the very file that a plan saved, whatever became of it. `runs` are newest
-/// first, here and below.
-#[must_use]
-pub fn apply_of<'r>(runs: &'r [Run], plan: &RunId) -> Option<&'r Run> {
-    runs.iter().find(|run| {
+/// The applies of the very file that a plan saved, whatever became of them. `runs` are newest first,
+/// here and below.
+pub fn applies_of<'r>(runs: &'r [Run], plan: &RunId) -> impl Iterator<Item = &'r Run> {
+    runs.iter().filter(move |run| {
         let of_it = |work: &PlanToApply| matches!(work, PlanToApply::Saved(saved) if saved == plan);
         matches!(&run.order.work, Work::Apply(work) if of_it(&work.plan))
     })
+}
+
+/// The latest of them.
+#[must_use]
+pub fn apply_of<'r>(runs: &'r [Run], plan: &RunId) -> Option<&'r Run> {
+    applies_of(runs, plan).next()
 }
 
 /// The apply that did what a plan showed: from its file, or after the merge, where the same changes

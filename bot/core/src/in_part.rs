@@ -1,9 +1,9 @@
 //! What plans with flags leave open: which plan says where a stack stands, and whether its apply was
 //! all of it.
 
-use crate::outcome::Outcome;
+use crate::applies::applies_of;
 use crate::plan_flags::PlanFlags;
-use crate::run::{PlanToApply, Run, RunState, Work};
+use crate::run::{Run, RunState, Work};
 
 /// The flags that a plan run was ordered with; none for a full plan, and for every other run.
 #[must_use]
@@ -23,13 +23,10 @@ pub fn covers_all(run: &Run) -> bool {
 /// Whether an apply of the plan of this run would do nothing.
 #[must_use]
 pub fn has_nothing(run: &Run) -> bool {
-    match (&run.state, &run.outcome) {
-        (RunState::Succeeded, Some(Outcome::Planned(planned))) => match flags(run) {
-            Some(flags) => flags.nothing_in(&planned.plan),
-            None => planned.plan.is_noop(),
-        },
-        _ => false,
-    }
+    run.planned().is_some_and(|planned| match flags(run) {
+        Some(flags) => flags.nothing_in(&planned.plan),
+        None => planned.plan.is_noop(),
+    })
 }
 
 /// The plan that says where a stack stands: the latest full one, unless one with flags was applied
@@ -50,13 +47,9 @@ pub fn standing_plan(runs: &[Run], is_of_stack: impl Fn(&Run) -> bool) -> Option
 
 /// The apply of this plan that is under way, or was begun.
 fn begun_apply<'r>(runs: &'r [Run], plan: &Run) -> Option<&'r Run> {
-    runs.iter().find(|run| {
-        let is_of_plan = matches!(
-            &run.order.work,
-            Work::Apply(work) if work.plan == PlanToApply::Saved(plan.id.clone())
-        );
-        let is_begun = run.started_at.is_some() && run.state != RunState::Refused;
-        is_of_plan && (!run.state.is_final() || is_begun)
+    applies_of(runs, &plan.id).find(|apply| {
+        let is_begun = apply.started_at.is_some() && apply.state != RunState::Refused;
+        !apply.state.is_final() || is_begun
     })
 }
 

@@ -6,6 +6,7 @@
 //! that a decision asks for are described as values and reached through the traits in [`ports`].
 
 pub mod applies;
+pub mod backend;
 pub mod codeowners;
 pub mod command;
 pub mod config;

@@ -171,8 +171,7 @@ fn freeze(raw: &RawFreeze, environments: &mut [Environment], findings: &mut Find
         }
     };
     for env in environments {
-        let named = |names: &Texts| names.iter().any(|name| name.text() == env.name.as_str());
-        if raw.environments.as_ref().is_none_or(named) {
+        if raw.holds_in(env.name.as_str()) {
             env.freezes.push(made.clone());
         }
     }

@@ -162,12 +162,6 @@ fn find_circle(graph: &Graph<'_>) -> Option<(Vec<String>, Range<usize>)> {
     None
 }
 
-/// Whether a freeze holds in an environment.
-fn holds_in(freeze: &RawFreeze, environment: &str) -> bool {
-    let names = freeze.environments.as_ref();
-    names.is_none_or(|names| names.iter().any(|name| name.text() == environment))
-}
-
 /// A freeze of no environment is a mistake: left out, the list means all.
 fn check_freezes(tables: &Tables<'_>, findings: &mut Findings<'_>) {
     let of_none = |freeze: &&RawFreeze| freeze.environments.as_ref().is_some_and(Vec::is_empty);
@@ -194,7 +188,7 @@ fn check_environments(tables: &Tables<'_>, findings: &mut Findings<'_>) {
         }
         if let Some(outside) = &environment.outside
             && texts(environment.windows.as_ref()).is_empty()
-            && !tables.freezes.iter().any(|f| holds_in(f, name.text()))
+            && !tables.freezes.iter().any(|f| f.holds_in(name.text()))
         {
             findings.warning(
                 outside.span(),

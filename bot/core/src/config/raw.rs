@@ -119,6 +119,14 @@ pub(super) struct RawFreeze {
     pub(super) environments: Option<Texts>,
 }
 
+impl RawFreeze {
+    /// Whether it holds in an environment.
+    pub(super) fn holds_in(&self, environment: &str) -> bool {
+        let names = self.environments.as_ref();
+        names.is_none_or(|names| names.iter().any(|name| name.text() == environment))
+    }
+}
+
 /// What a plan comment warns of first.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, expecting = "a table")]

@@ -45,6 +45,15 @@ pub(super) fn added(env: &Environment, stacks: &[&StackName]) -> Change {
     if !stacks.is_empty() {
         words.push_str(&format!("; stacks {}", list(stacks)));
     }
+    if let Some(role) = &aws.state_role {
+        let plans = aws.state_plan_role.as_ref().filter(|plans| *plans != role);
+        let plans = plans.map(|plans| format!(", by plans as {}", shown(plans)));
+        words.push_str(&format!(
+            "; Terraform's state is reached as {}{}",
+            shown(role),
+            plans.unwrap_or_default()
+        ));
+    }
     if !env.allow.overrides.is_empty() {
         let who = people(&env.allow.overrides);
         words.push_str(&format!("; {who} may override policies"));

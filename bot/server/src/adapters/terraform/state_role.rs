@@ -4,6 +4,7 @@
 //! file and used by its apply, which may be another role's. The SDK assumes the role from the
 //! credentials of the endpoint and renews both for as long as Terraform runs.
 
+use slipway_core::backend::backend;
 use slipway_core::ports::{AssumeRole, PortResult, TerraformJob};
 
 use super::credentials::CredentialsBy;
@@ -28,7 +29,11 @@ pub(super) fn check(settings: &TerraformSettings, job: &TerraformJob<'_>) -> Por
                     settings: keys in the environment are not renewed";
         return Err(invalid(&doing, said.to_owned()));
     }
-    let found = match tool::backend(job.root, job.stack, state.tool)?.as_deref() {
+    let files = tool::files(job.root, job.stack, state.tool)?;
+    let texts = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()));
+    let found = match backend(texts).as_deref() {
         Some("s3") => return Ok(()),
         Some(kind) => format!("has the backend `{kind}`"),
         None => "names no backend".to_owned(),

@@ -315,18 +315,13 @@ fn installed(settings: &TerraformSettings, tool: Tool) -> Vec<Installed> {
     all
 }
 
-/// The kind of backend that the root module names.
-pub(super) fn backend(root: &Path, stack: &StackSpec, tool: Tool) -> PortResult<Option<String>> {
-    let files = files(root, stack, tool)?;
-    let texts = files
-        .iter()
-        .map(|(name, text)| (name.as_str(), text.as_str()));
-    Ok(slipway_core::tool::backend(texts))
-}
-
 /// The files of the root module that may hold a `required_version` or a backend, by name. They come from a pull
 /// request: what is no regular file within the repository is not read.
-fn files(root: &Path, stack: &StackSpec, tool: Tool) -> PortResult<Vec<(String, String)>> {
+pub(super) fn files(
+    root: &Path,
+    stack: &StackSpec,
+    tool: Tool,
+) -> PortResult<Vec<(String, String)>> {
     let doing = format!("reading what {} says about Terraform", stack.name);
     let (root, dir) = module(root, &stack.dir, &doing)?;
     let entries = std::fs::read_dir(&dir).map_err(|error| unmet(&doing, &error))?;
